@@ -1,0 +1,197 @@
+package wallet
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CallerKind says how a caller proved its identity.
+type CallerKind int
+
+// The kinds of caller. The zero kind is nobody, and nobody may do anything: a use case that
+// was handed an empty Caller by mistake refuses.
+const (
+	Nobody CallerKind = iota
+	// Anonymous is somebody on the network who proved nothing; public answers only.
+	Anonymous
+	// ByClient signed with a client's own credentials.
+	ByClient
+	// ByToken signed with an access token: a user's consent in a client's hands.
+	ByToken
+	// Operator runs this server: the command line beside the database, or its socket.
+	Operator
+)
+
+// Caller is the proven identity of a request, with the project and place it speaks for.
+type Caller struct {
+	Kind CallerKind
+	// Client is who calls: for ByToken, the client that the token was given to. Shared, never
+	// changed.
+	Client *Client
+	// Token is set for ByToken. Shared, never changed.
+	Token *Token
+	// ProjectID is the project that the request names, itself or through its place; 0 for none.
+	ProjectID int64
+	// LocationID is the place that the request names; 0 for none.
+	LocationID int64
+}
+
+// UserID is the user behind an access token; 0 for other callers.
+func (c Caller) UserID() int64 {
+	if c.Token == nil {
+		return 0
+	}
+	return c.Token.UserID
+}
+
+// Projects are the ids of the projects that the caller may represent, sorted: its client's
+// and, with the scope projects, those that its user administers (decisions.md 4).
+func (c Caller) Projects() []int64 {
+	if c.Client == nil {
+		return nil
+	}
+	if c.Token == nil || len(c.Token.Projects) == 0 {
+		return c.Client.Projects
+	}
+	all := slices.Concat(c.Client.Projects, c.Token.Projects)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Represents says whether the caller may speak for the project.
+func (c Caller) Represents(project int64) bool {
+	if c.Client == nil {
+		return false
+	}
+	if c.Client.Represents(project) {
+		return true
+	}
+	if c.Token == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(c.Token.Projects, project)
+	return found
+}
+
+// Project is the project that the caller speaks for in this request: the one it names, else
+// its client's only or main one (decisions.md 4). It returns InvalidParameters when there
+// are several and none was named, and Forbidden when there are none at all.
+func (c Caller) Project() (int64, error) {
+	if c.ProjectID != 0 {
+		return c.ProjectID, nil
+	}
+	if c.Client != nil && c.Client.MainProject != 0 {
+		return c.Client.MainProject, nil
+	}
+	switch projects := c.Projects(); len(projects) {
+	case 1:
+		return projects[0], nil
+	case 0:
+		return 0, Errorf(Forbidden, "%s represents no project; attach it to the project that this call is for.", c.Name())
+	default:
+		return 0, &Error{
+			Code: InvalidParameters,
+			Description: fmt.Sprintf("%s represents several projects (%s) and has no main one: name one of them as project_id in ext.",
+				c.Name(), idList(projects)),
+			Properties: map[string][]string{"project_id": {"must name one of " + idList(projects)}},
+		}
+	}
+}
+
+// Name says who calls, for sentences: "client 7".
+func (c Caller) Name() string {
+	switch c.Kind {
+	case Anonymous:
+		return "an anonymous caller"
+	case ByClient:
+		return "client " + strconv.FormatInt(c.Client.ID, 10)
+	case ByToken:
+		return fmt.Sprintf("client %d with a token of user %d", c.Client.ID, c.Token.UserID)
+	case Operator:
+		return "the operator"
+	}
+	return "nobody"
+}
+
+// projectsSentence says which projects the caller represents.
+func (c Caller) projectsSentence() string {
+	projects := c.Projects()
+	switch len(projects) {
+	case 0:
+		return c.Name() + " represents no project"
+	case 1:
+		return c.Name() + " represents project " + idList(projects)
+	}
+	return c.Name() + " represents projects " + idList(projects)
+}
+
+// idList is "1221, 1222 and 1223"; long lists are cut, since a sentence is for a person.
+func idList(ids []int64) string {
+	const most = 12
+	cut := len(ids) > most
+	if cut {
+		ids = ids[:most]
+	}
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strconv.FormatInt(id, 10)
+	}
+	switch {
+	case cut:
+		return strings.Join(words, ", ") + " and more"
+	case len(words) > 1:
+		return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+	}
+	return strings.Join(words, "")
+}
+
+// Named is the context that a request asks to speak in, as its credentials carry it: the
+// texts of project_id and location_id, empty where there is none.
+type Named struct{ ProjectID, LocationID string }
+
+// IDs reads the texts. It returns InvalidParameters, naming the field, for text that is not
+// a positive whole number.
+func (n Named) IDs() (project, location int64, err error) {
+	refused := FieldErrors{}
+	project = contextID(refused, "project_id", n.ProjectID)
+	location = contextID(refused, "location_id", n.LocationID)
+	return project, location, refused.Err()
+}
+
+func contextID(refused FieldErrors, field, text string) int64 {
+	if text == "" {
+		return 0
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		refused.Refuse(field, "must be the number of a %s, such as 1221", strings.TrimSuffix(field, "_id"))
+		return 0
+	}
+	return id
+}
+
+// InContext is the caller speaking for the project and place that a request names. place is
+// the location as loaded, nil when there is none with that id. A place alone brings its
+// project with it (decisions.md 4). It returns Forbidden for a project that the caller may
+// not represent, for a place that is not in such a project, and for a place of another
+// project than the one named.
+func (c Caller) InContext(project, location int64, place *Location) (Caller, error) {
+	if project != 0 && !c.Represents(project) {
+		return c, Errorf(Forbidden, "%s, not %d: name one of its own as project_id.", c.projectsSentence(), project)
+	}
+	c.ProjectID = project
+	if location == 0 {
+		return c, nil
+	}
+	if place == nil || !c.Represents(place.ProjectID) {
+		return c, Errorf(Forbidden, "place %d is not in a project of this caller: %s.", location, c.projectsSentence())
+	}
+	if project != 0 && place.ProjectID != project {
+		return c, Errorf(Forbidden, "place %d belongs to project %d, not to project %d that the request names: leave project_id out, or name a place of that project.",
+			location, place.ProjectID, project)
+	}
+	c.ProjectID, c.LocationID = place.ProjectID, location
+	return c, nil
+}

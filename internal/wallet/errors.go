@@ -1,0 +1,107 @@
+package wallet
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Code is the machine-readable name of an error on the wire (spec/wallet-api.md §1.5).
+type Code string
+
+// The codes that purser answers with. docs/errors.md says for each what to do next.
+const (
+	// InvalidRequest: the request cannot be understood at all.
+	InvalidRequest Code = "invalid_request"
+	// InvalidParameters: a named field is missing, malformed or out of range.
+	InvalidParameters Code = "invalid_parameters"
+	// Unauthorized: the request does not prove who sent it.
+	Unauthorized Code = "unauthorized"
+	// InvalidTimestamp: the request was signed by a clock that is too far off, and nothing
+	// else: clients answer it by repeating without limit (spec/mobile-sdks.md §0.3).
+	InvalidTimestamp Code = "invalid_timestamp"
+	// InvalidGrant: an access token has expired.
+	InvalidGrant Code = "invalid_grant"
+	// Forbidden: the caller is known and may not do this.
+	Forbidden Code = "forbidden"
+	// NotFound: there is no such thing, or no such route.
+	NotFound Code = "not_found"
+	// MethodNotAllowed: the path exists, with other methods.
+	MethodNotAllowed Code = "method_not_allowed"
+	// InvalidState: the thing is not in a state in which this can be done.
+	InvalidState Code = "invalid_state"
+	// NotEnoughFunds: the account holds less than the movement needs.
+	NotEnoughFunds Code = "not_enough_funds"
+	// RequestTooLarge: the body is longer than the server reads.
+	RequestTooLarge Code = "request_too_large"
+	// RateLimitExceeded: too many requests in a period.
+	RateLimitExceeded Code = "rate_limit_exceeded"
+	// InternalServerError: something of ours went wrong; the log says what.
+	InternalServerError Code = "internal_server_error"
+	// ServiceUnavailable: the server could not answer in time or is stopping.
+	ServiceUnavailable Code = "service_unavailable"
+)
+
+// Codes lists every code, in the order of docs/errors.md.
+func Codes() []Code {
+	return []Code{
+		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, Forbidden,
+		NotFound, MethodNotAllowed, InvalidState, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
+		InternalServerError, ServiceUnavailable,
+	}
+}
+
+// Error is the only error that a caller is shown. Any other error is an
+// internal_server_error on the wire and stands in the log alone.
+type Error struct {
+	Code Code
+	// Description says what happened and what to do next, in one or two sentences, with no
+	// detail that the caller did not know.
+	Description string
+	// Properties names refused fields, each with at least one sentence; nil when no field is
+	// to blame.
+	Properties map[string][]string
+}
+
+// Error is the code and the description.
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Description }
+
+// Errorf makes an Error with a formatted description.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
+}
+
+// FieldError refuses one field of a request: an invalid_parameters error that names it.
+func FieldError(field, format string, args ...any) *Error {
+	sentence := fmt.Sprintf(format, args...)
+	return &Error{
+		Code:        InvalidParameters,
+		Description: field + ": " + sentence,
+		Properties:  map[string][]string{field: {sentence}},
+	}
+}
+
+// FieldErrors gathers refused fields, so that a caller learns of all of them at once.
+type FieldErrors map[string][]string
+
+// Refuse adds a sentence about a field.
+func (f FieldErrors) Refuse(field, format string, args ...any) {
+	f[field] = append(f[field], fmt.Sprintf(format, args...))
+}
+
+// Err is nil when no field was refused, otherwise one invalid_parameters error about all.
+func (f FieldErrors) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(f))
+	for name := range f {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	first := names[0]
+	description := first + ": " + f[first][0]
+	if len(names) > 1 {
+		description += fmt.Sprintf(" (%d fields in all were refused, see error_properties)", len(names))
+	}
+	return &Error{Code: InvalidParameters, Description: description, Properties: f}
+}

@@ -1,0 +1,79 @@
+package wallet
+
+import "slices"
+
+// Permission is something that a client may do, granted by an operator
+// (spec/wallet-api.md §4.2, the union of all sources).
+type Permission string
+
+// The permissions. Meaning has a line for each.
+const (
+	ShowInFrame                   Permission = "show_in_frame"
+	GiveTrustedUserInfo           Permission = "give_trusted_user_info"
+	UsePasswordGrant              Permission = "use_password_grant"
+	AcceptWithFlash               Permission = "accept_with_flash"
+	AcceptWithPIN                 Permission = "accept_with_pin"
+	AccessStatements              Permission = "access_statements"
+	SearchByPersonCode            Permission = "search_by_person_code"
+	ClientMakeBankTransfers       Permission = "client_make_bank_transfers"
+	UseOAuthAPI                   Permission = "use_oauth_api"
+	UseWalletAPI                  Permission = "use_wallet_api"
+	UseClientAPI                  Permission = "use_client_api"
+	ProvideRegistrationParameters Permission = "provide_registration_parameters"
+)
+
+var permissionMeaning = map[Permission]string{
+	ShowInFrame:                   "its confirmation page may be shown inside a frame",
+	GiveTrustedUserInfo:           "user data that it supplies is trusted",
+	UsePasswordGrant:              "may exchange a user's password for a token",
+	AcceptWithFlash:               "may have a payment confirmed by flash SMS",
+	AcceptWithPIN:                 "may have a payment confirmed by PIN",
+	AccessStatements:              "may read the statements of its projects' wallets",
+	SearchByPersonCode:            "may look users and wallets up by person code",
+	ClientMakeBankTransfers:       "may make bank transfers; kept for compatibility, purser offers none",
+	UseOAuthAPI:                   "may use the OAuth API",
+	UseWalletAPI:                  "may use the wallet API: projects, wallets, places, payments",
+	UseClientAPI:                  "may use the client API: read and manage other clients",
+	ProvideRegistrationParameters: "may pass parameters when it registers a user",
+}
+
+// Permissions lists every permission in alphabetical order.
+func Permissions() []Permission {
+	all := make([]Permission, 0, len(permissionMeaning))
+	for p := range permissionMeaning {
+		all = append(all, p)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Meaning says in half a sentence what the permission lets a client do; empty for a word
+// that is not a permission.
+func (p Permission) Meaning() string { return permissionMeaning[p] }
+
+// Scope is something that a user agreed a client may do or see (spec/wallet-api.md §3.5).
+type Scope string
+
+// The scopes that rules of this package ask for.
+const (
+	ScopeBalance    Scope = "balance"
+	ScopeStatements Scope = "statements"
+	ScopeProjects   Scope = "projects"
+	ScopeWalletList Scope = "wallet_list"
+)
+
+// ordinaryScopes can be asked for when a user authorises a client; extended ones, which are
+// attached when a token is refreshed, are not among them.
+var ordinaryScopes = []Scope{
+	"address", "avatar", ScopeBalance, "cards", "check_has_sufficient_balance", "dob", "email", "favourites",
+	"full_name", "gender", "identification_data", "identification_level", "identity", "incoming_payments",
+	"initiate_transfers", "manage_account", "outgoing_payments", "pep", "phone", "phone_confirmation",
+	ScopeProjects, "received_transaction_requests", "recent_statements", "sent_transaction_requests", "services",
+	ScopeStatements, "user_info", "user_position", ScopeWalletList,
+}
+
+// OrdinaryScopes lists the scopes that a user can agree to, in alphabetical order.
+func OrdinaryScopes() []Scope { return slices.Clone(ordinaryScopes) }
+
+// KnownScope says whether s is an ordinary scope.
+func KnownScope(s Scope) bool { return slices.Contains(ordinaryScopes, s) }

@@ -1,0 +1,168 @@
+package wallet
+
+import (
+	"slices"
+	"time"
+
+	"github.com/purserhq/purser/money"
+)
+
+// ClientType says what kind of program a client is and what follows from that
+// (seeds: client type comparison).
+type ClientType string
+
+// The three client types.
+const (
+	// PrivateClient runs on a server of its owner, for one or several projects.
+	PrivateClient ClientType = "private_client"
+	// Application travels inside an app package and may only register devices.
+	Application ClientType = "application"
+	// AppClient is one device, made by an Application.
+	AppClient ClientType = "app_client"
+)
+
+// Client is a program that calls the API.
+type Client struct {
+	// ID is its number.
+	ID int64
+	// MACID is what it signs as.
+	MACID string
+	Title string
+	Type  ClientType
+	// Permissions, sorted.
+	Permissions []Permission
+	// Projects are the ids of the projects that it represents, sorted.
+	Projects []int64
+	// MainProject is the one it represents when a request names none; 0 when there is none.
+	MainProject int64
+	// Hosts are addresses that it may send users back to.
+	Hosts []Host
+	// WalletRights are static rights on single wallets, by wallet id.
+	WalletRights []WalletRight
+	// Info describes a device as a JSON object; empty for none.
+	Info string
+	// ServiceAgreementID refers to a contract outside; 0 for none.
+	ServiceAgreementID int64
+	// CreatedBy is the application that registered this device; 0 for none.
+	CreatedBy int64
+	CreatedAt time.Time
+}
+
+// Host is an address pattern that a client may send users back to.
+type Host struct {
+	Host         string
+	Port         int
+	Path         string
+	Protocol     string
+	AnyPort      bool
+	AnySubdomain bool
+}
+
+// WalletRight is a static right of a client on a wallet that is not its project's.
+type WalletRight struct {
+	WalletID int64
+	// Scopes are ScopeBalance and ScopeStatements.
+	Scopes []Scope
+}
+
+// Represents says whether the client may speak for the project.
+func (c *Client) Represents(project int64) bool {
+	_, found := slices.BinarySearch(c.Projects, project)
+	return found
+}
+
+// Has says whether the client holds the permission.
+func (c *Client) Has(p Permission) bool { return slices.Contains(c.Permissions, p) }
+
+// WalletScopes are the client's static rights on the wallet; nil when it has none.
+func (c *Client) WalletScopes(wallet int64) []Scope {
+	for _, right := range c.WalletRights {
+		if right.WalletID == wallet {
+			return right.Scopes
+		}
+	}
+	return nil
+}
+
+// Project is an owner's business unit.
+type Project struct {
+	ID          int64
+	Title       string
+	Description string
+	OwnerID     int64
+	// OwnerDisplayName is the owner's name for other people.
+	OwnerDisplayName string
+	// WalletID is the default wallet; it belongs to the owner.
+	WalletID int64
+}
+
+// UserType tells persons from companies.
+type UserType string
+
+// The two user types, in the wire's words.
+const (
+	Natural UserType = "natural"
+	Legal   UserType = "legal"
+)
+
+// User is a person or a company: who owns wallets and projects.
+type User struct {
+	ID          int64
+	Type        UserType
+	DisplayName string
+	// Email in lower case, Phone as digits with the country code; empty when not known.
+	Email, Phone string
+	// Locale is the language for messages, such as lt.
+	Locale string
+	// CompanyCode is a company's registration code.
+	CompanyCode string
+	// Administrators are the persons who act for a company.
+	Administrators []int64
+	CreatedAt      time.Time
+}
+
+// Wallet is what an owner holds funds in.
+type Wallet struct {
+	ID int64
+	// OwnerID is the user that it belongs to.
+	OwnerID int64
+	// OwnerType, OwnerDisplayName and OwnerAdministrators are the owner's.
+	OwnerType           UserType
+	OwnerDisplayName    string
+	OwnerAdministrators []int64
+	// Projects are the ids of the projects whose default wallet it is, sorted.
+	Projects []int64
+	// AccountNumber is what others pay to.
+	AccountNumber string
+	Description   string
+}
+
+// BelongsTo says whether the user owns the wallet or acts for the company that does.
+func (w *Wallet) BelongsTo(user int64) bool {
+	return user != 0 && (w.OwnerID == user || slices.Contains(w.OwnerAdministrators, user))
+}
+
+// Funds are what a wallet holds in one currency.
+type Funds struct {
+	// Available can be spent now; it is below zero only within a credit limit.
+	Available money.Amount
+	// Reserved is held for reservations.
+	Reserved money.Amount
+}
+
+// Token is a user's consent for a client, as presented with a request.
+type Token struct {
+	// UserID is who gave it.
+	UserID int64
+	// ClientID is whom it was given to.
+	ClientID int64
+	Scopes   []Scope
+	// Projects are the ids of the projects that the user administers, sorted; loaded only
+	// with ScopeProjects.
+	Projects []int64
+	// ExpiresAt is on the business clock.
+	ExpiresAt time.Time
+}
+
+// Has says whether the user agreed to the scope.
+func (t *Token) Has(s Scope) bool { return slices.Contains(t.Scopes, s) }

@@ -1,0 +1,183 @@
+package wallet
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/purserhq/purser/money"
+)
+
+// Text is a text in several languages, by locale such as "lt".
+type Text map[string]string
+
+// fallbackLocale is read when a text has no words in the language that was asked for.
+const fallbackLocale = "en"
+
+// In is the text in the locale; "lt_LT" reads "lt". Where it has none it is in English,
+// else in the first language by name.
+func (t Text) In(locale string) string {
+	if text, ok := t[locale]; ok {
+		return text
+	}
+	language := strings.ToLower(locale)
+	if i := strings.IndexAny(language, "_-"); i >= 0 {
+		language = language[:i]
+	}
+	if text, ok := t[language]; ok {
+		return text
+	}
+	if text, ok := t[fallbackLocale]; ok {
+		return text
+	}
+	first := ""
+	for name := range t {
+		if first == "" || name < first {
+			first = name
+		}
+	}
+	return t[first]
+}
+
+// LocationStatus says whether a place is in use. Places are never deleted, so that apps
+// which sync learn that one is gone.
+type LocationStatus string
+
+// The two location statuses.
+const (
+	Active   LocationStatus = "active"
+	Inactive LocationStatus = "inactive"
+)
+
+// Service is what a place offers (seeds: location services).
+type Service string
+
+// The four services.
+const (
+	CashIn         Service = "cash_in"
+	CashOut        Service = "cash_out"
+	Pay            Service = "pay"
+	Identification Service = "identification"
+)
+
+// Services lists the four services.
+func Services() []Service { return []Service{CashIn, CashOut, Pay, Identification} }
+
+// ServiceTypes are the ways of identification that the seeds list for a service; pay and
+// identification have none.
+func ServiceTypes(s Service) []string {
+	switch s {
+	case CashIn:
+		return []string{"contact", "bar_code", "document", "one_time_bar_code"}
+	case CashOut:
+		return []string{"qr_code", "document"}
+	}
+	return nil
+}
+
+// Offer is one service as a place offers it.
+type Offer struct {
+	Available bool
+	// Categories are pay category ids, for Pay.
+	Categories []int64
+	// Types are ways of identification, for CashIn and CashOut.
+	Types []string
+}
+
+// Hours maps a day to its opening hours. A day that is missing is closed.
+type Hours map[time.Weekday]Interval
+
+// Interval is a span of one day in minutes since midnight; a Close that is not after Open
+// is on the next day, and 1440 is midnight at the end of the day.
+type Interval struct{ Open, Close int }
+
+// Price is a price of a place or, without an amount, a special offer.
+type Price struct {
+	Title  Text
+	Amount money.Amount
+}
+
+// Position is a point on the earth in millionths of a degree.
+type Position struct{ Lat, Lng int64 }
+
+// microdegrees in a degree: coordinates are kept to six decimals (decisions.md 15).
+const microdegrees = 1e6
+
+// At is the position of decimal degrees, rounded to six decimals.
+func At(lat, lng float64) Position {
+	return Position{Lat: int64(math.Round(lat * microdegrees)), Lng: int64(math.Round(lng * microdegrees))}
+}
+
+// Degrees are the position's decimal degrees.
+func (p Position) Degrees() (lat, lng float64) {
+	return float64(p.Lat) / microdegrees, float64(p.Lng) / microdegrees
+}
+
+// EarthRadius is the mean radius of the earth in metres (decisions.md 15).
+const EarthRadius = 6_371_008.8
+
+// Distance is the great-circle distance to q in metres.
+func (p Position) Distance(q Position) float64 {
+	lat1, lng1 := p.radians()
+	lat2, lng2 := q.radians()
+	sinLat, sinLng := math.Sin((lat2-lat1)/2), math.Sin((lng2-lng1)/2)
+	h := sinLat*sinLat + math.Cos(lat1)*math.Cos(lat2)*sinLng*sinLng
+	return 2 * EarthRadius * math.Asin(math.Sqrt(min(h, 1)))
+}
+
+func (p Position) radians() (lat, lng float64) {
+	lat, lng = p.Degrees()
+	return lat * math.Pi / 180, lng * math.Pi / 180
+}
+
+// Location is a physical place of a project.
+type Location struct {
+	ID        int64
+	ProjectID int64
+	Title     Text
+	// Description and Address are for people.
+	Description, Address Text
+	// Position is nil when it is not known.
+	Position *Position
+	// Radius of the place in metres.
+	Radius    int
+	UpdatedAt time.Time
+	Status    LocationStatus
+	// Public places are shown to everybody, others to the project's clients only.
+	Public bool
+	// Hours is nil when they are not known.
+	Hours    Hours
+	Services map[Service]Offer
+	Prices   []Price
+	// PinOpen and PinClosed are addresses of images; both or none.
+	PinOpen, PinClosed string
+}
+
+// Offers says whether the service is available at the place.
+func (l *Location) Offers(s Service) bool { return l.Services[s].Available }
+
+// PaysFor says whether one can pay at the place in one of the categories.
+func (l *Location) PaysFor(categories []int64) bool {
+	offer := l.Services[Pay]
+	if !offer.Available {
+		return false
+	}
+	for _, have := range offer.Categories {
+		for _, want := range categories {
+			if have == want {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// PayCategory is a kind of shop; categories form a tree.
+type PayCategory struct {
+	ID    int64
+	Title Text
+	// ParentID is 0 at the top.
+	ParentID int64
+	// ActiveURI and InactiveURI are icons; both or none.
+	ActiveURI, InactiveURI string
+}

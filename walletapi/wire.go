@@ -1,0 +1,224 @@
+package walletapi
+
+import "encoding/json"
+
+// The types of this file are the protocol's JSON objects. The server encodes them and the
+// client decodes them, so there is one definition of the wire. Key order is field order;
+// what is absent is left out, never null, and an empty map is never written as [].
+// Times are UNIX seconds, positions decimal degrees, lengths metres, and integer money is
+// "cents": the amount times one hundred, whatever the currency (spec/mobile-sdks.md §0).
+
+// Server answers GET /server (spec/wallet-api.md §4.1).
+type Server struct {
+	// Time is the server's wall clock in UNIX seconds, the one that MACs are checked against.
+	Time int64 `json:"time"`
+}
+
+// Configuration answers GET /configuration (spec/wallet-api.md §4.1).
+type Configuration struct {
+	// MinimumPasswordLength is how many characters a user's password must have.
+	MinimumPasswordLength int `json:"minimum_password_length"`
+}
+
+// Client is a program that calls the API (spec/wallet-api.md §4.2, spec/php-client.md §8.1).
+type Client struct {
+	// ID is the client's number; its MAC id is another thing and stands in Credentials.
+	ID int64 `json:"id"`
+	// Title is the name that the operator gave it.
+	Title string `json:"title"`
+	// Type is private_client, application or app_client.
+	Type string `json:"type"`
+	// Permissions is always there and may be empty.
+	Permissions []string `json:"permissions"`
+	// Hosts is always there and may be empty.
+	Hosts []Host `json:"hosts"`
+	// Project is the client's main project; absent when it has none.
+	Project *Project `json:"project,omitempty"`
+	// PermissionsToWallets are static rights on single wallets.
+	PermissionsToWallets []WalletPermission `json:"permissions_to_wallets,omitempty"`
+	// ServiceAgreementID refers to a contract outside the API.
+	ServiceAgreementID int64 `json:"service_agreement_id,omitempty"`
+	// Info describes the device of an app_client: an object as the device sent it.
+	Info json.RawMessage `json:"info,omitempty"`
+	// Credentials come whole when a client is registered, and without the key when a device
+	// reads itself.
+	Credentials *Credentials `json:"credentials,omitempty"`
+}
+
+// Host is an address that a client may be returned to (spec/wallet-api.md §4.2).
+type Host struct {
+	Host         string `json:"host"`
+	Port         int    `json:"port,omitempty"`
+	Path         string `json:"path,omitempty"`
+	Protocol     string `json:"protocol,omitempty"`
+	AnyPort      bool   `json:"any_port"`
+	AnySubdomain bool   `json:"any_subdomain"`
+}
+
+// WalletPermission is a static right of a client on one wallet.
+type WalletPermission struct {
+	Wallet Wallet `json:"wallet"`
+	// Scopes are balance and statements.
+	Scopes []string `json:"scopes"`
+}
+
+// Credentials are what a client signs with.
+type Credentials struct {
+	// AccessToken is the MAC id.
+	AccessToken string `json:"access_token"`
+	// MACKey is shown once, when the client is registered.
+	MACKey string `json:"mac_key,omitempty"`
+	// MACAlgorithm is hmac-sha-256.
+	MACAlgorithm string `json:"mac_algorithm"`
+}
+
+// Project is an owner's business unit (spec/wallet-api.md §4.3).
+type Project struct {
+	ID          int64  `json:"id"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	// WalletID is the default wallet, which incoming money goes to.
+	WalletID         int64  `json:"wallet_id,omitempty"`
+	OwnerDisplayName string `json:"owner_display_name,omitempty"`
+	// Wallet is embedded when fields=wallet asks for it.
+	Wallet *Wallet `json:"wallet,omitempty"`
+}
+
+// Wallet is what an owner holds funds in (spec/wallet-api.md §4.6).
+type Wallet struct {
+	ID int64 `json:"id"`
+	// Owner is the id of the user that it belongs to.
+	Owner   int64   `json:"owner"`
+	Account Account `json:"account"`
+}
+
+// Account describes a wallet. Who may not list wallets sees the number only.
+type Account struct {
+	Number           string        `json:"number"`
+	OwnerTitle       string        `json:"owner_title,omitempty"`
+	OwnerDisplayName string        `json:"owner_display_name,omitempty"`
+	OwnerType        string        `json:"owner_type,omitempty"`
+	Type             string        `json:"type,omitempty"`
+	UserID           int64         `json:"user_id,omitempty"`
+	Status           string        `json:"status,omitempty"`
+	Description      string        `json:"description,omitempty"`
+	Flags            *AccountFlags `json:"flags,omitempty"`
+}
+
+// AccountFlags are the wallet's two switches.
+type AccountFlags struct {
+	Public  bool `json:"public"`
+	Savings bool `json:"savings"`
+}
+
+// Balance maps a currency code to the funds in it (spec/wallet-api.md §4.6). It has no
+// other keys, and a wallet without money is {}.
+type Balance map[string]Funds
+
+// Funds are the funds of one wallet in one currency.
+type Funds struct {
+	// AtDisposal can be spent now, in cents.
+	AtDisposal        int64  `json:"at_disposal"`
+	AtDisposalDecimal string `json:"at_disposal_decimal"`
+	// Reserved is held for reservations, in cents.
+	Reserved        int64  `json:"reserved"`
+	ReservedDecimal string `json:"reserved_decimal"`
+	// Converted is the same in the currency that convert_to names.
+	Converted *Converted `json:"converted,omitempty"`
+}
+
+// Converted is Funds in another currency, in cents of that currency.
+type Converted struct {
+	AtDisposal int64 `json:"at_disposal"`
+	Reserved   int64 `json:"reserved"`
+}
+
+// Locations is a page of places.
+type Locations struct {
+	Locations []Location `json:"locations"`
+	Metadata  Metadata   `json:"_metadata"`
+}
+
+// Metadata describes a page of a list.
+type Metadata struct {
+	// Total counts what the filter matches, on all pages.
+	Total  int `json:"total"`
+	Offset int `json:"offset"`
+	Limit  int `json:"limit"`
+}
+
+// Location is a physical place of a project (spec/wallet-api.md §4.4).
+type Location struct {
+	ID          int64  `json:"id"`
+	ProjectID   int64  `json:"project_id"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	Address     string `json:"address"`
+	// Lat and Lng are decimal degrees; absent when the position is not known.
+	Lat *float64 `json:"lat,omitempty"`
+	Lng *float64 `json:"lng,omitempty"`
+	// Radius is in metres, 0 when there is none.
+	Radius int `json:"radius"`
+	// UpdatedAt is when the place was last edited, in UNIX seconds.
+	UpdatedAt int64 `json:"updated_at"`
+	// Status is active or inactive.
+	Status string `json:"status"`
+	Public bool   `json:"public"`
+	// WorkingHours maps monday…sunday to that day's hours. A day that is missing is closed;
+	// no hours at all means that they are not known.
+	WorkingHours map[string]DayHours `json:"working_hours,omitempty"`
+	// Services maps pay, cash_in, cash_out and identification to what the place offers.
+	Services map[string]PlaceService `json:"services,omitempty"`
+	Prices   []Price                 `json:"prices,omitempty"`
+	Images   *Images                 `json:"images,omitempty"`
+}
+
+// DayHours are the hours of one day as HH:MM. One client refuses any further key here
+// (spec/mobile-sdks.md §0.10).
+type DayHours struct {
+	OpeningTime string `json:"opening_time"`
+	ClosingTime string `json:"closing_time"`
+}
+
+// PlaceService is one service of a place.
+type PlaceService struct {
+	Available bool `json:"available"`
+	// Categories are the ids of the pay categories, for pay.
+	Categories []int64 `json:"categories,omitempty"`
+	// Types are the ways of identification, for cash_in and cash_out.
+	Types []string `json:"types,omitempty"`
+}
+
+// Price is a price or, without an amount, a special offer.
+type Price struct {
+	// Type is price or offer.
+	Type  string       `json:"type"`
+	Title string       `json:"title"`
+	Price *PriceAmount `json:"price,omitempty"`
+}
+
+// PriceAmount is an amount in cents.
+type PriceAmount struct {
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// Images are the pins of a place on a map. One client refuses any further key here.
+type Images struct {
+	PinOpen   string `json:"pin_open"`
+	PinClosed string `json:"pin_closed"`
+}
+
+// PayCategory is a kind of shop (spec/mobile-sdks.md §3).
+type PayCategory struct {
+	ID       int64           `json:"id"`
+	Title    string          `json:"title"`
+	ParentID int64           `json:"parent_id,omitempty"`
+	Images   *CategoryImages `json:"images,omitempty"`
+}
+
+// CategoryImages are the icons of a pay category.
+type CategoryImages struct {
+	ActiveURI   string `json:"active_uri"`
+	InactiveURI string `json:"inactive_uri"`
+}
