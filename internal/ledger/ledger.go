@@ -1,0 +1,256 @@
+// Package ledger is double entry, and nothing else: postings go in, entries and new account
+// states come out. It does no I/O, knows no permissions and no wire.
+//
+// A Posting moves an amount from one account (its debit) to another (its credit), so over
+// all accounts of a currency every posting sums to zero, and so does everything that was
+// ever posted. A Book is the set of accounts that a decision may look at; posting to it
+// either happens whole or not at all. An account of a wallet never goes below zero, except
+// within a credit limit; a system account may, since it stands for the world outside.
+package ledger
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/purserhq/purser/money"
+)
+
+// Purpose tells the accounts of wallets from those of the system.
+type Purpose string
+
+// The purposes.
+const (
+	// OfWallet is the account of one wallet in one currency.
+	OfWallet Purpose = "wallet"
+	// Funding is the world outside: what operators put into wallets and take out by hand.
+	Funding Purpose = "funding"
+)
+
+// Key names an account: the ledger's line for one wallet, or one system purpose, and one
+// currency.
+type Key struct {
+	Purpose Purpose
+	// WalletID is 0 for a system account.
+	WalletID int64
+	Currency money.Currency
+}
+
+// WalletAccount is the key of a wallet's account.
+func WalletAccount(wallet int64, c money.Currency) Key {
+	return Key{Purpose: OfWallet, WalletID: wallet, Currency: c}
+}
+
+// SystemAccount is the key of a system account.
+func SystemAccount(p Purpose, c money.Currency) Key { return Key{Purpose: p, Currency: c} }
+
+// String names the account for people.
+func (k Key) String() string {
+	if k.Purpose == OfWallet {
+		return fmt.Sprintf("wallet %d in %s", k.WalletID, k.Currency)
+	}
+	return fmt.Sprintf("%s in %s", k.Purpose, k.Currency)
+}
+
+// Compare orders keys: one fixed order in which accounts are always touched.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(
+		cmp.Compare(k.Purpose, other.Purpose),
+		cmp.Compare(k.WalletID, other.WalletID),
+		cmp.Compare(k.Currency, other.Currency),
+	)
+}
+
+// Account is the state of one account. The zero state of a key is an account that does not
+// exist yet and holds nothing.
+type Account struct {
+	Key
+	// ID is the account's number; 0 until it exists.
+	ID int64
+	// Available can be spent now and Reserved is held, both in minor units.
+	Available, Reserved int64
+	// CreditLimit is how far below zero Available may go, in minor units.
+	CreditLimit int64
+	// LastEntry is the newest entry that touched the account; 0 for none.
+	LastEntry int64
+	// Version counts the commits that changed it; the store raises it.
+	Version int64
+}
+
+// bounded accounts must not go below their credit limit.
+func (a *Account) bounded() bool { return a.Purpose == OfWallet }
+
+// Posting is a movement that somebody intends.
+type Posting struct {
+	// Debit loses the amount and Credit gains it.
+	Debit, Credit Key
+	// Amount is more than zero, in the currency of both accounts.
+	Amount money.Amount
+	// Kind says what sort of movement it is, for statements.
+	Kind string
+	// Details are for the reader of a statement.
+	Details string
+}
+
+// Entry is one recorded posting. Entries are only ever added.
+type Entry struct {
+	// ID is its number. Numbers rise within one writer; the order on an account is told by the
+	// chain of previous entries.
+	ID int64
+	At time.Time
+	Posting
+	// DebitAfter and CreditAfter are what each account then had available, in minor units.
+	DebitAfter, CreditAfter int64
+	// DebitPrevious and CreditPrevious are the entries before this one on each account, so
+	// that a statement can be read backwards without an index; 0 for none.
+	DebitPrevious, CreditPrevious int64
+}
+
+// Errors that Post returns. All but ErrNotCovered mean a mistake in the decision.
+var (
+	ErrNotCovered    = errors.New("ledger: the account holds less than the movement needs")
+	ErrNoPosting     = errors.New("ledger: nothing to post")
+	ErrNotPositive   = errors.New("ledger: a posting moves more than zero")
+	ErrSameAccount   = errors.New("ledger: debit and credit are the same account")
+	ErrMixedCurrency = errors.New("ledger: a posting has one currency, that of both accounts")
+	ErrRange         = errors.New("ledger: an account does not fit 64 bits")
+	ErrNotInBook     = errors.New("ledger: an account was not asked for")
+)
+
+// Book is the set of accounts that a decision sees and changes.
+type Book struct {
+	accounts map[Key]*Account
+	now      time.Time
+	entries  []Entry
+	nextID   func() int64
+}
+
+// NewBook opens a book of the given accounts. now stamps its entries; nextID numbers them,
+// rising.
+func NewBook(now time.Time, nextID func() int64, accounts ...*Account) *Book {
+	b := &Book{accounts: make(map[Key]*Account, len(accounts)), now: now, nextID: nextID}
+	for _, a := range accounts {
+		b.accounts[a.Key] = a
+	}
+	return b
+}
+
+// At sets the time that stamps the entries from now on.
+func (b *Book) At(now time.Time) { b.now = now }
+
+// Account is the state of the account, a copy; ok is false when it is not in the book.
+func (b *Book) Account(k Key) (a Account, ok bool) {
+	if found := b.accounts[k]; found != nil {
+		return *found, true
+	}
+	return Account{}, false
+}
+
+// Entries are all entries posted so far, in order.
+func (b *Book) Entries() []Entry { return b.entries }
+
+// Delta is what a set of postings changes on one account, in minor units.
+type Delta struct {
+	Key
+	Minor int64
+}
+
+// Plan folds postings into one change per account, in account order. The changes of each
+// currency sum to zero. It returns the errors above, save ErrNotCovered and ErrNotInBook.
+func Plan(postings ...Posting) ([]Delta, error) {
+	if len(postings) == 0 {
+		return nil, ErrNoPosting
+	}
+	change := make(map[Key]int64, 2*len(postings))
+	for _, p := range postings {
+		switch {
+		case p.Amount.Minor <= 0:
+			return nil, ErrNotPositive
+		case p.Debit == p.Credit:
+			return nil, ErrSameAccount
+		case p.Debit.Currency != p.Amount.Currency || p.Credit.Currency != p.Amount.Currency:
+			return nil, ErrMixedCurrency
+		}
+		debit, ok1 := add(change[p.Debit], -p.Amount.Minor)
+		credit, ok2 := add(change[p.Credit], p.Amount.Minor)
+		if !ok1 || !ok2 {
+			return nil, ErrRange
+		}
+		change[p.Debit], change[p.Credit] = debit, credit
+	}
+	plan := make([]Delta, 0, len(change))
+	for key, minor := range change {
+		plan = append(plan, Delta{key, minor})
+	}
+	slices.SortFunc(plan, func(a, b Delta) int { return a.Key.Compare(b.Key) })
+	return plan, nil
+}
+
+// Post records the postings: all of them, or none when it returns an error. Whether an
+// account covers its change is judged over all postings together.
+func (b *Book) Post(postings ...Posting) ([]Entry, error) {
+	plan, err := Plan(postings...)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range plan {
+		account := b.accounts[d.Key]
+		if account == nil {
+			return nil, fmt.Errorf("%w: %s", ErrNotInBook, d.Key)
+		}
+		after, ok := add(account.Available, d.Minor)
+		if !ok {
+			return nil, fmt.Errorf("%w: %s", ErrRange, d.Key)
+		}
+		if account.bounded() && d.Minor < 0 && after < -account.CreditLimit {
+			return nil, fmt.Errorf("%w: %s", ErrNotCovered, d.Key)
+		}
+	}
+	first := len(b.entries)
+	for _, p := range postings {
+		b.record(p)
+	}
+	return b.entries[first:len(b.entries):len(b.entries)], nil
+}
+
+// record moves one posting that Post has already proven.
+func (b *Book) record(p Posting) {
+	debit, credit := b.accounts[p.Debit], b.accounts[p.Credit]
+	debit.Available -= p.Amount.Minor
+	credit.Available += p.Amount.Minor
+	e := Entry{
+		ID: b.nextID(), At: b.now, Posting: p,
+		DebitAfter: debit.Available, CreditAfter: credit.Available,
+		DebitPrevious: debit.LastEntry, CreditPrevious: credit.LastEntry,
+	}
+	debit.LastEntry, credit.LastEntry = e.ID, e.ID
+	b.entries = append(b.entries, e)
+}
+
+// Mark is a point that Rewind can go back to.
+func (b *Book) Mark() int { return len(b.entries) }
+
+// Rewind takes back everything posted since the mark, as if it had never been decided.
+func (b *Book) Rewind(mark int) {
+	for i := len(b.entries) - 1; i >= mark; i-- {
+		e := b.entries[i]
+		debit, credit := b.accounts[e.Debit], b.accounts[e.Credit]
+		debit.Available += e.Amount.Minor
+		credit.Available -= e.Amount.Minor
+		debit.LastEntry, credit.LastEntry = e.DebitPrevious, e.CreditPrevious
+	}
+	b.entries = b.entries[:mark]
+}
+
+// add is a + b; ok is false when that does not fit. The smallest integer is left out, so
+// that every balance has a negative.
+func add(a, b int64) (sum int64, ok bool) {
+	sum = a + b
+	if (b > 0 && sum < a) || (b < 0 && sum > a) || sum == math.MinInt64 {
+		return 0, false
+	}
+	return sum, true
+}

@@ -1,0 +1,187 @@
+// Package secret makes, seals and hashes secrets, and keeps them out of logs.
+//
+// A secret that must come back (a MAC key) is sealed with a key-encryption key; one that need
+// not (a password, a PIN, a token) is hashed. Values travel inside the process as Text, which
+// prints as "[secret]" wherever it is formatted, logged or encoded by mistake. This is the
+// only package that draws from crypto/rand: keys and seals never depend on the injected
+// source of ids (decisions.md 21).
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Text is a secret in the clear. Reveal is the only way to its characters.
+type Text string
+
+const redacted = "[secret]"
+
+// Reveal is the secret itself, for signing or for showing it once to its owner.
+func (t Text) Reveal() string { return string(t) }
+
+// String hides the secret from fmt.
+func (Text) String() string { return redacted }
+
+// GoString hides the secret from %#v.
+func (Text) GoString() string { return redacted }
+
+// LogValue hides the secret from slog.
+func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the secret from encoders.
+func (Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// alphabet of generated secrets: no sign that needs quoting in a header, a URL or a shell.
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// keyLength is the length of the protocol's sample keys; 32 of 62 characters are 190 bits.
+const keyLength = 32
+
+// NewKey makes a MAC key, or a refresh token: 32 letters and digits (spec/wallet-api.md §2.1).
+func NewKey() Text {
+	// 248 is the largest multiple of 62 below 256: bytes above it would favour some letters.
+	key := make([]byte, 0, keyLength)
+	var random [64]byte
+	for len(key) < keyLength {
+		rand.Read(random[:]) // never fails: the Go runtime ends the process if it would
+		for _, b := range random {
+			if b < 248 && len(key) < keyLength {
+				key = append(key, alphabet[b%62])
+			}
+		}
+	}
+	return Text(key)
+}
+
+// Errors of this package.
+var (
+	// ErrKEK says that text is not a key-encryption key.
+	ErrKEK = errors.New("a key-encryption key is 32 bytes, written in base64 or hex")
+	// ErrSeal says that a sealed value cannot be opened: another key, another row or damage.
+	ErrSeal = errors.New("a sealed value does not open with this key-encryption key")
+)
+
+// kekLength in bytes: AES-256.
+const kekLength = 32
+
+// Box seals secrets with a key-encryption key (AES-256-GCM).
+type Box struct {
+	aead  cipher.AEAD
+	keyID [8]byte
+	// pepper strengthens hashes of short secrets.
+	pepper [32]byte
+}
+
+// NewBox makes a box from the text of a key-encryption key: base64 or hex of 32 bytes, blanks
+// around it ignored. It returns ErrKEK for other text.
+func NewBox(text Text) (*Box, error) {
+	trimmed := strings.TrimSpace(text.Reveal())
+	kek, err := hex.DecodeString(trimmed)
+	if err != nil {
+		kek, err = base64.StdEncoding.DecodeString(trimmed)
+	}
+	if err != nil || len(kek) != kekLength {
+		return nil, ErrKEK
+	}
+	block, err := aes.NewCipher(kek)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	b := &Box{aead: aead}
+	b.pepper = derive(kek, "purser pepper")
+	id := derive(kek, "purser key id")
+	copy(b.keyID[:], id[:])
+	return b, nil
+}
+
+func derive(kek []byte, purpose string) (out [32]byte) {
+	mac := hmac.New(sha256.New, kek)
+	mac.Write([]byte(purpose))
+	mac.Sum(out[:0])
+	return out
+}
+
+// NewKEK makes the text of a fresh key-encryption key.
+func NewKEK() Text {
+	var kek [kekLength]byte
+	rand.Read(kek[:])
+	return Text(base64.StdEncoding.EncodeToString(kek[:]))
+}
+
+// Seal encrypts a secret for one place: what names that place, such as "client 7 key 1", so
+// that a sealed value moved to another row does not open there. The id of the key stands in
+// front.
+func (b *Box) Seal(plain Text, place string) []byte {
+	var nonce [12]byte
+	rand.Read(nonce[:])
+	sealed := append(b.keyID[:len(b.keyID):len(b.keyID)], nonce[:]...)
+	return b.aead.Seal(sealed, nonce[:], []byte(plain), []byte(place))
+}
+
+// Open is the reverse of Seal. It returns ErrSeal.
+func (b *Box) Open(sealed []byte, place string) (Text, error) {
+	header := len(b.keyID) + b.aead.NonceSize()
+	if len(sealed) < header || subtle.ConstantTimeCompare(sealed[:len(b.keyID)], b.keyID[:]) != 1 {
+		return "", ErrSeal
+	}
+	plain, err := b.aead.Open(nil, sealed[len(b.keyID):header], sealed[header:], []byte(place))
+	if err != nil {
+		return "", ErrSeal
+	}
+	return Text(plain), nil
+}
+
+// Fingerprint is how a long random secret (a token) is stored and found: its SHA-256.
+func Fingerprint(t Text) []byte {
+	sum := sha256.Sum256([]byte(t))
+	return sum[:]
+}
+
+// Parameters of argon2id: passwords as decisions.md 26 says; PINs lighter, since attempts are
+// counted and a pepper that is not in the database stands before them.
+const (
+	passwordTime, passwordMemory = 2, 19 * 1024
+	pinTime, pinMemory           = 1, 1024
+	saltLength, hashLength       = 16, 32
+)
+
+// HashPassword is the argon2id hash of a password, with its salt in front.
+func HashPassword(password Text) []byte {
+	return hash([]byte(password), passwordTime, passwordMemory)
+}
+
+// HashPIN is the peppered argon2id hash of a user's PIN, with its salt in front.
+func (b *Box) HashPIN(pin Text) []byte {
+	mac := hmac.New(sha256.New, b.pepper[:])
+	mac.Write([]byte(pin))
+	return hash(mac.Sum(nil), pinTime, pinMemory)
+}
+
+func hash(plain []byte, time, memory uint32) []byte {
+	salt := make([]byte, saltLength, saltLength+hashLength)
+	rand.Read(salt)
+	return append(salt, argon2.IDKey(plain, salt, time, memory, 1, hashLength)...)
+}
+
+// RandomBytes are n bytes for a key that never leaves this process or its data folder.
+func RandomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}

@@ -1,0 +1,313 @@
+// Package store holds all SQL of purser, for SQLite and for engines that speak PostgreSQL's
+// protocol, behind one DB.
+//
+// There is one text of every statement, in PostgreSQL's spelling; sql.go numbers its
+// parameters for SQLite. Reads go to a pool, SQLite's refusing writes. Everything that
+// writes goes through Update, a closure that may run twice and must do nothing outside its
+// transaction; money alone goes through Money, which commits many commands at once and
+// answers each only after that commit is on disk (money.go).
+//
+// Clients, keys, tokens and projects are kept in memory. What is kept is valid for one
+// state of the row "changes", which every transaction that alters such a thing raises last:
+// this process follows at once, other processes on the same database within half a second.
+//
+// On SQLite one process owns the file; the lock is the caller's to hold (cmd/purser).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sync/errgroup"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/purserhq/purser/internal/secret"
+)
+
+// Options say how a database is opened. All fields are needed.
+type Options struct {
+	// Box seals and opens secrets.
+	Box *secret.Box
+	// Now is the business clock, which stamps what is written.
+	Now func() time.Time
+	// Log gets what an operator should see; never a secret, never a statement's arguments.
+	Log *slog.Logger
+}
+
+// DB is an open database. Close it when done.
+type DB struct {
+	Options
+	// read is the pool for reading, write the one for Update: the same pool on PostgreSQL, a
+	// single connection on SQLite.
+	read, write *sql.DB
+	postgres    bool
+	directory   *directory
+	money       *moneyWriter
+	stop        context.CancelFunc
+	background  *errgroup.Group
+	// statements counts the statements sent to the engine: tests hold a budget against it.
+	statements atomic.Int64
+	rebound    sync.Map
+}
+
+// Limits of the pools. No request holds one connection while it asks for a second.
+const (
+	sqliteReaders    = 4
+	postgresPool     = 24
+	pollInterval     = 500 * time.Millisecond
+	updateAttempts   = 12
+	connectTimeout   = 10 * time.Second
+	operationTimeout = 30 * time.Second
+)
+
+// Open opens "sqlite:PATH" or a "postgres://…" address, brings its schema up to date and
+// checks that opts.Box is the one that its secrets were sealed with.
+func Open(ctx context.Context, address string, opts Options) (*DB, error) {
+	db := &DB{Options: opts}
+	var err error
+	switch {
+	case strings.HasPrefix(address, "sqlite:"):
+		err = db.openSQLite(strings.TrimPrefix(address, "sqlite:"))
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		err = db.openPostgres(address)
+	default:
+		// The address may hold a password: it does not go into the error.
+		return nil, errors.New("a database is sqlite:PATH or postgres://USER@HOST/NAME")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := db.start(ctx, address); err != nil {
+		db.closePools()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (db *DB) start(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
+	defer cancel()
+	if err := db.migrate(ctx); err != nil {
+		return fmt.Errorf("bringing the schema up to date: %w", err)
+	}
+	if err := db.checkBox(ctx); err != nil {
+		return err
+	}
+	var err error
+	if db.directory, err = newDirectory(ctx, db); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.Background())
+	db.stop = stop
+	db.background, background = errgroup.WithContext(background)
+	if db.money, err = newMoneyWriter(ctx, db, address); err != nil {
+		stop()
+		return err
+	}
+	db.money.start(db.background)
+	if db.postgres {
+		db.background.Go(func() error { db.followChanges(background); return nil })
+	}
+	return nil
+}
+
+func (db *DB) openSQLite(path string) error {
+	// Full durability: a commit that was answered is on disk. The large checkpoint distance
+	// keeps checkpoints out of the way of commits; a WAL of that many pages is 256 MiB.
+	pragmas := "&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)" +
+		"&_pragma=wal_autocheckpoint(65536)&_pragma=temp_store(MEMORY)"
+	base := "file:" + sqlitePath(path) + "?_txlock=immediate" + pragmas
+	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-16384)")
+	if err != nil {
+		return err
+	}
+	write.SetMaxOpenConns(1)
+	// The first connection creates the file and its WAL; a reader could not.
+	if err := write.Ping(); err != nil {
+		write.Close()
+		return fmt.Errorf("opening the SQLite database: %w", err)
+	}
+	read, err := sql.Open("sqlite", strings.Replace(base, "_txlock=immediate", "_txlock=deferred", 1)+
+		"&_pragma=query_only(1)&_pragma=cache_size(-2048)")
+	if err != nil {
+		write.Close()
+		return err
+	}
+	read.SetMaxOpenConns(sqliteReaders)
+	read.SetMaxIdleConns(sqliteReaders)
+	db.read, db.write = read, write
+	return nil
+}
+
+// sqlitePath keeps the characters that would end the path inside a file: address.
+func sqlitePath(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+func (db *DB) openPostgres(address string) error {
+	config, err := postgresConfig(address)
+	if err != nil {
+		return err
+	}
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(postgresPool)
+	pool.SetMaxIdleConns(postgresPool)
+	pool.SetConnMaxIdleTime(time.Minute)
+	db.read, db.write, db.postgres = pool, pool, true
+	return nil
+}
+
+// postgresConfig reads the address. Statements are described once and cached, but never
+// prepared by name, so a pooler that hands out a connection per transaction works.
+func postgresConfig(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("the postgres:// address cannot be read; write it as postgres://USER@HOST:PORT/NAME")
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	config.ConnectTimeout = connectTimeout
+	if _, ok := config.RuntimeParams["application_name"]; !ok {
+		config.RuntimeParams["application_name"] = "purser"
+	}
+	return config, nil
+}
+
+// Close finishes the money that is under way, then closes the database. On SQLite the WAL is
+// folded into the file.
+func (db *DB) Close() error {
+	db.money.close()
+	db.stop()
+	err := db.background.Wait()
+	return errors.Join(err, db.closePools())
+}
+
+func (db *DB) closePools() error {
+	if db.read == db.write {
+		return db.read.Close()
+	}
+	return errors.Join(db.read.Close(), db.write.Close())
+}
+
+// Postgres says whether the engine speaks PostgreSQL's protocol.
+func (db *DB) Postgres() bool { return db.postgres }
+
+// Statements counts the statements that were sent to the engine since it was opened.
+func (db *DB) Statements() int64 { return db.statements.Load() }
+
+// boxCheck is sealed into every database once, to notice a wrong key-encryption key early.
+const boxCheck = "purser"
+
+func (db *DB) checkBox(ctx context.Context) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		sealed, err := tx.Setting("kek_check")
+		switch {
+		case err != nil:
+			return err
+		case sealed == nil:
+			return tx.SetSetting("kek_check", db.Box.Seal(boxCheck, "kek_check"))
+		}
+		if _, err := db.Box.Open(sealed, "kek_check"); err != nil {
+			return errors.New("this key-encryption key is not the one that the database was sealed with: give the old one")
+		}
+		return nil
+	})
+}
+
+// Tx is one transaction of Update. Its methods are only to be used inside the closure.
+type Tx struct {
+	db *DB
+	*sql.Tx
+	ctx     context.Context
+	touched bool
+}
+
+// touch notes that the transaction alters something that servers keep in memory.
+func (tx *Tx) touch() { tx.touched = true }
+
+// Update runs work in a transaction and commits it. It is run again after a serialization
+// failure, a deadlock or a busy file, so it must do nothing outside the transaction. An error
+// of work rolls everything back and is returned as it is.
+func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.updateOnce(ctx, work)
+		if err == nil || attempt == updateAttempts || !repeatable(err) {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err error) {
+	isolation := sql.LevelDefault
+	if db.postgres {
+		// SQLite has one writer; on PostgreSQL a closure that reads before it writes is only
+		// as safe when transactions behave as if they ran one after another.
+		isolation = sql.LevelSerializable
+	}
+	raw, err := db.write.BeginTx(ctx, &sql.TxOptions{Isolation: isolation})
+	if err != nil {
+		return err
+	}
+	defer raw.Rollback() // does nothing after a commit
+	tx := &Tx{db: db, Tx: raw, ctx: ctx}
+	if err := work(tx); err != nil {
+		return err
+	}
+	var seq int64
+	if tx.touched {
+		row := tx.queryRow(ctx, `UPDATE changes SET seq = seq + 1 WHERE id = 1 RETURNING seq`)
+		if err := row.Scan(&seq); err != nil {
+			return err
+		}
+	}
+	if err := raw.Commit(); err != nil {
+		return err
+	}
+	if tx.touched {
+		db.directory.advance(seq)
+	}
+	return nil
+}
+
+// pause waits before another attempt, a little longer and at random each time.
+func pause(ctx context.Context, attempt int) error {
+	limit := time.Millisecond << min(attempt, 7)
+	select {
+	case <-time.After(limit/2 + rand.N(limit)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// repeatable says whether a transaction failed only because of others at the same time.
+func repeatable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+			return true
+		}
+		return false
+	}
+	return sqliteBusy(err)
+}
+
+// sqliteBusy says whether SQLite gave up waiting for the file.
+func sqliteBusy(err error) bool {
+	var coded interface{ Code() int }
+	return errors.As(err, &coded) && (coded.Code()&0xff == 5 || coded.Code()&0xff == 6)
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"strings"
+	"testing/fstest"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// toPostgres is all that the schema's text differs by: STRICT tables refuse what PostgreSQL
+// refuses, and an INTEGER of SQLite has 64 bits.
+var toPostgres = strings.NewReplacer("INTEGER", "BIGINT", "BLOB", "BYTEA", ") STRICT", ")")
+
+// migrate brings the schema up to date. Several processes may do so at once on PostgreSQL: a
+// row in a table of its own, not an advisory lock, lets one go first.
+func (db *DB) migrate(ctx context.Context) error {
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption(nil)
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	if db.postgres {
+		dialect = goose.DialectPostgres
+		if files, err = rewritten(files); err != nil {
+			return err
+		}
+		locker, err := lock.NewPostgresTableLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, db.write, files, options...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// rewritten is the schema in PostgreSQL's spelling.
+func rewritten(files fs.FS) (fs.FS, error) {
+	out := fstest.MapFS{}
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = &fstest.MapFile{Data: []byte(toPostgres.Replace(string(text)))}
+	}
+	return out, nil
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// Setting returns a stored setting, nil when there is none.
+func (tx *Tx) Setting(name string) ([]byte, error) {
+	var value []byte
+	err := tx.queryRow(tx.ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(&value)
+	if err == sql.ErrNoRows {
+		return nil, nil
+	}
+	return value, err
+}
+
+// SetSetting stores a setting; a secret among them is sealed by the caller.
+func (tx *Tx) SetSetting(name string, value []byte) error {
+	_, err := tx.exec(`INSERT INTO settings (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	return err
+}
+
+// Counter names a kind of number that is handed out.
+type Counter string
+
+// The counters. Numbers start at 1 and are never given twice.
+const (
+	UserIDs     Counter = "user"
+	WalletIDs   Counter = "wallet"
+	ProjectIDs  Counter = "project"
+	ClientIDs   Counter = "client"
+	LocationIDs Counter = "location"
+	accountIDs  Counter = "account"
+	entryIDs    Counter = "entry"
+	writerIDs   Counter = "writer"
+)
+
+// NextID hands out a number, or takes wanted, where that is not 0, and goes on above it.
+func (tx *Tx) NextID(of Counter, wanted int64) (int64, error) {
+	if wanted != 0 {
+		_, err := tx.exec(`INSERT INTO counters (name, next) VALUES ($1, CAST($2 AS BIGINT) + 1)
+			ON CONFLICT (name) DO UPDATE SET next = CASE WHEN counters.next > CAST($2 AS BIGINT) THEN counters.next ELSE excluded.next END`,
+			of, wanted)
+		return wanted, err
+	}
+	return tx.nextIDs(of, 1)
+}
+
+// nextIDs hands out n numbers in a row and returns the first.
+func (tx *Tx) nextIDs(of Counter, n int64) (first int64, err error) {
+	err = tx.queryRow(tx.ctx, `INSERT INTO counters (name, next) VALUES ($1, 1 + CAST($2 AS BIGINT))
+		ON CONFLICT (name) DO UPDATE SET next = counters.next + CAST($2 AS BIGINT) RETURNING next - CAST($2 AS BIGINT)`, of, n).Scan(&first)
+	return first, err
+}
+
+// InsertUser adds a person or a company; the hashes may be nil.
+func (tx *Tx) InsertUser(u wallet.User, passwordHash, pinHash []byte) error {
+	tx.touch()
+	_, err := tx.exec(`INSERT INTO users (id, type, display_name, email, phone, locale, company_code,
+			password_hash, pin_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		u.ID, u.Type, u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode),
+		passwordHash, pinHash, micros(u.CreatedAt))
+	if err != nil {
+		return err
+	}
+	for _, administrator := range u.Administrators {
+		_, err := tx.exec(`INSERT INTO company_administrators (company_id, user_id) VALUES ($1, $2)`, u.ID, administrator)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UserType returns whether the user is a person or a company; empty when there is none.
+func (tx *Tx) UserType(id int64) (t wallet.UserType, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT type FROM users WHERE id = $1`, id).Scan(&t)
+	if err == sql.ErrNoRows {
+		return "", nil
+	}
+	return t, err
+}
+
+// InsertWallet adds an empty wallet.
+func (tx *Tx) InsertWallet(w wallet.Wallet) error {
+	_, err := tx.exec(`INSERT INTO wallets (id, owner_id, account_number, description, created_at) VALUES ($1, $2, $3, $4, $5)`,
+		w.ID, w.OwnerID, w.AccountNumber, w.Description, micros(tx.db.Now()))
+	return err
+}
+
+// WalletOwner returns the user that a wallet belongs to; 0 when there is no such wallet.
+func (tx *Tx) WalletOwner(id int64) (owner int64, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT owner_id FROM wallets WHERE id = $1`, id).Scan(&owner)
+	if err == sql.ErrNoRows {
+		return 0, nil
+	}
+	return owner, err
+}
+
+const walletSelect = `SELECT w.id, w.owner_id, w.account_number, w.description, u.type, u.display_name
+	FROM wallets w JOIN users u ON u.id = w.owner_id`
+
+// Wallet returns the wallet with what is known of its owner; nil when there is none.
+func (db *DB) Wallet(ctx context.Context, id int64) (*wallet.Wallet, error) {
+	return db.walletWhere(ctx, ` WHERE w.id = $1`, id)
+}
+
+// WalletOfUser returns the oldest wallet of a user; nil when they have none.
+func (db *DB) WalletOfUser(ctx context.Context, user int64) (*wallet.Wallet, error) {
+	return db.walletWhere(ctx, ` WHERE w.owner_id = $1 ORDER BY w.created_at, w.id LIMIT 1`, user)
+}
+
+func (db *DB) walletWhere(ctx context.Context, where string, arg int64) (*wallet.Wallet, error) {
+	rows, err := db.query(ctx, db.read, walletSelect+where, arg)
+	found, err := collect(rows, err, func(rows *sql.Rows) (w wallet.Wallet, err error) {
+		err = rows.Scan(&w.ID, &w.OwnerID, &w.AccountNumber, &w.Description, &w.OwnerType, &w.OwnerDisplayName)
+		return w, err
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	w := &found[0]
+	rows, err = db.query(ctx, db.read, `SELECT id FROM projects WHERE wallet_id = $1 ORDER BY id`, w.ID)
+	if w.Projects, err = collect(rows, err, scanID); err != nil {
+		return nil, err
+	}
+	if w.OwnerType == wallet.Legal {
+		rows, err = db.query(ctx, db.read, `SELECT user_id FROM company_administrators WHERE company_id = $1 ORDER BY user_id`, w.OwnerID)
+		w.OwnerAdministrators, err = collect(rows, err, scanID)
+	}
+	return w, err
+}
+
+// InsertProject adds a project; its wallet must belong to its owner, which the caller checks.
+func (tx *Tx) InsertProject(p wallet.Project) error {
+	tx.touch()
+	_, err := tx.exec(`INSERT INTO projects (id, title, description, owner_id, wallet_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		p.ID, p.Title, p.Description, p.OwnerID, p.WalletID, micros(tx.db.Now()))
+	return err
+}
+
+// ProjectExists says whether there is such a project.
+func (tx *Tx) ProjectExists(id int64) (bool, error) {
+	var n int
+	err := tx.queryRow(tx.ctx, `SELECT count(*) FROM projects WHERE id = $1`, id).Scan(&n)
+	return n > 0, err
+}
+
+// ProjectsOfUser returns the projects that the user administers, by id: their own and those
+// of companies that they act for.
+func (db *DB) ProjectsOfUser(ctx context.Context, user int64) ([]wallet.Project, error) {
+	return db.projectsWhere(ctx, `p.owner_id = $1
+		OR p.owner_id IN (SELECT company_id FROM company_administrators WHERE user_id = $1)`, user)
+}
+
+func (db *DB) projectsWhere(ctx context.Context, where string, arg int64) ([]wallet.Project, error) {
+	rows, err := db.query(ctx, db.read, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id
+		FROM projects p JOIN users u ON u.id = p.owner_id WHERE `+where+` ORDER BY p.id`, arg)
+	return collect(rows, err, func(rows *sql.Rows) (p wallet.Project, err error) {
+		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID)
+		return p, err
+	})
+}
