@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
@@ -154,7 +155,7 @@ type Token struct {
 	// Access and Refresh are stored as their SHA-256, Key is sealed.
 	Access, Refresh, Key secret.Text
 	// RefreshExpiresAt is on the business clock.
-	RefreshExpiresAt int64
+	RefreshExpiresAt time.Time
 }
 
 // tokenPlace names where a token's key is sealed.
@@ -167,7 +168,7 @@ func (tx *Tx) InsertToken(t Token) error {
 	_, err := tx.exec(`INSERT INTO tokens (fingerprint, user_id, client_id, scopes, sealed_key, expires_at,
 			refresh_fingerprint, refresh_expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		fingerprint, t.UserID, t.ClientID, join(t.Scopes), tx.db.Box.Seal(t.Key, tokenPlace(fingerprint)),
-		micros(t.ExpiresAt), secret.Fingerprint(t.Refresh), t.RefreshExpiresAt, micros(tx.db.Now()))
+		micros(t.ExpiresAt), secret.Fingerprint(t.Refresh), micros(t.RefreshExpiresAt), micros(tx.db.Now()))
 	return err
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -111,27 +110,9 @@ func (db *DB) locationsByID(ctx context.Context, ids []int64) ([]wallet.Location
 	return found, err
 }
 
-// LocationFilter says which places a list holds. A zero field does not narrow it.
-type LocationFilter struct {
-	Statuses []wallet.LocationStatus
-	// Projects nil means all projects; empty means none.
-	Projects   []int64
-	PublicOnly bool
-	// UpdatedAfter leaves out what was not edited since.
-	UpdatedAfter time.Time
-	// Services: places that offer any of these; Categories: where one pays in any of these.
-	Services   []wallet.Service
-	Categories []int64
-	// Near and Distance, in metres, give the circle, nearest places first.
-	Near     *wallet.Position
-	Distance float64
-	// Limit 0 means all.
-	Limit, Offset int
-}
-
 // Locations returns a page of the places that the filter matches, and how many it matches in
 // all. Places come in the order of their ids, or nearest first.
-func (db *DB) Locations(ctx context.Context, f LocationFilter) (page []wallet.Location, total int, err error) {
+func (db *DB) Locations(ctx context.Context, f wallet.LocationFilter) (page []wallet.Location, total int, err error) {
 	if f.Projects != nil && len(f.Projects) == 0 {
 		return nil, 0, nil
 	}
@@ -155,9 +136,9 @@ func (db *DB) Locations(ctx context.Context, f LocationFilter) (page []wallet.Lo
 }
 
 // matching returns the ids of all places that the filter matches, in the list's order.
-func (db *DB) matching(ctx context.Context, f LocationFilter) ([]int64, error) {
-	where, args := f.where()
-	rows, err := db.query(ctx, db.read, `SELECT id, lat, lng FROM locations l WHERE `+where+` ORDER BY id`, args...)
+func (db *DB) matching(ctx context.Context, f wallet.LocationFilter) ([]int64, error) {
+	conditions, args := where(f)
+	rows, err := db.query(ctx, db.read, `SELECT id, lat, lng FROM locations l WHERE `+conditions+` ORDER BY id`, args...)
 	type candidate struct {
 		id       int64
 		distance float64
@@ -193,8 +174,8 @@ func (db *DB) matching(ctx context.Context, f LocationFilter) ([]int64, error) {
 	return ids, nil
 }
 
-// where is the filter as SQL, exact but for the circle, which it encloses in a box.
-func (f LocationFilter) where() (string, []any) {
+// where is a filter as SQL, exact but for the circle, which it encloses in a box.
+func where(f wallet.LocationFilter) (string, []any) {
 	conditions, args := []string{"1 = 1"}, []any(nil)
 	arg := func(value any) string {
 		args = append(args, value)

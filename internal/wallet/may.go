@@ -11,12 +11,14 @@ type Action string
 
 // The actions.
 const (
-	ReadPublic          Action = "read_public"
-	ReadCurrencies      Action = "read_currencies"
-	ReadOwnClient       Action = "read_own_client"
-	ReadProject         Action = "read_project"
-	ListUserProjects    Action = "list_user_projects"
-	ReadWallet          Action = "read_wallet"
+	ReadPublic       Action = "read_public"
+	ReadCurrencies   Action = "read_currencies"
+	ReadOwnClient    Action = "read_own_client"
+	ReadProject      Action = "read_project"
+	ListUserProjects Action = "list_user_projects"
+	ReadWallet       Action = "read_wallet"
+	// ReadWalletDetails is what a wallet's account says beyond its number.
+	ReadWalletDetails   Action = "read_wallet_details"
 	ReadBalance         Action = "read_balance"
 	ListClientLocations Action = "list_client_locations"
 	// OperateServer is everything that only the operator does: create users, clients and
@@ -90,6 +92,7 @@ type Decision struct {
 	Cure *Grant
 
 	question question
+	refusal  *rule
 }
 
 // question is what the rules look at.
@@ -108,47 +111,68 @@ type rule struct {
 	cure func(q *question) *Grant
 }
 
-// policy is how an action is decided: every gate must hold, in this order, and then one of
-// the grounds, if there are any.
-type policy struct{ gates, grounds []rule }
+// policy is how an action is decided: every gate and everything about the subject must hold,
+// in this order, and then one of the grounds, if there are any.
+type policy struct {
+	// gates look at the caller only.
+	gates []rule
+	// about and grounds look at the subject. They are passed over when it does not exist: the
+	// use case then answers not_found, to whoever came through the gates.
+	about, grounds []rule
+	// missing says that the subject does not exist; nil where that cannot be.
+	missing func(s Subject) bool
+}
+
+// subjectRules are the rules about the subject, none when it does not exist.
+func (p *policy) subjectRules(s Subject) (about, grounds []rule) {
+	if p.missing != nil && p.missing(s) {
+		return nil, nil
+	}
+	return p.about, p.grounds
+}
 
 // May decides whether the caller may do the action to the subject. It is the only place
 // where that is decided: the wire, the pages and the console all come through here.
 func May(c Caller, a Action, s Subject) Decision {
 	d := Decision{Action: a, question: question{c, s}}
-	q := &d.question
-	p, ok := policies[a]
-	if !ok {
-		d.Refused = "unknown_action"
-		return d
+	p := policies[a]
+	if p == nil {
+		return d.refuse(&rule{name: "unknown_action", fact: func(*question) string { return "nobody may do this" }})
 	}
-	for i := range p.gates {
-		if !p.gates[i].holds(q) {
-			return d.refuse(&p.gates[i])
+	about, grounds := p.subjectRules(s)
+	for _, rules := range [2][]rule{p.gates, about} {
+		for i := range rules {
+			if !rules[i].holds(&d.question) {
+				return d.refuse(&rules[i])
+			}
 		}
 	}
-	if len(p.grounds) == 0 {
+	if len(grounds) == 0 {
 		d.Allowed = true
 		return d
 	}
-	for i := range p.grounds {
-		if p.grounds[i].holds(q) {
+	for i := range grounds {
+		if grounds[i].holds(&d.question) {
 			d.Allowed = true
 			return d
 		}
 	}
-	// No ground holds: the first that a grant could cure is the one to speak of, and grounds
-	// stand in the order of the size of their grants.
-	for i := range p.grounds {
-		if p.grounds[i].cure != nil && p.grounds[i].cure(q) != nil {
-			return d.refuse(&p.grounds[i])
+	return d.refuse(curable(grounds, &d.question))
+}
+
+// curable is the first ground that a grant could make hold, else the first of all. Grounds
+// stand in the order of the size of their grants.
+func curable(grounds []rule, q *question) *rule {
+	for i := range grounds {
+		if grounds[i].cure != nil && grounds[i].cure(q) != nil {
+			return &grounds[i]
 		}
 	}
-	return d.refuse(&p.grounds[0])
+	return &grounds[0]
 }
 
 func (d Decision) refuse(r *rule) Decision {
-	d.Refused = r.name
+	d.Refused, d.refusal = r.name, r
 	if r.cure != nil {
 		d.Cure = r.cure(&d.question)
 	}
@@ -157,21 +181,26 @@ func (d Decision) refuse(r *rule) Decision {
 
 // Rules are the rules that were looked at, in order, with the facts they saw.
 func (d Decision) Rules() []Outcome {
+	p := policies[d.Action]
+	if p == nil {
+		return []Outcome{{Rule: d.Refused, Fact: d.refusal.fact(&d.question)}}
+	}
 	var looked []Outcome
-	q := &d.question
 	look := func(r *rule) bool {
-		holds := r.holds(q)
-		looked = append(looked, Outcome{Rule: r.name, Holds: holds, Fact: r.fact(q)})
+		holds := r.holds(&d.question)
+		looked = append(looked, Outcome{Rule: r.name, Holds: holds, Fact: r.fact(&d.question)})
 		return holds
 	}
-	p := policies[d.Action]
-	for i := range p.gates {
-		if !look(&p.gates[i]) {
-			return looked
+	about, grounds := p.subjectRules(d.question.subject)
+	for _, rules := range [2][]rule{p.gates, about} {
+		for i := range rules {
+			if !look(&rules[i]) {
+				return looked
+			}
 		}
 	}
-	for i := range p.grounds {
-		if look(&p.grounds[i]) {
+	for i := range grounds {
+		if look(&grounds[i]) {
 			return looked
 		}
 	}
@@ -181,21 +210,13 @@ func (d Decision) Rules() []Outcome {
 // Err is nil when the action is allowed, otherwise the Forbidden error to answer with: what
 // the refusing rule saw and, where there is one, the grant that would help.
 func (d Decision) Err() error {
-	if d.Allowed {
+	switch {
+	case d.Allowed:
 		return nil
+	case d.Cure == nil:
+		return Errorf(Forbidden, "%s.", d.refusal.fact(&d.question))
 	}
-	fact := "this is not allowed to anyone"
-	for _, p := range [][]rule{policies[d.Action].gates, policies[d.Action].grounds} {
-		for i := range p {
-			if p[i].name == d.Refused {
-				fact = p[i].fact(&d.question)
-			}
-		}
-	}
-	if d.Cure == nil {
-		return Errorf(Forbidden, "%s.", fact)
-	}
-	return Errorf(Forbidden, "%s; this call needs %s.", fact, d.Cure)
+	return Errorf(Forbidden, "%s; this call needs %s.", d.refusal.fact(&d.question), d.Cure)
 }
 
 // knownCaller lets in whoever proved to be a client or a token, or is the operator.
@@ -396,22 +417,34 @@ func walletRight(s Scope) rule {
 	}
 }
 
+// walletArea are the gates of every call in the wallet API.
+var walletArea = []rule{knownCaller, fullClient, mayUse(UseWalletAPI)}
+
+func noWallet(s Subject) bool { return s.Wallet == nil }
+
+// policies is who may do what, on one screen.
 var policies = map[Action]*policy{
-	ReadPublic:     {gates: []rule{somebody}},
-	OperateServer:  {gates: []rule{isOperator}},
-	ReadOwnClient:  {gates: []rule{knownCaller}},
-	ReadCurrencies: {gates: []rule{knownCaller, fullClient, mayUse(UseWalletAPI)}},
-	ReadProject:    {gates: []rule{knownCaller, fullClient, mayUse(UseWalletAPI), representsProject}},
-	ListUserProjects: {
-		gates: []rule{knownCaller, fullClient, mayUse(UseWalletAPI), byToken, ownUser, agreed(ScopeProjects)},
+	ReadPublic:    {gates: []rule{somebody}},
+	OperateServer: {gates: []rule{isOperator}},
+	ReadOwnClient: {gates: []rule{knownCaller}},
+
+	ReadCurrencies:      {gates: walletArea},
+	ListClientLocations: {gates: walletArea},
+	ReadProject: {
+		gates: walletArea, about: []rule{representsProject},
+		missing: func(s Subject) bool { return s.Project == nil },
 	},
+	ListUserProjects: {gates: walletArea, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
 	ReadWallet: {
-		gates:   []rule{knownCaller, fullClient, mayUse(UseWalletAPI)},
+		gates: walletArea, missing: noWallet,
 		grounds: []rule{ownWallet(""), walletRight(""), projectWallet("")},
 	},
+	ReadWalletDetails: {
+		gates: walletArea, missing: noWallet,
+		grounds: []rule{ownWallet(ScopeWalletList), projectWallet(ScopeWalletList)},
+	},
 	ReadBalance: {
-		gates:   []rule{knownCaller, fullClient, mayUse(UseWalletAPI)},
+		gates: walletArea, missing: noWallet,
 		grounds: []rule{ownWallet(ScopeBalance), walletRight(ScopeBalance), projectWallet(ScopeBalance)},
 	},
-	ListClientLocations: {gates: []rule{knownCaller, fullClient, mayUse(UseWalletAPI)}},
 }

@@ -153,23 +153,22 @@ type Location struct {
 	PinOpen, PinClosed string
 }
 
-// Offers says whether the service is available at the place.
-func (l *Location) Offers(s Service) bool { return l.Services[s].Available }
-
-// PaysFor says whether one can pay at the place in one of the categories.
-func (l *Location) PaysFor(categories []int64) bool {
-	offer := l.Services[Pay]
-	if !offer.Available {
-		return false
-	}
-	for _, have := range offer.Categories {
-		for _, want := range categories {
-			if have == want {
-				return true
-			}
-		}
-	}
-	return false
+// LocationFilter says which places a list holds. A zero field does not narrow it.
+type LocationFilter struct {
+	Statuses []LocationStatus
+	// Projects nil means all projects; empty means none.
+	Projects   []int64
+	PublicOnly bool
+	// UpdatedAfter leaves out what was not edited since.
+	UpdatedAfter time.Time
+	// Services: places that offer any of these; Categories: where one pays in any of these.
+	Services   []Service
+	Categories []int64
+	// Near and Distance, in metres, give the circle, nearest places first.
+	Near     *Position
+	Distance float64
+	// Limit 0 means all.
+	Limit, Offset int
 }
 
 // PayCategory is a kind of shop; categories form a tree.

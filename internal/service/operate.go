@@ -1,0 +1,300 @@
+package service
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// The use cases of this file are the operator's: setting up users, wallets, projects, clients
+// and places. An id of 0 asks for the next free number.
+
+// operate runs an operator's change in one transaction, after asking whether the caller is one.
+func (s *Service) operate(ctx context.Context, c wallet.Caller, change func(tx *store.Tx) error) error {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return err
+	}
+	return s.db.Update(ctx, change)
+}
+
+// unless is err, or the refusal of a field when what it refers to is not as it must be.
+func unless(ok bool, err error, field, format string, args ...any) error {
+	if err != nil || ok {
+		return err
+	}
+	return wallet.FieldError(field, format, args...)
+}
+
+// CreateUser adds a person or a company and returns its id. Password and pin may be empty; a
+// company's administrators must be persons that exist. It fails with Forbidden and
+// InvalidParameters.
+func (s *Service) CreateUser(ctx context.Context, c wallet.Caller, u wallet.User, password, pin secret.Text) (id int64, err error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return 0, err
+	}
+	var passwordHash, pinHash []byte
+	if password != "" {
+		if len(password) < s.MinimumPasswordLength {
+			return 0, wallet.FieldError("password", "must have at least %d characters", s.MinimumPasswordLength)
+		}
+		passwordHash = secret.HashPassword(password)
+	}
+	if pin != "" {
+		pinHash = s.Box.HashPIN(pin)
+	}
+	u.CreatedAt = s.BusinessClock()
+	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		for _, administrator := range u.Administrators {
+			kind, err := tx.UserType(administrator)
+			if err := unless(kind == wallet.Natural, err, "administrators", "user %d is not a person", administrator); err != nil {
+				return err
+			}
+		}
+		if u.ID, err = tx.NextID(store.UserIDs, u.ID); err != nil {
+			return err
+		}
+		return tx.InsertUser(u, passwordHash, pinHash)
+	})
+	return u.ID, err
+}
+
+// CreateWallet adds an empty wallet of a user and returns its id. Its account number is EVP
+// and the id, padded to twelve digits (spec/wallet-api.md §4.12). It fails with Forbidden and
+// InvalidParameters.
+func (s *Service) CreateWallet(ctx context.Context, c wallet.Caller, w wallet.Wallet) (id int64, err error) {
+	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		kind, err := tx.UserType(w.OwnerID)
+		if err := unless(kind != "", err, "owner", "there is no user %d", w.OwnerID); err != nil {
+			return err
+		}
+		if w.ID, err = tx.NextID(store.WalletIDs, w.ID); err != nil {
+			return err
+		}
+		w.AccountNumber = fmt.Sprintf("EVP%012d", w.ID)
+		return tx.InsertWallet(w)
+	})
+	return w.ID, err
+}
+
+// CreateProject adds a project and returns its id. Its wallet must belong to its owner; several
+// projects of one owner may share a wallet. It fails with Forbidden and InvalidParameters.
+func (s *Service) CreateProject(ctx context.Context, c wallet.Caller, p wallet.Project) (id int64, err error) {
+	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		switch owner, err := tx.WalletOwner(p.WalletID); {
+		case err != nil:
+			return err
+		case owner == 0:
+			return wallet.FieldError("wallet_id", "there is no wallet %d", p.WalletID)
+		case owner != p.OwnerID:
+			return wallet.FieldError("wallet_id", "wallet %d belongs to user %d, not to user %d who owns the project", p.WalletID, owner, p.OwnerID)
+		}
+		if p.ID, err = tx.NextID(store.ProjectIDs, p.ID); err != nil {
+			return err
+		}
+		return tx.InsertProject(p)
+	})
+	return p.ID, err
+}
+
+// CreateClient adds a client and returns it as stored. An empty MACID is made up; an empty key
+// too. It fails with Forbidden and InvalidParameters.
+func (s *Service) CreateClient(ctx context.Context, c wallet.Caller, n wallet.Client, key secret.Text) (wallet.Client, secret.Text, error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return wallet.Client{}, "", err
+	}
+	if err := s.checkClient(n, key); err != nil {
+		return wallet.Client{}, "", err
+	}
+	if n.MACID == "" {
+		macID, err := s.visibleToken(macIDBytes)
+		if err != nil {
+			return wallet.Client{}, "", err
+		}
+		n.MACID = macID
+	}
+	if key == "" {
+		key = secret.NewKey()
+	}
+	n.CreatedAt = s.BusinessClock()
+	slices.Sort(n.Projects)
+	err := s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		if err := refuseMissing(tx, n); err != nil {
+			return err
+		}
+		if n.ID, err = tx.NextID(store.ClientIDs, n.ID); err != nil {
+			return err
+		}
+		return tx.InsertClient(n, key)
+	})
+	return n, key, err
+}
+
+func (s *Service) checkClient(n wallet.Client, key secret.Text) error {
+	refused := wallet.FieldErrors{}
+	switch n.Type {
+	case wallet.PrivateClient:
+	case wallet.Application, wallet.AppClient:
+		if len(n.Projects) != 1 {
+			refused.Refuse("projects", "a client of type %s has exactly one project", n.Type)
+		}
+	default:
+		refused.Refuse("type", "must be private_client, application or app_client")
+	}
+	for _, p := range n.Permissions {
+		if p.Meaning() == "" {
+			refused.Refuse("permissions", "%q is not a permission", p)
+		}
+	}
+	if n.MainProject != 0 && !slices.Contains(n.Projects, n.MainProject) {
+		refused.Refuse("main_project", "must be one of the client's projects")
+	}
+	if key == PublishedKey && !s.Sandbox {
+		refused.Refuse("mac_key", "is the one that the public documentation prints, which everybody knows")
+	}
+	return refused.Err()
+}
+
+// refuseMissing names what a client refers to and is not there.
+func refuseMissing(tx *store.Tx, n wallet.Client) error {
+	for _, project := range n.Projects {
+		there, err := tx.ProjectExists(project)
+		if err := unless(there, err, "projects", "there is no project %d", project); err != nil {
+			return err
+		}
+	}
+	for _, right := range n.WalletRights {
+		owner, err := tx.WalletOwner(right.WalletID)
+		if err := unless(owner != 0, err, "permissions_to_wallets", "there is no wallet %d", right.WalletID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lengths of made-up names in bytes of randomness: a client's id is a name, an access token is
+// also hard to guess.
+const (
+	macIDBytes       = 5
+	accessTokenBytes = 20
+)
+
+var visible = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// visibleToken makes a name of capital letters and digits from the injected source.
+func (s *Service) visibleToken(n int) (string, error) {
+	raw := make([]byte, n)
+	if _, err := io.ReadFull(s.Random, raw); err != nil {
+		return "", err
+	}
+	return visible.EncodeToString(raw), nil
+}
+
+// IssuedToken is an access token as it is handed out, once.
+type IssuedToken struct {
+	// Access is the MAC id, Key the MAC key, Refresh what a new pair is asked for with.
+	Access  string
+	Key     secret.Text
+	Refresh secret.Text
+}
+
+// IssueToken gives a client an access token of a user without asking the user: the operator
+// answers for that. lifetime counts on the business clock. It fails with Forbidden and
+// InvalidParameters.
+func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client int64, scopes []wallet.Scope, lifetime time.Duration) (IssuedToken, error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return IssuedToken{}, err
+	}
+	for _, scope := range scopes {
+		if !wallet.KnownScope(scope) {
+			return IssuedToken{}, wallet.FieldError("scopes", "%q is not a scope", scope)
+		}
+	}
+	access, err := s.visibleToken(accessTokenBytes)
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	issued := IssuedToken{Access: access, Key: secret.NewKey(), Refresh: secret.NewKey()}
+	expires := s.BusinessClock().Add(lifetime)
+	return issued, s.operate(ctx, c, func(tx *store.Tx) error {
+		kind, err := tx.UserType(user)
+		if err := unless(kind == wallet.Natural, err, "user", "user %d is not a person", user); err != nil {
+			return err
+		}
+		return tx.InsertToken(store.Token{
+			Token:  wallet.Token{UserID: user, ClientID: client, Scopes: scopes, ExpiresAt: expires},
+			Access: secret.Text(access), Refresh: issued.Refresh, Key: issued.Key, RefreshExpiresAt: expires,
+		})
+	})
+}
+
+// CreatePayCategory adds a pay category. It fails with Forbidden.
+func (s *Service) CreatePayCategory(ctx context.Context, c wallet.Caller, p wallet.PayCategory) error {
+	return s.operate(ctx, c, func(tx *store.Tx) error { return tx.InsertPayCategory(p) })
+}
+
+// CreateLocation adds a place of a project and returns its id. It fails with Forbidden and
+// InvalidParameters.
+func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.Location) (id int64, err error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return 0, err
+	}
+	if err := checkServices(l); err != nil {
+		return 0, err
+	}
+	l.UpdatedAt = s.BusinessClock()
+	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		there, err := tx.ProjectExists(l.ProjectID)
+		if err := unless(there, err, "project_id", "there is no project %d", l.ProjectID); err != nil {
+			return err
+		}
+		if l.ID, err = tx.NextID(store.LocationIDs, l.ID); err != nil {
+			return err
+		}
+		return tx.InsertLocation(l)
+	})
+	return l.ID, err
+}
+
+// checkServices refuses services and ways of identification that the protocol does not list.
+func checkServices(l wallet.Location) error {
+	refused := wallet.FieldErrors{}
+	for service, offer := range l.Services {
+		if !slices.Contains(wallet.Services(), service) {
+			refused.Refuse("services", "%q is not a service", service)
+		}
+		for _, kind := range offer.Types {
+			if !slices.Contains(wallet.ServiceTypes(service), kind) {
+				refused.Refuse("services", "%q is not a type of %s", kind, service)
+			}
+		}
+	}
+	return refused.Err()
+}
+
+// SealSetting stores a secret text under a name, sealed; OpenSetting reads it again, empty
+// when there is none. They fail with Forbidden.
+func (s *Service) SealSetting(ctx context.Context, c wallet.Caller, name string, value secret.Text) error {
+	return s.operate(ctx, c, func(tx *store.Tx) error {
+		return tx.SetSetting(name, s.Box.Seal(value, "setting "+name))
+	})
+}
+
+// OpenSetting is described at SealSetting.
+func (s *Service) OpenSetting(ctx context.Context, c wallet.Caller, name string) (value secret.Text, err error) {
+	err = s.operate(ctx, c, func(tx *store.Tx) error {
+		sealed, err := tx.Setting(name)
+		if err != nil || sealed == nil {
+			return err
+		}
+		value, err = s.Box.Open(sealed, "setting "+name)
+		return err
+	})
+	return value, err
+}

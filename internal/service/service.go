@@ -1,0 +1,189 @@
+// Package service is what a caller can ask of purser: one method per use case.
+//
+// Every method takes the caller as an argument and begins by asking wallet.May; there is no
+// other place where permission is decided, and no way around it, since the wire, the pages
+// and the command line all come through here. Methods take and return the field's nouns;
+// how those look on the wire is httpapi's business. An error that is not a *wallet.Error is
+// ours, for the log only.
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
+)
+
+// Options say how a server behaves. All fields are needed.
+type Options struct {
+	// WallClock is the real time: what signatures are checked against and GET /server tells.
+	WallClock func() time.Time
+	// BusinessClock stamps and expires things; a sandbox may move it (decisions.md 20).
+	BusinessClock func() time.Time
+	// Random is where ids and visible tokens come from, never keys (decisions.md 21).
+	Random io.Reader
+	// Box hashes PINs.
+	Box *secret.Box
+	// Currencies are those that wallets may hold, in the order they are listed in.
+	Currencies []money.Currency
+	// MinimumPasswordLength is told to apps, in characters.
+	MinimumPasswordLength int
+	// Sandbox allows the key that the public documentation prints.
+	Sandbox bool
+}
+
+// PublishedKey is the MAC key of the public documentation's examples: everybody knows it, so
+// only a sandbox may hold it.
+const PublishedKey secret.Text = "IrdTc8uQodU7PRpLzzLTW6wqZAO6tAMU"
+
+// ErrPublishedKey refuses to serve with that key.
+var ErrPublishedKey = errors.New("a client holds the key that the public documentation prints, which everybody knows: " +
+	"this is a sandbox's database; serve a new one, or give that client another key")
+
+// Service answers callers. Make one with New.
+type Service struct {
+	Options
+	db *store.DB
+}
+
+// New returns the service on db. It returns ErrPublishedKey when a client holds the key that
+// the documentation prints and this is not a sandbox.
+func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
+	s := &Service{Options: options, db: db}
+	if options.Sandbox {
+		return s, nil
+	}
+	return s, db.AllClientKeys(ctx, func(_ int64, key secret.Text) error {
+		if key == PublishedKey {
+			return ErrPublishedKey
+		}
+		return nil
+	})
+}
+
+// Configuration is what apps ask before they have credentials.
+type Configuration struct {
+	// MinimumPasswordLength in characters.
+	MinimumPasswordLength int
+}
+
+// Time returns the server's wall clock, for clients to set theirs by.
+func (s *Service) Time(_ context.Context, c wallet.Caller) (time.Time, error) {
+	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
+		return time.Time{}, err
+	}
+	return s.WallClock(), nil
+}
+
+// Configure returns the configuration of the server.
+func (s *Service) Configure(_ context.Context, c wallet.Caller) (Configuration, error) {
+	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
+		return Configuration{}, err
+	}
+	return Configuration{MinimumPasswordLength: s.MinimumPasswordLength}, nil
+}
+
+// ListCurrencies returns the currencies that wallets may hold.
+func (s *Service) ListCurrencies(_ context.Context, c wallet.Caller) ([]money.Currency, error) {
+	if err := wallet.May(c, wallet.ReadCurrencies, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	return s.Currencies, nil
+}
+
+// OwnClient is a client as it sees itself.
+type OwnClient struct {
+	*wallet.Client
+	// MainProject is nil when it has none.
+	MainProject *wallet.Project
+	// RightWallets are the wallets that it has static rights on, in the order of those rights.
+	RightWallets []*wallet.Wallet
+}
+
+// GetClient returns the client that calls; for a token, the client it was given to.
+func (s *Service) GetClient(ctx context.Context, c wallet.Caller) (OwnClient, error) {
+	if err := wallet.May(c, wallet.ReadOwnClient, wallet.Subject{}).Err(); err != nil {
+		return OwnClient{}, err
+	}
+	own := OwnClient{Client: c.Client}
+	var err error
+	if c.Client.MainProject != 0 {
+		if own.MainProject, err = s.db.Project(ctx, c.Client.MainProject); err != nil {
+			return OwnClient{}, err
+		}
+	}
+	for _, right := range c.Client.WalletRights {
+		w, err := s.db.Wallet(ctx, right.WalletID)
+		if err != nil {
+			return OwnClient{}, err
+		}
+		own.RightWallets = append(own.RightWallets, w)
+	}
+	return own, nil
+}
+
+// ProjectView is a project, with its wallet where that was asked for.
+type ProjectView struct {
+	*wallet.Project
+	Wallet *WalletView
+}
+
+// GetProject returns the project. It fails with, first match wins: Forbidden (the caller may
+// not use the wallet API), NotFound, Forbidden (it does not represent the project).
+func (s *Service) GetProject(ctx context.Context, c wallet.Caller, id int64, withWallet bool) (ProjectView, error) {
+	p, err := s.db.Project(ctx, id)
+	if err != nil {
+		return ProjectView{}, err
+	}
+	if err := wallet.May(c, wallet.ReadProject, wallet.Subject{Project: p}).Err(); err != nil {
+		return ProjectView{}, err
+	}
+	if p == nil {
+		return ProjectView{}, wallet.Errorf(wallet.NotFound, "there is no project %d: check the id (GET /client and GET /user/me/projects tell which projects you have).", id)
+	}
+	return s.projectView(ctx, c, p, withWallet)
+}
+
+func (s *Service) projectView(ctx context.Context, c wallet.Caller, p *wallet.Project, withWallet bool) (ProjectView, error) {
+	view := ProjectView{Project: p}
+	if !withWallet {
+		return view, nil
+	}
+	w, err := s.db.Wallet(ctx, p.WalletID)
+	if err != nil {
+		return ProjectView{}, err
+	}
+	wv := walletView(c, w)
+	view.Wallet = &wv
+	return view, nil
+}
+
+// Me stands for the caller itself, where a user or a wallet is named (spec/wallet-api.md §1.2).
+const Me int64 = 0
+
+// ListUserProjects returns the projects that the user, or Me, administers, by id. It fails
+// with Forbidden without a token of that user that carries the scope projects.
+func (s *Service) ListUserProjects(ctx context.Context, c wallet.Caller, user int64, withWallets bool) ([]ProjectView, error) {
+	if user == Me {
+		user = c.UserID()
+	}
+	if err := wallet.May(c, wallet.ListUserProjects, wallet.Subject{UserID: user}).Err(); err != nil {
+		return nil, err
+	}
+	projects, err := s.db.ProjectsOfUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]ProjectView, len(projects))
+	for i := range projects {
+		if views[i], err = s.projectView(ctx, c, &projects[i], withWallets); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
+}
