@@ -20,8 +20,8 @@ type Configuration struct {
 	MinimumPasswordLength int `json:"minimum_password_length"`
 }
 
-// Client is a program that calls the API (spec/wallet-api.md §4.2, spec/php-client.md §8.1).
-type Client struct {
+// ClientInfo is a program that calls the API (spec/wallet-api.md §4.2, spec/php-client.md §8.1).
+type ClientInfo struct {
 	// ID is the client's number; its MAC id is another thing and stands in Credentials.
 	ID int64 `json:"id"`
 	// Title is the name that the operator gave it.

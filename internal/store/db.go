@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -128,6 +129,12 @@ func (db *DB) openSQLite(path string) error {
 	pragmas := "&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)" +
 		"&_pragma=wal_autocheckpoint(65536)&_pragma=temp_store(MEMORY)"
 	base := "file:" + sqlitePath(path) + "?_txlock=immediate" + pragmas
+	// SQLite gives its other files the mode of the first.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the SQLite database: %w", err)
+	}
+	file.Close()
 	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-16384)")
 	if err != nil {
 		return err

@@ -93,8 +93,8 @@ func (c Caller) Project() (int64, error) {
 	default:
 		return 0, &Error{
 			Code: InvalidParameters,
-			Description: fmt.Sprintf("%s represents several projects (%s) and has no main one: name one of them as project_id in ext.",
-				c.Name(), idList(projects)),
+			Description: sentence(fmt.Sprintf("%s represents several projects (%s) and has no main one: name one of them as project_id in ext.",
+				c.Name(), idList(projects))),
 			Properties: map[string][]string{"project_id": {"must name one of " + idList(projects)}},
 		}
 	}

@@ -65,9 +65,17 @@ type Error struct {
 // Error is the code and the description.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Description }
 
-// Errorf makes an Error with a formatted description.
+// Errorf makes an Error with a formatted description, which begins with a capital letter.
 func Errorf(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Description: sentence(fmt.Sprintf(format, args...))}
+}
+
+// sentence begins with a capital letter.
+func sentence(text string) string {
+	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
+		return string(text[0]-'a'+'A') + text[1:]
+	}
+	return text
 }
 
 // FieldError refuses one field of a request: an invalid_parameters error that names it.

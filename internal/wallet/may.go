@@ -65,7 +65,7 @@ func (g Grant) String() string {
 	case GrantPermission:
 		return "the permission " + g.Name
 	case GrantProject:
-		return "to represent project " + strconv.FormatInt(g.ID, 10)
+		return "a client that represents project " + strconv.FormatInt(g.ID, 10)
 	}
 	return ""
 }

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/money"
+)
+
+// config is every setting of a server. Each comes from its flag, else from the environment
+// variable PURSER_ and its name in capitals, else from the TOML file, else it has its default.
+type config struct {
+	file            string
+	listen          string
+	data            string
+	database        string
+	kekFile         string
+	tlsCertificate  string
+	tlsKey          string
+	behindProxy     bool
+	origins         []string
+	currencies      []string
+	clockSkew       time.Duration
+	minimumPassword int
+	shutdownTimeout time.Duration
+	logLevel        string
+	// kek is the key-encryption key, from PURSER_KEK or the file.
+	kek secret.Text
+}
+
+// defaultData is the data folder of all commands.
+const defaultData = "./purser-data"
+
+// defaultCurrencies are known to every phone app of the protocol (spec/mobile-sdks.md §0.14).
+var defaultCurrencies = []string{
+	"EUR", "USD", "GBP", "PLN", "CHF", "CZK", "DKK", "NOK", "SEK", "HUF", "RON", "UAH", "GEL", "TRY", "JPY", "CAD", "AUD",
+}
+
+// common are the settings that dev and serve share.
+func (c *config) common(flags *pflag.FlagSet) {
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	flags.StringVar(&c.data, "data", defaultData, "`folder` for the database, the lock and what was seen of nonces")
+	flags.StringSliceVar(&c.origins, "origin", nil, "public `origins` that clients sign when a proxy or a test changes the Host header, such as https://wallet.example")
+	flags.StringSliceVar(&c.currencies, "currencies", defaultCurrencies, "`currencies` that wallets may hold")
+	flags.DurationVar(&c.clockSkew, "clock-skew", auth.DefaultWindow, "how far a client's clock may be off")
+	flags.IntVar(&c.minimumPassword, "minimum-password-length", 8, "`characters` that a user's password must have")
+	flags.DurationVar(&c.shutdownTimeout, "shutdown-timeout", 10*time.Second, "how long running requests may take to end when the server stops")
+	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
+}
+
+// production are the settings of serve alone.
+func (c *config) production(flags *pflag.FlagSet) {
+	flags.StringVar(&c.file, "config", "", "TOML `file` with these settings by name, such as listen = \"…\"")
+	flags.StringVar(&c.database, "database", "", "sqlite:PATH or postgres://…; `address` of the database (default sqlite:purser.db in the data folder)")
+	flags.StringVar(&c.kekFile, "kek-file", "", "`file` with the key-encryption key: 32 bytes in base64 or hex; or set PURSER_KEK to the key itself")
+	flags.StringVar(&c.tlsCertificate, "tls-certificate", "", "PEM `file` with the server's certificate chain")
+	flags.StringVar(&c.tlsKey, "tls-key", "", "PEM `file` with the certificate's private key")
+	flags.BoolVar(&c.behindProxy, "behind-proxy", false, "a proxy in front ends TLS; needs --origin")
+}
+
+// settings binds the flags of a command and documents their environment variables.
+func settings(p *program, command *cobra.Command, c *config, bind ...func(*pflag.FlagSet)) {
+	for _, b := range bind {
+		b(command.Flags())
+	}
+	command.Flags().SortFlags = false
+	command.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "fresh", "apply", "reason":
+		default:
+			f.Usage += " [" + variable(f.Name) + "]"
+		}
+	})
+	command.PreRunE = func(command *cobra.Command, _ []string) error { return c.complete(p, command.Flags()) }
+}
+
+// variable is the environment variable of a setting.
+func variable(flag string) string {
+	return "PURSER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// complete fills in what no flag gave, from the environment and the file.
+func (c *config) complete(p *program, flags *pflag.FlagSet) error {
+	var refused error
+	set := func(f *pflag.Flag, value, source string) {
+		if f.Changed || refused != nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			refused = fmt.Errorf("%s: %w", source, err)
+		}
+	}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if value := p.env(variable(f.Name)); value != "" {
+			set(f, value, variable(f.Name))
+		}
+	})
+	if refused == nil && c.file != "" {
+		values, err := readTOML(c.file)
+		if err != nil {
+			return err
+		}
+		for name, value := range values {
+			f := flags.Lookup(strings.ReplaceAll(name, "_", "-"))
+			if f == nil || f.Name == "config" {
+				return fmt.Errorf("%s: %q is not a setting; `purser serve --help` lists them", c.file, name)
+			}
+			set(f, value, c.file+": "+name)
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	c.kek = secret.Text(p.env("PURSER_KEK"))
+	if c.kek == "" && c.kekFile != "" {
+		text, err := os.ReadFile(c.kekFile)
+		if err != nil {
+			return fmt.Errorf("reading the key-encryption key: %w", err)
+		}
+		c.kek = secret.Text(text)
+	}
+	return nil
+}
+
+// readTOML reads a flat TOML file as texts that flags understand.
+func readTOML(path string) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var raw map[string]any
+	if err := toml.Unmarshal(text, &raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	values := make(map[string]string, len(raw))
+	for name, value := range raw {
+		switch v := value.(type) {
+		case []any:
+			parts := make([]string, len(v))
+			for i := range v {
+				parts[i] = fmt.Sprint(v[i])
+			}
+			values[name] = strings.Join(parts, ",")
+		case map[string]any:
+			return nil, fmt.Errorf("%s: %q is a table; settings are plain values", path, name)
+		default:
+			values[name] = fmt.Sprint(v)
+		}
+	}
+	return values, nil
+}
+
+// check refuses settings that a production server must not start with.
+func (c *config) check() error {
+	switch {
+	case c.kek == "":
+		return errors.New("a key-encryption key is needed: make one with `openssl rand -base64 32 > kek`, keep it apart from " +
+			"the database and its backups, and pass --kek-file kek (or PURSER_KEK)")
+	case (c.tlsCertificate == "") != (c.tlsKey == ""):
+		return errors.New("--tls-certificate and --tls-key belong together")
+	case c.tlsCertificate != "" && c.behindProxy:
+		return errors.New("choose one: --tls-certificate and --tls-key, or --behind-proxy")
+	case c.tlsCertificate == "" && !c.behindProxy:
+		return errors.New("requests must come over TLS: pass --tls-certificate and --tls-key, or --behind-proxy with --origin when a proxy ends TLS")
+	case c.behindProxy && len(c.origins) == 0:
+		return errors.New("behind a proxy, clients sign an address that purser does not see: name it with --origin https://wallet.example")
+	}
+	return nil
+}
+
+// parseOrigins reads the public origins.
+func (c *config) parseOrigins() ([]auth.Origin, error) {
+	var origins []auth.Origin
+	for _, text := range c.origins {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" {
+			return nil, fmt.Errorf("--origin %q: write scheme, host and port, such as https://wallet.example:8443", text)
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+		}
+		origins = append(origins, auth.Origin{Host: strings.ToLower(strings.TrimSuffix(u.Host, ":"+u.Port())), Port: port})
+	}
+	return origins, nil
+}
+
+func (c *config) parseCurrencies() ([]money.Currency, error) {
+	var list []money.Currency
+	for _, code := range c.currencies {
+		currency, err := money.ParseCurrency(strings.TrimSpace(code))
+		if err != nil {
+			return nil, fmt.Errorf("--currencies: %q is not an ISO 4217 currency code", code)
+		}
+		list = append(list, currency)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("--currencies: name at least one")
+	}
+	return list, nil
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/store"
+)
+
+// server is a running purser: a data folder, a database, the wire and the operator's socket.
+// Its parts are closed in the reverse order of opening.
+type server struct {
+	*program
+	config  config
+	log     *slog.Logger
+	folder  *folder
+	service *service.Service
+	http    *http.Server
+	// address is scheme, host and port as really bound.
+	address string
+	// socket is where operator verbs reach it.
+	socket  string
+	closers []func() error
+	failed  chan error
+}
+
+// Limits of connections. Writing may take as long as a slow phone needs for an answer.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 20 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// closing adds something to close when the server stops.
+func (s *server) closing(c func() error) { s.closers = append(s.closers, c) }
+
+// close closes everything that was opened, the last one first.
+func (s *server) close() error {
+	var all error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		all = errors.Join(all, s.closers[i]())
+	}
+	s.closers = nil
+	return all
+}
+
+// openFolder takes the data folder.
+func (s *server) openFolder() (err error) {
+	if s.folder, err = openFolder(s.config.data); err == nil {
+		s.closing(s.folder.close)
+	}
+	return err
+}
+
+// openService opens a database and the use cases on it; the caller closes the database.
+func (s *server) openService(ctx context.Context, database string, kek secret.Text, sandbox bool) (*service.Service, *store.DB, error) {
+	box, err := secret.NewBox(kek)
+	if err != nil {
+		return nil, nil, err
+	}
+	currencies, err := s.config.parseCurrencies()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.now, Log: s.log})
+	if err != nil {
+		return nil, nil, err
+	}
+	uses, err := service.New(ctx, db, service.Options{
+		WallClock: s.now, BusinessClock: s.now, Random: s.random, Box: box,
+		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return uses, db, nil
+}
+
+// listen opens the port and answers from then on.
+func (s *server) listen(db *store.DB, sandbox bool) error {
+	if s.config.clockSkew <= 0 || s.config.clockSkew > auth.MaxWindow {
+		return fmt.Errorf("--clock-skew must be more than zero and at most %s", auth.MaxWindow)
+	}
+	origins, err := s.config.parseOrigins()
+	if err != nil {
+		return err
+	}
+	nonces, err := auth.OpenNonces(s.folder.file(nonceFile), s.config.clockSkew, s.now())
+	if err != nil {
+		return err
+	}
+	s.closing(nonces.Close)
+	api := httpapi.New(httpapi.Options{
+		Service: s.service,
+		Auth: auth.New(auth.Options{
+			DB: db, WallClock: s.now, BusinessClock: s.now, Window: s.config.clockSkew,
+			Nonces: nonces, Origins: origins, PlainHTTP: sandbox,
+		}),
+		Log: s.log, WallClock: s.now, Random: s.random,
+	})
+	return s.serve(api)
+}
+
+func (s *server) serve(handler http.Handler) error {
+	listener, err := net.Listen("tcp", s.config.listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.config.listen, err)
+	}
+	s.http = &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: log.New(&logWriter{s.log}, "", 0),
+	}
+	s.failed = make(chan error, 1)
+	s.address = "http://" + listener.Addr().String()
+	serve := func() error { return s.http.Serve(listener) }
+	if s.config.tlsCertificate != "" {
+		pair, err := tls.LoadX509KeyPair(s.config.tlsCertificate, s.config.tlsKey)
+		if err != nil {
+			return errors.Join(fmt.Errorf("reading the TLS certificate: %w", err), listener.Close())
+		}
+		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.address = "https://" + listener.Addr().String()
+		serve = func() error { return s.http.ServeTLS(listener, "", "") }
+	}
+	go func() { s.failed <- serve() }()
+	s.closing(s.stopServing)
+	return nil
+}
+
+// logWriter puts what net/http has to say into the log.
+type logWriter struct{ log *slog.Logger }
+
+func (l *logWriter) Write(line []byte) (int, error) {
+	l.log.Warn("http server", "message", string(line[:max(len(line)-1, 0)]))
+	return len(line), nil
+}
+
+// stopServing stops accepting and lets running requests end, within the bound.
+func (s *server) stopServing() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdownTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+		return fmt.Errorf("some requests did not end within %s and were cut off", s.config.shutdownTimeout)
+	}
+	return nil
+}
+
+// listenOperator opens the socket for operator verbs and tells others about it.
+func (s *server) listenOperator() error {
+	listener, path, err := s.folder.listenSocket()
+	if err != nil {
+		return fmt.Errorf("opening the operator's socket: %w", err)
+	}
+	s.socket = path
+	operator := &http.Server{Handler: operatorAPI(s.service), ReadHeaderTimeout: readHeaderTimeout}
+	go operator.Serve(listener)
+	s.closing(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdownTimeout)
+		defer cancel()
+		return errors.Join(operator.Shutdown(ctx), ignoreMissing(os.Remove(path)))
+	})
+	return s.folder.announce(holder{PID: os.Getpid(), Address: s.address, Socket: path})
+}
+
+// ignoreMissing is err unless that says that a file is not there: closing a socket removes it.
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// wait runs until the server is told to stop or fails.
+func (s *server) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// openLog makes the log: text for people, JSON for machines.
+func (s *server) openLog(to io.Writer, forPeople bool) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.config.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q: use debug, info, warn or error", s.config.logLevel)
+	}
+	buffer := newLogBuffer(to)
+	s.closing(buffer.close)
+	options := &slog.HandlerOptions{Level: level}
+	if forPeople {
+		s.log = slog.New(slog.NewTextHandler(buffer, options))
+	} else {
+		s.log = slog.New(slog.NewJSONHandler(buffer, options))
+	}
+	return nil
+}
+
+// logBuffer collects log lines and writes them ten times a second, so that a request does not
+// wait for its line.
+type logBuffer struct {
+	mu     sync.Mutex
+	buffer *bufio.Writer
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+const (
+	logBufferSize = 64 << 10
+	logInterval   = 100 * time.Millisecond
+)
+
+func newLogBuffer(to io.Writer) *logBuffer {
+	l := &logBuffer{buffer: bufio.NewWriterSize(to, logBufferSize), stop: make(chan struct{}), done: make(chan struct{})}
+	go l.run()
+	return l
+}
+
+func (l *logBuffer) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(line)
+}
+
+func (l *logBuffer) run() {
+	defer close(l.done)
+	tick := time.NewTicker(logInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.flush()
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+func (l *logBuffer) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Flush()
+}
+
+func (l *logBuffer) close() error {
+	close(l.stop)
+	<-l.done
+	return l.flush()
+}

@@ -1,0 +1,322 @@
+// Package auth proves who sent a request: a MAC binds its time, nonce, method, target, host,
+// port, ext and, through ext, its body to a secret of a client or of an access token.
+//
+// Checks come in this order: the header's form, the id, the MAC, the body's hash, the time,
+// the nonce, the token's life, and the project and place that the request names. So nothing
+// is told to somebody who cannot sign, the time of a request is judged only when it is
+// really its own, and a nonce is used up by the first request that proves itself, even if
+// that is refused later on. auth never decides what a caller may do: wallet.May does.
+//
+// What it cannot know: behind a proxy the host and port that a client signed are not those of
+// the connection, so they are tried from a configured list.
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/walletapi"
+)
+
+// Limits of the time window.
+const (
+	// DefaultWindow is how far a request's ts may be from the wall clock, to either side
+	// (spec/wallet-api.md §2.5).
+	DefaultWindow = 300 * time.Second
+	// MaxWindow is the largest window that can be set.
+	MaxWindow = 500 * time.Second
+)
+
+// Origin is an address that clients sign: what they call the server from outside.
+type Origin struct{ Host, Port string }
+
+// Options say how requests are proven. All fields but Origins are needed.
+type Options struct {
+	DB *store.DB
+	// WallClock is what ts is compared with, BusinessClock what tokens expire by.
+	WallClock, BusinessClock func() time.Time
+	// Window is how far ts may be off; at most MaxWindow.
+	Window time.Duration
+	// Nonces remembers what was used.
+	Nonces *Nonces
+	// Origins are public addresses beside the Host header's.
+	Origins []Origin
+	// PlainHTTP also tries port 80, for clients that call http:// without a port.
+	PlainHTTP bool
+}
+
+// Authenticator proves requests. Make one with New; it is safe for concurrent use.
+type Authenticator struct{ Options }
+
+// New returns an Authenticator.
+func New(o Options) *Authenticator { return &Authenticator{o} }
+
+// Sentences that tests and clients know.
+const (
+	// NotProven is the one answer to an unknown id and to a wrong MAC (decisions.md 7).
+	NotProven = "The id is not known here, or the MAC does not match the request. Check the key and what was signed: " +
+		"ts, nonce, method, path with query, host, port and ext, each followed by a line feed; `purser mac explain` finds the difference."
+	// TooOld and InFuture are matched by the phone SDKs, to the letter (spec/mobile-sdks.md §0.2).
+	TooOld   = "Timestamp lifetime exceeded"
+	InFuture = "Timestamp is in future"
+	// Expired is matched by the SDKs that refresh a token (decisions.md 1).
+	Expired = "Token has expired"
+)
+
+// Authenticate proves the request, whose body has been read already, and returns who calls.
+// The error is a *wallet.Error, or ours when the store fails.
+func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body []byte) (wallet.Caller, error) {
+	header, err := authorization(r)
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	credential, err := a.DB.Credential(ctx, header.ID)
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	if !a.matches(r, header, credential) {
+		return wallet.Caller{}, wallet.Errorf(wallet.Unauthorized, NotProven)
+	}
+	ext, err := readExt(header.Ext, body)
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	if err := a.checkTime(header); err != nil {
+		return wallet.Caller{}, err
+	}
+	caller := wallet.Caller{Kind: wallet.ByClient, Client: credential.Client}
+	if credential.Token != nil {
+		if !a.BusinessClock().Before(credential.Token.ExpiresAt) {
+			return wallet.Caller{}, wallet.Errorf(wallet.InvalidGrant, Expired)
+		}
+		caller.Kind, caller.Token = wallet.ByToken, credential.Token
+	}
+	named := wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}
+	if err := headersRepeat(r, named); err != nil {
+		return wallet.Caller{}, err
+	}
+	return a.inContext(ctx, caller, named)
+}
+
+// authorization reads the one Authorization header.
+func authorization(r *http.Request) (walletapi.Authorization, error) {
+	headers := r.Header["Authorization"]
+	switch len(headers) {
+	case 0:
+		return walletapi.Authorization{}, wallet.Errorf(wallet.Unauthorized,
+			`This call must be signed: send Authorization: MAC id="…", ts="…", nonce="…", mac="…" and, with a body, ext="body_hash=…".`)
+	case 1:
+	default:
+		return walletapi.Authorization{}, wallet.Errorf(wallet.Unauthorized, "Send one Authorization header, not %d.", len(headers))
+	}
+	header, err := walletapi.ParseAuthorization(headers[0])
+	if err != nil {
+		var what walletapi.ErrAuthorization
+		errors.As(err, &what)
+		return header, wallet.Errorf(wallet.Unauthorized, "The signature cannot be read: %s.", string(what))
+	}
+	return header, nil
+}
+
+// stranger stands in for a client that does not exist, so that an unknown id costs the same
+// as a wrong MAC.
+var stranger = &store.Credential{Keys: []secret.Text{secret.NewKey()}}
+
+// matches says whether one of the credential's keys signed the request, for one of the
+// addresses that the client may have called it by.
+func (a *Authenticator) matches(r *http.Request, header walletapi.Authorization, credential *store.Credential) bool {
+	known := credential != nil
+	if !known {
+		credential = stranger
+	}
+	var room [sha256.Size + 1]byte
+	given := room[:0]
+	if base64.StdEncoding.DecodedLen(len(header.MAC)) <= len(room)+2 {
+		if raw, err := base64.StdEncoding.AppendDecode(given, []byte(header.MAC)); err == nil {
+			given = raw
+		}
+	}
+	request := walletapi.Request{TS: header.TS, Nonce: header.Nonce, Method: r.Method, Target: target(r), Ext: header.Ext}
+	var addresses [maxAddresses]Origin
+	for _, address := range a.addresses(addresses[:0], r.Host) {
+		request.Host, request.Port = address.Host, address.Port
+		for _, key := range credential.Keys {
+			sum := request.Sum(key.Reveal())
+			if hmac.Equal(sum[:], given) {
+				return known
+			}
+		}
+	}
+	return false
+}
+
+// target is the path and query as they stand on the request line. Some proxies and clients
+// send the whole URL there.
+func target(r *http.Request) string {
+	raw := r.RequestURI
+	if scheme := strings.Index(raw, "://"); scheme > 0 && raw[0] != '/' {
+		if path := strings.IndexByte(raw[scheme+3:], '/'); path >= 0 {
+			return raw[scheme+3+path:]
+		}
+	}
+	return raw
+}
+
+// maxAddresses is how many addresses are on the stack; more configured origins are possible.
+const maxAddresses = 8
+
+// addresses lists the hosts and ports that the client may have signed: the Host header's,
+// those configured, and the constant 443 that some clients sign always
+// (spec/mobile-sdks.md §0.5).
+func (a *Authenticator) addresses(list []Origin, hostHeader string) []Origin {
+	host, port := splitHost(hostHeader)
+	lower := strings.ToLower(host)
+	add := func(o Origin) {
+		for _, known := range list {
+			if known == o {
+				return
+			}
+		}
+		list = append(list, o)
+	}
+	if port != "" {
+		add(Origin{lower, port})
+		add(Origin{host, port})
+	}
+	for _, origin := range a.Origins {
+		add(origin)
+	}
+	add(Origin{lower, "443"})
+	add(Origin{host, "443"})
+	if a.PlainHTTP {
+		add(Origin{lower, "80"})
+	}
+	return list
+}
+
+// splitHost parts the Host header; the brackets of an IPv6 address stay, as clients sign them.
+func splitHost(header string) (host, port string) {
+	colon := strings.LastIndexByte(header, ':')
+	if colon < 0 || strings.HasSuffix(header, "]") {
+		return header, ""
+	}
+	return header[:colon], header[colon+1:]
+}
+
+// readExt reads ext and checks the body against it (spec/wallet-api.md §2.4).
+func readExt(raw string, body []byte) (walletapi.Ext, error) {
+	ext, err := walletapi.ParseExt(raw)
+	switch {
+	case errors.Is(err, walletapi.ErrExtTwice):
+		return ext, wallet.FieldError("ext", "body_hash, project_id and location_id may stand in it once each")
+	case err != nil:
+		return ext, wallet.Errorf(wallet.InvalidRequest, "ext cannot be read: write it as a URL-encoded query string, such as project_id=1221.")
+	case len(body) > 0 && !ext.HasBodyHash:
+		return ext, wallet.Errorf(wallet.Unauthorized, "A request with a body needs body_hash in ext: the SHA-256 of the raw body, in base64, URL-encoded.")
+	case ext.HasBodyHash && !ext.Matches(body):
+		return ext, wallet.Errorf(wallet.Unauthorized, "body_hash in ext is not the SHA-256 of the body that arrived: hash exactly the bytes that are sent.")
+	}
+	return ext, nil
+}
+
+// checkTime judges ts and uses up the nonce. Only a clock that is off is invalid_timestamp:
+// clients repeat after that without limit (spec/mobile-sdks.md §0.3).
+func (a *Authenticator) checkTime(header walletapi.Authorization) error {
+	ts, ok := parseTS(header.TS)
+	if !ok {
+		return wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
+	}
+	now := a.WallClock()
+	switch off := ts - now.UnixMicro(); {
+	case off > a.Window.Microseconds():
+		return wallet.Errorf(wallet.InvalidTimestamp, InFuture)
+	case off < -a.Window.Microseconds():
+		return wallet.Errorf(wallet.InvalidTimestamp, TooOld)
+	}
+	switch err := a.Nonces.Claim(now, ts/1e6, header.ID, header.TS, header.Nonce); {
+	case errors.Is(err, errReplay):
+		return wallet.Errorf(wallet.Unauthorized, "Nonce already used: sign every request, a repeated one too, with a new nonce.")
+	case err != nil:
+		return wallet.Errorf(wallet.ServiceUnavailable, "The server is taking more signed requests than it can remember; try again in a minute.")
+	}
+	return nil
+}
+
+// parseTS reads UNIX seconds, which may have a fraction (spec/mobile-sdks.md §0.7), as
+// microseconds.
+func parseTS(text string) (us int64, ok bool) {
+	whole, fraction, dotted := strings.Cut(text, ".")
+	if len(whole) == 0 || len(whole) > 15 || !digits(whole) || (dotted && fraction == "") || !digits(fraction) {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || seconds > 1e12 {
+		// Milliseconds, say: far in the future, whatever their unit.
+		return 1e12 * 1e6, err == nil
+	}
+	us = seconds * 1e6
+	for i, unit := 0, int64(100_000); i < len(fraction) && unit > 0; i, unit = i+1, unit/10 {
+		us += int64(fraction[i]-'0') * unit
+	}
+	return us, true
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// Headers that carry the context beside a client certificate (spec/wallet-api.md §2.9).
+const (
+	projectHeader  = "Wallet-Api-Project-Id"
+	locationHeader = "Wallet-Api-Location-Id"
+)
+
+// headersRepeat lets the context headers stand beside a MAC only when they say what ext says:
+// the MAC does not cover them (decisions.md 2).
+func headersRepeat(r *http.Request, named wallet.Named) error {
+	refused := wallet.FieldErrors{}
+	for _, context := range [...]struct{ header, field, inExt string }{
+		{projectHeader, "project_id", named.ProjectID},
+		{locationHeader, "location_id", named.LocationID},
+	} {
+		for _, value := range r.Header[context.header] {
+			if value != context.inExt {
+				refused.Refuse(context.field, "the header %s is not covered by the MAC: put %s into ext instead", context.header, context.field)
+			}
+		}
+	}
+	return refused.Err()
+}
+
+// inContext has the caller speak for the project and place that the request names.
+func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, named wallet.Named) (wallet.Caller, error) {
+	if named == (wallet.Named{}) {
+		return caller, nil
+	}
+	project, location, err := named.IDs()
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	var place *wallet.Location
+	if location != 0 {
+		if place, err = a.DB.Location(ctx, location); err != nil {
+			return wallet.Caller{}, err
+		}
+	}
+	return caller.InContext(project, location, place)
+}

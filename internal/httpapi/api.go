@@ -1,0 +1,323 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// Limits of a request.
+const (
+	// maxBody is how much of a body is read, in bytes.
+	maxBody = 1 << 20
+	// maxDrain is how much more is thrown away before a body that is too large is refused, so
+	// that a client which sends everything first gets to read the answer.
+	maxDrain = 16 << 20
+	// Timeout is how long a request may take.
+	Timeout = 10 * time.Second
+)
+
+// Options say what the wire is connected to. All fields are needed.
+type Options struct {
+	Service *service.Service
+	Auth    *auth.Authenticator
+	// Log gets one line per request.
+	Log *slog.Logger
+	// WallClock times requests.
+	WallClock func() time.Time
+	// Random is where request ids come from; safe for concurrent use.
+	Random io.Reader
+}
+
+// API answers the Wallet API. Make one with New.
+type API struct {
+	Options
+	handler *http.ServeMux
+	noRoute http.HandlerFunc
+}
+
+// New returns the API as an http.Handler.
+func New(o Options) *API {
+	a := &API{Options: o}
+	a.noRoute = a.endpoint("no route", notFound)
+	a.handler = a.mux()
+	return a
+}
+
+// request is what a handler sees.
+type request struct {
+	*http.Request
+	body []byte
+	// caller is set for signed routes, and Anonymous for public ones.
+	caller wallet.Caller
+}
+
+// handler answers a request with a value that is encoded as JSON, or an error.
+type handler func(ctx context.Context, r *request) (any, error)
+
+// public serves anybody. The Authorization header is not looked at, right or wrong: clients
+// set their clock by such calls, with a header that is stale for that very reason
+// (spec/mobile-sdks.md §0.4).
+func public(h handler) handler {
+	return func(ctx context.Context, r *request) (any, error) {
+		r.caller = wallet.Caller{Kind: wallet.Anonymous}
+		return h(ctx, r)
+	}
+}
+
+// signed serves whoever proves to be somebody.
+func (a *API) signed(h handler) handler {
+	return func(ctx context.Context, r *request) (any, error) {
+		caller, err := a.Auth.Authenticate(ctx, r.Request, r.body)
+		if err != nil {
+			return nil, err
+		}
+		r.caller = caller
+		return h(ctx, r)
+	}
+}
+
+// ServeHTTP answers every request. Paths are taken as they are: the mux would redirect one with
+// // or .. in it, and clients follow no redirects.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; p != "/" && path.Clean("/"+p) != p {
+		a.noRoute(w, r)
+		return
+	}
+	a.handler.ServeHTTP(w, r)
+}
+
+// endpoint is the one road from HTTP to a handler and back.
+func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		started := a.WallClock()
+		id := a.requestID()
+		ctx, cancel := context.WithTimeout(r.Context(), Timeout)
+		defer cancel()
+		req := &request{Request: r}
+		out, err := a.answer(ctx, req, h)
+		status, code := a.reply(w, id, out, err)
+		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
+	}
+}
+
+// answer reads the body and runs the handler; a panic becomes an error.
+func (a *API) answer(ctx context.Context, r *request, h handler) (out any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, &panicked{value: p, stack: debug.Stack()}
+		}
+	}()
+	if r.body, err = readBody(r.Request); err != nil {
+		return nil, err
+	}
+	return h(ctx, r)
+}
+
+// panicked is a mistake of ours, for the log.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return "panic in a handler" }
+
+// readBody reads a bounded body. GET and DELETE may have one too: some clients send a content
+// type and a length of 0 with them (spec/php-client.md §2).
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength == 0 || r.Body == nil {
+		return nil, nil
+	}
+	tooLarge := wallet.Errorf(wallet.RequestTooLarge, "The body is larger than %d bytes: send less.", maxBody)
+	if r.ContentLength > maxBody && r.Header.Get("Expect") != "" {
+		return nil, tooLarge // the client waits for a word before it sends the body
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, wallet.Errorf(wallet.InvalidRequest, "The body could not be read to its end: send as many bytes as Content-Length says.")
+	}
+	if len(body) > maxBody {
+		io.CopyN(io.Discard, r.Body, maxDrain)
+		return nil, tooLarge
+	}
+	return body, nil
+}
+
+// statuses is the one map from codes to HTTP (spec/wallet-api.md §1.5).
+var statuses = map[wallet.Code]int{
+	wallet.InvalidRequest:      http.StatusBadRequest,
+	wallet.InvalidParameters:   http.StatusBadRequest,
+	wallet.Unauthorized:        http.StatusUnauthorized,
+	wallet.InvalidTimestamp:    http.StatusUnauthorized,
+	wallet.InvalidGrant:        http.StatusBadRequest,
+	wallet.Forbidden:           http.StatusForbidden,
+	wallet.NotFound:            http.StatusNotFound,
+	wallet.MethodNotAllowed:    http.StatusMethodNotAllowed,
+	wallet.InvalidState:        http.StatusConflict,
+	wallet.NotEnoughFunds:      http.StatusConflict,
+	wallet.RequestTooLarge:     http.StatusRequestEntityTooLarge,
+	wallet.RateLimitExceeded:   http.StatusTooManyRequests,
+	wallet.InternalServerError: http.StatusInternalServerError,
+	wallet.ServiceUnavailable:  http.StatusServiceUnavailable,
+}
+
+// Status is the HTTP status of a code; 500 for one that is not known.
+func Status(code wallet.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// wireError is the error object (spec/wallet-api.md §1.4). Properties is never an empty
+// object, nor are its lists empty: one client loses the whole error over that.
+type wireError struct {
+	Error       wallet.Code         `json:"error"`
+	Description string              `json:"error_description,omitempty"`
+	Properties  map[string][]string `json:"error_properties,omitempty"`
+}
+
+// shown is what a caller may see of an error; anything but a *wallet.Error is ours alone.
+func shown(err error) *wallet.Error {
+	var known *wallet.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return wallet.Errorf(wallet.ServiceUnavailable, "The server could not answer in time; try again.")
+	}
+	return wallet.Errorf(wallet.InternalServerError, "Something went wrong in the server; its log has this request's paysera-correlation-id.")
+}
+
+// jsonHeader is compared byte for byte by one client (spec/mobile-sdks.md §0.13).
+var jsonHeader = []string{"application/json"}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// reply writes the answer and returns its status and error code.
+func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code) {
+	status = http.StatusOK
+	header := w.Header()
+	if err != nil {
+		e := shown(err)
+		status, code = Status(e.Code), e.Code
+		out = wireError{Error: e.Code, Description: e.Description, Properties: e.Properties}
+		if status == http.StatusUnauthorized {
+			header["Www-Authenticate"] = []string{`MAC error="` + string(code) + `"`}
+		}
+		var allowed *wrongMethod
+		if errors.As(err, &allowed) {
+			header["Allow"] = []string{strings.Join(allowed.methods, ", ")}
+		}
+	}
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(out); err != nil {
+		panic(err) // our own structs always encode
+	}
+	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	header["Content-Type"] = jsonHeader
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Paysera-Correlation-Id"] = []string{id}
+	w.WriteHeader(status)
+	w.Write(body)
+	return status, code
+}
+
+// entry is one line of the request log.
+type entry struct {
+	id, pattern string
+	status      int
+	code        wallet.Code
+	err         error
+	took        time.Duration
+}
+
+// record writes the request log: never a header, a query or a body, which may hold secrets.
+func (a *API) record(ctx context.Context, r *request, e entry) {
+	level := slog.LevelInfo
+	var attributes [10]slog.Attr
+	list := append(attributes[:0],
+		slog.String("id", e.id),
+		slog.String("route", e.pattern),
+		slog.String("method", r.Method),
+		slog.Int("status", e.status),
+		slog.Duration("took", e.took),
+	)
+	if r.caller.Client != nil {
+		list = append(list, slog.Int64("client", r.caller.Client.ID))
+	}
+	if user := r.caller.UserID(); user != 0 {
+		list = append(list, slog.Int64("user", user))
+	}
+	if e.code != "" {
+		list = append(list, slog.String("error", string(e.code)))
+	}
+	if e.status >= http.StatusInternalServerError && e.err != nil {
+		level = slog.LevelError
+		list = append(list, slog.String("cause", e.err.Error()))
+		var p *panicked
+		if errors.As(e.err, &p) {
+			list = append(list, slog.Any("panic", p.value), slog.String("stack", string(p.stack)))
+		}
+	}
+	a.Log.LogAttrs(ctx, level, "request", list...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// requestID is 16 hex digits from the injected source.
+func (a *API) requestID() string {
+	var raw [8]byte
+	io.ReadFull(a.Random, raw[:])
+	var text [16]byte
+	for i, b := range raw {
+		text[2*i], text[2*i+1] = hexDigits[b>>4], hexDigits[b&15]
+	}
+	return string(text[:])
+}
+
+// notFound answers a path that is no route.
+func notFound(context.Context, *request) (any, error) {
+	return nil, wallet.Errorf(wallet.NotFound, "There is no such route: the Wallet API lives under /rest/v1, and paths have no slash at their end.")
+}
+
+// leftOut answers a path of the protocol that purser does not offer.
+func leftOut(what string) handler {
+	return func(context.Context, *request) (any, error) {
+		return nil, wallet.Errorf(wallet.NotFound, "This server does not offer %s: docs/divergences.md lists what is left out.", what)
+	}
+}
+
+// wrongMethod is the refusal of a path's other methods.
+type wrongMethod struct {
+	refusal *wallet.Error
+	methods []string
+}
+
+func (w *wrongMethod) Error() string { return w.refusal.Error() }
+func (w *wrongMethod) Unwrap() error { return w.refusal }
+
+func methodNotAllowed(methods []string) handler {
+	return func(_ context.Context, r *request) (any, error) {
+		return nil, &wrongMethod{methods: methods, refusal: wallet.Errorf(wallet.MethodNotAllowed,
+			"This path does not take %s: use %s.", r.Method, strings.Join(methods, " or "))}
+	}
+}

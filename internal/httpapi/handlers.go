@@ -1,0 +1,326 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
+	"github.com/purserhq/purser/walletapi"
+)
+
+// server: GET /server (spec/wallet-api.md §4.1).
+func (a *API) server(ctx context.Context, r *request) (any, error) {
+	now, err := a.Service.Time(ctx, r.caller)
+	return walletapi.Server{Time: now.Unix()}, err
+}
+
+// configuration: GET /configuration (spec/wallet-api.md §4.1).
+func (a *API) configuration(ctx context.Context, r *request) (any, error) {
+	c, err := a.Service.Configure(ctx, r.caller)
+	return walletapi.Configuration{MinimumPasswordLength: c.MinimumPasswordLength}, err
+}
+
+// currencies: GET /currencies, a bare array (spec/wallet-api.md §4.1).
+func (a *API) currencies(ctx context.Context, r *request) (any, error) {
+	return a.Service.ListCurrencies(ctx, r.caller)
+}
+
+// client: GET /client (spec/wallet-api.md §4.2).
+func (a *API) client(ctx context.Context, r *request) (any, error) {
+	own, err := a.Service.GetClient(ctx, r.caller)
+	if err != nil {
+		return nil, err
+	}
+	return wireClient(own, r.caller), nil
+}
+
+// project: GET /project/{id} (spec/wallet-api.md §4.3).
+func (a *API) project(ctx context.Context, r *request) (any, error) {
+	id, err := pathID(r, "id", "project_id", false)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := embedded(r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Service.GetProject(ctx, r.caller, id, fields.has("wallet"))
+	if err != nil {
+		return nil, err
+	}
+	return wireProject(p), nil
+}
+
+// userProjects: GET /user/{id|me}/projects, a bare array (spec/wallet-api.md §4.3).
+func (a *API) userProjects(ctx context.Context, r *request) (any, error) {
+	user, err := pathID(r, "user", "user_id", true)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := embedded(r)
+	if err != nil {
+		return nil, err
+	}
+	projects, err := a.Service.ListUserProjects(ctx, r.caller, user, fields.has("wallet"))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]walletapi.Project, len(projects))
+	for i, p := range projects {
+		out[i] = wireProject(p)
+	}
+	return out, nil
+}
+
+// wallet: GET /wallet/{id|me} (spec/wallet-api.md §4.6).
+func (a *API) wallet(ctx context.Context, r *request) (any, error) {
+	id, err := pathID(r, "wallet", "wallet_id", true)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.Service.GetWallet(ctx, r.caller, id)
+	if err != nil {
+		return nil, err
+	}
+	return wireWallet(w), nil
+}
+
+// balance: GET /wallet/{id|me}/balance (spec/wallet-api.md §4.6).
+func (a *API) balance(ctx context.Context, r *request) (any, error) {
+	id, err := pathID(r, "wallet", "wallet_id", true)
+	if err != nil {
+		return nil, err
+	}
+	q, err := newQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	convertTo := q.text("convert_to")
+	if convertTo != "" {
+		if _, err := money.ParseCurrency(convertTo); err != nil {
+			q.refused.Refuse("convert_to", "must be an ISO 4217 currency code, such as EUR")
+		}
+	}
+	withEmpty := q.flag("show_historical_currencies")
+	if err := q.err(); err != nil {
+		return nil, err
+	}
+	funds, err := a.Service.GetBalance(ctx, r.caller, id, withEmpty)
+	if err != nil {
+		return nil, err
+	}
+	return wireBalance(funds, money.Currency(convertTo))
+}
+
+// clientLocations: GET /client/locations, a bare array (spec/mobile-sdks.md §3).
+func (a *API) clientLocations(ctx context.Context, r *request) (any, error) {
+	q, err := newQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	locale := q.text("locale")
+	if err := q.err(); err != nil {
+		return nil, err
+	}
+	places, err := a.Service.ListClientLocations(ctx, r.caller)
+	if err != nil {
+		return nil, err
+	}
+	return wireLocations(places, locale)
+}
+
+// Paging of /locations (spec/wallet-api.md §4.4).
+const (
+	defaultDistance = 500.0
+	// maxDistance is half the way around the earth: further away is nothing.
+	maxDistance  = 20_100_000.0
+	defaultLimit = 20
+	maxLimit     = 200
+)
+
+// locations: GET /locations (spec/wallet-api.md §4.4).
+func (a *API) locations(ctx context.Context, r *request) (any, error) {
+	q, err := newQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	filter := locationFilter(q)
+	locale := q.text("locale")
+	if err := q.err(); err != nil {
+		return nil, err
+	}
+	page, total, err := a.Service.ListLocations(ctx, r.caller, filter)
+	if err != nil {
+		return nil, err
+	}
+	out, err := wireLocations(page, locale)
+	return walletapi.Locations{
+		Locations: out,
+		Metadata:  walletapi.Metadata{Total: total, Offset: filter.Offset, Limit: filter.Limit},
+	}, err
+}
+
+func locationFilter(q *query) wallet.LocationFilter {
+	f := wallet.LocationFilter{
+		Statuses:     words(q, "status", []wallet.LocationStatus{wallet.Active, wallet.Inactive}),
+		UpdatedAfter: q.seconds("updated_after"),
+		Services:     words(q, "service", wallet.Services()),
+		Categories:   q.ids("pay_category"),
+		Limit:        int(q.whole("limit", defaultLimit, 1, maxLimit)),
+		Offset:       int(q.whole("offset", 0, 0, 1<<31-1)),
+	}
+	if f.Statuses == nil {
+		f.Statuses = []wallet.LocationStatus{wallet.Active}
+	}
+	lat, hasLat := q.number("lat", -90, 90)
+	lng, hasLng := q.number("lng", -180, 180)
+	distance, hasDistance := q.number("distance", 0, maxDistance)
+	switch {
+	case hasLat && hasLng:
+		center := wallet.At(lat, lng)
+		f.Near, f.Distance = &center, defaultDistance
+		if hasDistance {
+			f.Distance = distance
+		}
+	case len(q.refused) > 0:
+		// What is missing may only look so because it was refused.
+	case hasLat:
+		q.refused.Refuse("lng", "is needed with lat")
+	case hasLng:
+		q.refused.Refuse("lat", "is needed with lng")
+	case hasDistance:
+		q.refused.Refuse("distance", "is measured from a point: give lat and lng too")
+	}
+	return f
+}
+
+// payCategories: GET /locations/pay-categories, a bare array (spec/mobile-sdks.md §3).
+func (a *API) payCategories(ctx context.Context, r *request) (any, error) {
+	q, err := newQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	locale := q.text("locale")
+	if err := q.err(); err != nil {
+		return nil, err
+	}
+	categories, err := a.Service.ListPayCategories(ctx, r.caller)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]walletapi.PayCategory, len(categories))
+	for i, c := range categories {
+		out[i] = walletapi.PayCategory{ID: c.ID, Title: c.Title.In(locale), ParentID: c.ParentID}
+		if c.ActiveURI != "" {
+			out[i].Images = &walletapi.CategoryImages{ActiveURI: c.ActiveURI, InactiveURI: c.InactiveURI}
+		}
+	}
+	return out, nil
+}
+
+// fields is the list of paths that a request wants embedded (spec/mobile-sdks.md §4).
+type fields []string
+
+// embedded reads the parameter fields. What is named is added, nothing is taken away; unknown
+// paths are ignored.
+func embedded(r *request) (fields, error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	q, err := newQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	list := strings.Split(q.text("fields"), ",")
+	return list, q.err()
+}
+
+func (f fields) has(path string) bool { return slices.Contains(f, path) }
+
+// wireClient never shows a key. A device also sees the id it signs as, since one SDK fails
+// without a credentials object (spec/mobile-sdks.md §2).
+func wireClient(own service.OwnClient, caller wallet.Caller) walletapi.ClientInfo {
+	out := walletapi.ClientInfo{
+		ID: own.ID, Title: own.Title, Type: string(own.Type),
+		Permissions:        make([]string, len(own.Permissions)),
+		Hosts:              make([]walletapi.Host, len(own.Hosts)),
+		ServiceAgreementID: own.ServiceAgreementID,
+	}
+	for i, p := range own.Permissions {
+		out.Permissions[i] = string(p)
+	}
+	for i, h := range own.Hosts {
+		out.Hosts[i] = walletapi.Host(h)
+	}
+	if own.MainProject != nil {
+		p := wireProject(service.ProjectView{Project: own.MainProject})
+		out.Project = &p
+	}
+	for i, right := range own.WalletRights {
+		permission := walletapi.WalletPermission{Wallet: wireWallet(service.WalletView{Wallet: own.RightWallets[i]})}
+		for _, scope := range right.Scopes {
+			permission.Scopes = append(permission.Scopes, string(scope))
+		}
+		out.PermissionsToWallets = append(out.PermissionsToWallets, permission)
+	}
+	if own.Info != "" {
+		out.Info = []byte(own.Info)
+	}
+	if own.Type == wallet.AppClient && caller.Kind == wallet.ByClient {
+		out.Credentials = &walletapi.Credentials{AccessToken: own.MACID, MACAlgorithm: walletapi.Algorithm}
+	}
+	return out
+}
+
+func wireProject(p service.ProjectView) walletapi.Project {
+	out := walletapi.Project{
+		ID: p.ID, Title: p.Title, Description: p.Description,
+		WalletID: p.WalletID, OwnerDisplayName: p.OwnerDisplayName,
+	}
+	if p.Wallet != nil {
+		w := wireWallet(*p.Wallet)
+		out.Wallet = &w
+	}
+	return out
+}
+
+func wireWallet(w service.WalletView) walletapi.Wallet {
+	out := walletapi.Wallet{ID: w.ID, Owner: w.OwnerID, Account: walletapi.Account{Number: w.AccountNumber}}
+	if w.Detailed {
+		out.Account.OwnerTitle = w.OwnerDisplayName
+		out.Account.OwnerDisplayName = w.OwnerDisplayName
+		out.Account.OwnerType = string(w.OwnerType)
+		out.Account.Type = "local"
+		out.Account.UserID = w.OwnerID
+		out.Account.Status = "active"
+		out.Account.Description = w.Description
+	}
+	return out
+}
+
+// wireBalance writes funds by currency. Conversion is shown where it needs no rate.
+func wireBalance(funds []wallet.Funds, convertTo money.Currency) (walletapi.Balance, error) {
+	out := make(walletapi.Balance, len(funds))
+	for _, f := range funds {
+		available, err := f.Available.Cents()
+		if err != nil {
+			return nil, err
+		}
+		reserved, err := f.Reserved.Cents()
+		if err != nil {
+			return nil, err
+		}
+		line := walletapi.Funds{
+			AtDisposal: available, AtDisposalDecimal: f.Available.Decimal(),
+			Reserved: reserved, ReservedDecimal: f.Reserved.Decimal(),
+		}
+		if f.Available.Currency == convertTo {
+			line.Converted = &walletapi.Converted{AtDisposal: available, Reserved: reserved}
+		}
+		out[string(f.Available.Currency)] = line
+	}
+	return out, nil
+}

@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// query reads the parameters of a request and gathers what is wrong with them, so that a
+// caller learns of every refused field at once. Unknown parameters are ignored; a known one
+// may be given once. An empty value is no value: some clients send names without one.
+type query struct {
+	values  url.Values
+	refused wallet.FieldErrors
+}
+
+// newQuery decodes the raw query. It fails with InvalidRequest when that is not URL-encoded.
+func newQuery(raw string) (*query, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, wallet.Errorf(wallet.InvalidRequest, "The query cannot be read: write it as URL-encoded name=value pairs joined by &.")
+	}
+	return &query{values: values, refused: wallet.FieldErrors{}}, nil
+}
+
+// err is nil, or one error that names every refused field.
+func (q *query) err() error { return q.refused.Err() }
+
+// text is a parameter's value, empty when it is not there.
+func (q *query) text(name string) string {
+	values := q.values[name]
+	if len(values) > 1 {
+		q.refused.Refuse(name, "is given %d times; give it once", len(values))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// whole is a whole number between least and most, or otherwise when it is not there.
+func (q *query) whole(name string, otherwise, least, most int64) int64 {
+	text := q.text(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		q.refused.Refuse(name, "must be a whole number from %d to %d", least, most)
+		return otherwise
+	}
+	return n
+}
+
+// number is a decimal number between least and most; given says whether it is there.
+func (q *query) number(name string, least, most float64) (n float64, given bool) {
+	text := q.text(name)
+	if text == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || n < least || n > most {
+		q.refused.Refuse(name, "must be a number from %s to %s",
+			strconv.FormatFloat(least, 'f', -1, 64), strconv.FormatFloat(most, 'f', -1, 64))
+		return 0, false
+	}
+	return n, true
+}
+
+// flag is true or false, also written 1 or 0; false when it is not there.
+func (q *query) flag(name string) bool {
+	switch q.text(name) {
+	case "", "false", "0":
+		return false
+	case "true", "1":
+		return true
+	}
+	q.refused.Refuse(name, "must be true or false")
+	return false
+}
+
+// seconds is a time in UNIX seconds, the zero time when it is not there.
+func (q *query) seconds(name string) time.Time {
+	if q.text(name) == "" {
+		return time.Time{}
+	}
+	return time.Unix(q.whole(name, 0, 0, 1<<40), 0).UTC()
+}
+
+// words is a comma-separated list, each of which must be one of those known.
+func words[T ~string](q *query, name string, known []T) []T {
+	var list []T
+	for _, word := range q.list(name) {
+		if !slices.Contains(known, T(word)) {
+			q.refused.Refuse(name, "%q is not one of %s", word, joined(known))
+			return nil
+		}
+		if !slices.Contains(list, T(word)) {
+			list = append(list, T(word))
+		}
+	}
+	return list
+}
+
+// ids is a comma-separated list of numbers.
+func (q *query) ids(name string) []int64 {
+	var list []int64
+	for _, word := range q.list(name) {
+		id, err := strconv.ParseInt(word, 10, 64)
+		if err != nil || id <= 0 {
+			q.refused.Refuse(name, "must be ids separated by commas, such as 3,4")
+			return nil
+		}
+		if !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// maxList bounds a comma-separated list.
+const maxList = 100
+
+func (q *query) list(name string) []string {
+	text := q.text(name)
+	if text == "" {
+		return nil
+	}
+	list := strings.Split(text, ",")
+	if len(list) > maxList {
+		q.refused.Refuse(name, "holds more than %d values", maxList)
+		return nil
+	}
+	return list
+}
+
+func joined[T ~string](known []T) string {
+	words := make([]string, len(known))
+	for i, word := range known {
+		words[i] = string(word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// pathID reads an id out of the path; "me" is service.Me where that is allowed. It fails with
+// InvalidParameters.
+func pathID(r *request, name, field string, me bool) (int64, error) {
+	text := r.PathValue(name)
+	if me && text == "me" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		what := "must be a number"
+		if me {
+			what += " or me"
+		}
+		return 0, wallet.FieldError(field, "%s, such as 1221", what)
+	}
+	return id, nil
+}

@@ -1,0 +1,113 @@
+// Package httpapi is the wire: it decodes requests, calls one method of service, and encodes
+// the answer. Rules and permissions live elsewhere.
+//
+// The table below is the table of contents. Every answer is JSON with exactly the header
+// "Content-Type: application/json", unknown routes and panics included; success is always
+// 200 with the whole object (spec/wallet-api.md §1.3). Two things are beyond it: net/http
+// answers a request that is not HTTP at all by itself, in plain text, and TLS its own way.
+package httpapi
+
+import (
+	"net/http"
+	"sort"
+	"strings"
+)
+
+// route is one line of the table of contents.
+type route struct {
+	pattern string
+	handle  handler
+}
+
+// routes is what the server offers.
+func (a *API) routes() []route {
+	return []route{
+		{"GET /rest/v1/server", public(a.server)},
+		{"GET /rest/v1/configuration", public(a.configuration)},
+		{"GET /rest/v1/currencies", a.signed(a.currencies)},
+		{"GET /rest/v1/client", a.signed(a.client)},
+		{"GET /rest/v1/client/locations", a.signed(a.clientLocations)},
+		{"GET /rest/v1/project/{id}", a.signed(a.project)},
+		{"GET /rest/v1/user/{user}/projects", a.signed(a.userProjects)},
+		{"GET /rest/v1/wallet/{wallet}", a.signed(a.wallet)},
+		{"GET /rest/v1/wallet/{wallet}/balance", a.signed(a.balance)},
+		{"GET /rest/v1/locations", public(a.locations)},
+		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
+	}
+}
+
+// Patterns lists the routes as method and path, sorted: what the documents are compared with.
+func Patterns() []string {
+	var patterns []string
+	for _, r := range new(API).routes() {
+		patterns = append(patterns, r.pattern)
+	}
+	sort.Strings(patterns)
+	return patterns
+}
+
+// notOffered is what the protocol has and purser leaves out (decisions.md 14), by path below
+// /rest/v1 or /oauth/v1, with what it is. "{rest...}" covers the path above it too.
+var notOffered = []struct{ path, what string }{
+	{"/rest/v1/cards", "payment cards"},
+	{"/rest/v1/card/{rest...}", "payment cards"},
+	{"/rest/v1/wallet/{wallet}/card", "payment cards"},
+	{"/rest/v1/transfers/{rest...}", "bank transfers"},
+	{"/rest/v1/simulated-transfers/{rest...}", "bank transfers"},
+	{"/rest/v1/payment-initiation/{rest...}", "bank transfers"},
+	{"/transfer/{rest...}", "bank transfers"},
+	{"/rest/v1/account/{iban}", "bank accounts by IBAN"},
+	{"/rest/v1/epay/{rest...}", "EasyPay"},
+	{"/rest/v1/identity-document/{rest...}", "file uploads for identification"},
+	{"/rest/v1/additional-document/{rest...}", "file uploads for identification"},
+	{"/rest/v1/contact-book/{rest...}", "contact books"},
+	{"/rest/v1/contacts", "contact books"},
+	{"/rest/v1/user/{user}/contact-book", "contact books"},
+	{"/rest/v1/user/{user}/avatar", "avatars"},
+	{"/rest/v1/user/{user}/position", "positions of users"},
+	{"/rest/v1/wallet/{wallet}/favourites", "favourites"},
+	{"/rest/v1/user/{user}/services", "user services"},
+	{"/rest/v1/user/{user}/service/{name}", "user services"},
+	{"/rest/v1/jwt/tokens", "JWT tokens"},
+	{"/rest/v1/auth-token/token", "auth tokens"},
+	{"/rest/v1/generator/{rest...}", "the seed generator"},
+	{"/rest/v1/project/mpos-credentials", "MPOS credentials"},
+	{"/rest/v1/project/mpos-credentials/{id}", "MPOS credentials"},
+	{"/rest/v1/client/configuration/transfer", "transfer configurations"},
+	{"/rest/v1/client/{id}/configuration/transfer", "transfer configurations"},
+	{"/partner-oauth/v1/{rest...}", "partner OAuth"},
+	{"/oauth/v1/partner-tokens", "partner OAuth"},
+	{"/rest/v1/subscriber/{rest...}", "push subscribers"},
+	{"/rest/v1/subscribers", "push subscribers"},
+	{"/rest/v1/events", "push subscribers"},
+	{"/rest/v1/mobile-application-integration/{rest...}", "push subscribers"},
+	{"/frontend/wallet/upload-funds", "the page for uploading funds"},
+}
+
+// mux registers the routes, one handler per path for other methods, and what is not offered.
+func (a *API) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, r := range a.routes() {
+		mux.Handle(r.pattern, a.endpoint(r.pattern, r.handle))
+		method, path, _ := strings.Cut(r.pattern, " ")
+		methods[path] = append(methods[path], method)
+	}
+	for path, allowed := range methods {
+		sort.Strings(allowed)
+		mux.Handle(path, a.endpoint("other method", methodNotAllowed(allowed)))
+	}
+	for _, n := range notOffered {
+		h := a.endpoint("not offered", leftOut(n.what))
+		// One pattern per method, so that none conflicts with a wildcard above. Without the bare
+		// path beside it, the mux would redirect that to one with a slash.
+		for _, method := range []string{"GET ", "POST ", "PUT ", "DELETE "} {
+			mux.Handle(method+n.path, h)
+			if bare, ok := strings.CutSuffix(n.path, "/{rest...}"); ok {
+				mux.Handle(method+bare, h)
+			}
+		}
+	}
+	mux.Handle("/", a.noRoute)
+	return mux
+}
