@@ -43,7 +43,7 @@ type Currency string
 
 // ParseCurrency returns the currency that code names; ErrCurrency when there is none.
 func ParseCurrency(code string) (Currency, error) {
-	if !currency.IsValid(code) {
+	if code == "" || !currency.IsValid(code) { // the library takes no code for a code
 		return "", ErrCurrency
 	}
 	return Currency(code), nil

@@ -167,10 +167,8 @@ var statuses = map[wallet.Code]int{
 	wallet.Forbidden:           http.StatusForbidden,
 	wallet.NotFound:            http.StatusNotFound,
 	wallet.MethodNotAllowed:    http.StatusMethodNotAllowed,
-	wallet.InvalidState:        http.StatusConflict,
 	wallet.NotEnoughFunds:      http.StatusConflict,
 	wallet.RequestTooLarge:     http.StatusRequestEntityTooLarge,
-	wallet.RateLimitExceeded:   http.StatusTooManyRequests,
 	wallet.InternalServerError: http.StatusInternalServerError,
 	wallet.ServiceUnavailable:  http.StatusServiceUnavailable,
 }

@@ -113,7 +113,7 @@ type Entry struct {
 var (
 	ErrNotCovered    = errors.New("ledger: the account holds less than the movement needs")
 	ErrNoPosting     = errors.New("ledger: nothing to post")
-	ErrNotPositive   = errors.New("ledger: a posting moves more than zero")
+	ErrNotPositive   = errors.New("ledger: a posting moves more than zero of a currency")
 	ErrSameAccount   = errors.New("ledger: debit and credit are the same account")
 	ErrMixedCurrency = errors.New("ledger: a posting has one currency, that of both accounts")
 	ErrRange         = errors.New("ledger: an account does not fit 64 bits")
@@ -167,7 +167,7 @@ func Plan(postings ...Posting) ([]Delta, error) {
 	change := make(map[Key]int64, 2*len(postings))
 	for _, p := range postings {
 		switch {
-		case p.Amount.Minor <= 0:
+		case !p.Amount.Positive():
 			return nil, ErrNotPositive
 		case p.Debit == p.Credit:
 			return nil, ErrSameAccount
@@ -211,16 +211,24 @@ func (b *Book) Post(postings ...Posting) ([]Entry, error) {
 	}
 	first := len(b.entries)
 	for _, p := range postings {
-		b.record(p)
+		if !b.record(p) {
+			b.Rewind(first)
+			return nil, fmt.Errorf("%w: %s or %s, on the way", ErrRange, p.Debit, p.Credit)
+		}
 	}
 	return b.entries[first:len(b.entries):len(b.entries)], nil
 }
 
-// record moves one posting that Post has already proven.
-func (b *Book) record(p Posting) {
+// record moves one posting that Post has already proven. What all postings come to fits 64
+// bits; ok is false when what an entry would tell on the way there does not.
+func (b *Book) record(p Posting) (ok bool) {
 	debit, credit := b.accounts[p.Debit], b.accounts[p.Credit]
-	debit.Available -= p.Amount.Minor
-	credit.Available += p.Amount.Minor
+	left, ok1 := add(debit.Available, -p.Amount.Minor)
+	gained, ok2 := add(credit.Available, p.Amount.Minor)
+	if !ok1 || !ok2 {
+		return false
+	}
+	debit.Available, credit.Available = left, gained
 	e := Entry{
 		ID: b.nextID(), At: b.now, Posting: p,
 		DebitAfter: debit.Available, CreditAfter: credit.Available,
@@ -228,6 +236,7 @@ func (b *Book) record(p Posting) {
 	}
 	debit.LastEntry, credit.LastEntry = e.ID, e.ID
 	b.entries = append(b.entries, e)
+	return true
 }
 
 // Mark is a point that Rewind can go back to.

@@ -17,13 +17,18 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
 )
 
-// Text is a secret in the clear. Reveal is the only way to its characters.
+// Text is a secret in the clear. Reveal is the only way to its characters, but for two that
+// Go leaves no way to close: encoding/json writes the keys of a map as they are, so there is
+// no map[secret.Text] (a test looks), and fmt calls no method on an unexported field, so a
+// struct with a secret in one is not to be formatted.
 type Text string
 
 const redacted = "[secret]"
@@ -34,8 +39,9 @@ func (t Text) Reveal() string { return string(t) }
 // String hides the secret from fmt.
 func (Text) String() string { return redacted }
 
-// GoString hides the secret from %#v.
-func (Text) GoString() string { return redacted }
+// Format hides the secret from fmt, also where a verb does not fit a text: without it, %d
+// would complain about the secret by showing it.
+func (Text) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue hides the secret from slog.
 func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
@@ -83,6 +89,9 @@ type Box struct {
 	// pepper strengthens hashes of short secrets.
 	pepper [32]byte
 }
+
+// Format hides the pepper from fmt.
+func (*Box) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // NewBox makes a box from the text of a key-encryption key: base64 or hex of 32 bytes, blanks
 // around it ignored. It returns ErrKEK for other text.

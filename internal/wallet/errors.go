@@ -27,14 +27,10 @@ const (
 	NotFound Code = "not_found"
 	// MethodNotAllowed: the path exists, with other methods.
 	MethodNotAllowed Code = "method_not_allowed"
-	// InvalidState: the thing is not in a state in which this can be done.
-	InvalidState Code = "invalid_state"
 	// NotEnoughFunds: the account holds less than the movement needs.
 	NotEnoughFunds Code = "not_enough_funds"
 	// RequestTooLarge: the body is longer than the server reads.
 	RequestTooLarge Code = "request_too_large"
-	// RateLimitExceeded: too many requests in a period.
-	RateLimitExceeded Code = "rate_limit_exceeded"
 	// InternalServerError: something of ours went wrong; the log says what.
 	InternalServerError Code = "internal_server_error"
 	// ServiceUnavailable: the server could not answer in time or is stopping.
@@ -45,7 +41,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, Forbidden,
-		NotFound, MethodNotAllowed, InvalidState, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
+		NotFound, MethodNotAllowed, NotEnoughFunds, RequestTooLarge,
 		InternalServerError, ServiceUnavailable,
 	}
 }

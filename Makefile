@@ -1,0 +1,43 @@
+# make lists the targets. They need Go and, for the tests, a Debian-like system:
+# scripts/with-postgres brings the PostgreSQL.
+
+GO ?= go
+FUZZTIME ?= 5m
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help test check fuzz bench build dev
+
+help: ## list the targets
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+test: ## run all tests, on SQLite and on a PostgreSQL started for them
+	scripts/with-postgres $(GO) test -timeout 15m ./...
+
+# The race detector is the one thing here that needs a C compiler, so its absence is said first.
+check: ## check the format, vet, staticcheck, and run all tests with the race detector
+	@command -v "$$($(GO) env CC)" >/dev/null || \
+		{ echo "make check: the race detector needs a C compiler: install gcc" >&2; exit 1; }
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) || exit 1; \
+		test -z "$$unformatted" || { printf 'gofmt would change:\n%s\n' "$$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	CGO_ENABLED=1 scripts/with-postgres $(GO) test -race -timeout 45m ./...
+
+# go test fuzzes one target at a time; a finding ends the run, and its input stays in testdata.
+fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
+	@list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	echo "$$list" | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }' | \
+	while read -r package target; do \
+		echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+bench: ## run the benchmarks
+	$(GO) run ./bench
+
+build: ## build bin/purser, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/purser ./cmd/purser
+
+dev: ## run a server to try things out with
+	$(GO) run ./cmd/purser dev

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/money"
+	"github.com/purserhq/purser/walletapi"
+)
+
+// kills is how often each of these tests pulls the plug.
+const kills = 20
+
+// shortFolder is a data folder whose path leaves room for a socket's name.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	data, err := os.MkdirTemp("", "purser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(data) })
+	return data
+}
+
+// startDev starts `purser dev` as a process of its own.
+func startDev(t *testing.T, data string) *exec.Cmd {
+	t.Helper()
+	purser, err := exec.LookPath("purser") // this test binary, under the name that TestMain gave it
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := exec.Command(purser, "dev", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error")
+	if err := dev.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+// kill ends a process the way a power cut or the kernel would: it gets to do nothing more.
+func kill(dev *exec.Cmd) {
+	dev.Process.Kill()
+	dev.Wait()
+}
+
+// awaitHolder waits until a process of that number answers in the folder, and returns how to
+// reach it.
+func awaitHolder(t *testing.T, data string, pid int) holder {
+	t.Helper()
+	for range 1200 {
+		var h holder
+		text, err := os.ReadFile(filepath.Join(data, lockFile))
+		if err == nil && json.Unmarshal(text, &h) == nil && h.PID == pid && h.Socket != "" {
+			return h
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("the server did not come back within six seconds")
+	return holder{}
+}
+
+// balance asks for what wallet 14471 has, in cents of EUR, by a signed call.
+func balance(t *testing.T, data string, address string) int64 {
+	t.Helper()
+	var manifest *sandbox.Manifest
+	for range 200 {
+		var err error
+		if manifest, err = sandbox.ReadFile(data); err == nil && manifest.BaseURL == address {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	client := walletapi.Client{BaseURL: address, Auth: walletapi.MAC{ID: manifest.Clients[0].ID, Secret: manifest.Clients[0].MACKey}}
+	answer, err := client.Do(context.Background(), walletapi.Call{Method: "GET", Target: "/rest/v1/wallet/14471/balance"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var funds walletapi.Balance
+	if err := answer.Decode(&funds); err != nil {
+		t.Fatal(err)
+	}
+	return funds["EUR"].AtDisposal
+}
+
+// A newcomer's machine dies while the sandbox loads its sample world, at any moment. The next
+// start finds a new folder or a whole world, never half of one.
+func TestKilledWhileTheSampleWorldLoads(t *testing.T) {
+	for range kills {
+		data := shortFolder(t)
+		dev := startDev(t, data)
+		time.Sleep(time.Duration(rand.N(250)) * time.Millisecond)
+		kill(dev)
+		again := startDev(t, data)
+		h := awaitHolder(t, data, again.Process.Pid)
+		if got := balance(t, data, h.Address); got != 1000_00 {
+			t.Errorf("the payer has %d cents, not the 100000 of the sample world", got)
+		}
+		kill(again)
+	}
+}
+
+// An operator's credits arrive from many sides when the process is killed. Whatever was
+// acknowledged is there afterwards; what was under way is there once or not at all.
+func TestKilledUnderWriteLoad(t *testing.T) {
+	data := shortFolder(t)
+	dev := startDev(t, data)
+	acknowledged, unknown := int64(1000_00), int64(0)
+	for range kills {
+		h := awaitHolder(t, data, dev.Process.Pid)
+		load := startLoad(h.Socket)
+		time.Sleep(time.Duration(20+rand.N(180)) * time.Millisecond)
+		kill(dev)
+		acked, lost := load.stop()
+		acknowledged += acked
+		unknown += lost
+		dev = startDev(t, data)
+		h = awaitHolder(t, data, dev.Process.Pid)
+		got := balance(t, data, h.Address)
+		if got < acknowledged || got > acknowledged+unknown {
+			t.Fatalf("the wallet has %d cents: %d were acknowledged, and %d more were under way", got, acknowledged, unknown)
+		}
+		acknowledged, unknown = got, 0
+	}
+	kill(dev)
+	if acknowledged == 1000_00 {
+		t.Fatal("no credit was ever acknowledged, so this test proved nothing")
+	}
+	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills)
+}
+
+// load is many goroutines that credit one cent each time until they are stopped or cut off.
+type load struct {
+	cancel      context.CancelFunc
+	done        sync.WaitGroup
+	acked, lost atomic.Int64
+}
+
+func startLoad(socket string) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{cancel: cancel}
+	operator := overSocket(socket)
+	cent := wireMovement(money.Amount{Minor: 1, Currency: "EUR"}, "Load of a crash test")
+	for range 32 {
+		l.done.Go(func() {
+			for ctx.Err() == nil {
+				var done receipt
+				if operator.call(ctx, "/wallet/14471/credit", cent, &done) != nil {
+					l.lost.Add(1) // cut off: nobody knows yet what became of it
+					return
+				}
+				l.acked.Add(1)
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) stop() (acked, lost int64) {
+	l.cancel()
+	l.done.Wait()
+	return l.acked.Load(), l.lost.Load()
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/purserhq/purser/internal/sandbox"
+)
+
+// TestMain lets scripts, and the tests that kill servers, run this very binary as purser.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"purser": main})
+}
+
+// TestScripts runs the command line as people use it: testdata/script/*.txt.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("..", "..", "testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			// A socket's path must be short, and a script's folder is not.
+			data, err := os.MkdirTemp("", "purser")
+			env.Defer(func() { os.RemoveAll(data) })
+			env.Setenv("DATA", data)
+			env.Setenv("HOME", env.WorkDir)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await":    await,
+			"manifest": inManifest,
+		},
+	})
+}
+
+// await waits until a file holds a text.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	name, text := args[0], strings.Join(args[1:], " ")
+	for range 400 {
+		if content, err := os.ReadFile(ts.MkAbs(name)); err == nil && strings.Contains(string(content), text) {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not hold %q after ten seconds", name, text)
+}
+
+// inManifest sets an environment variable to a text of sandbox.json: manifest VARIABLE KEY.
+func inManifest(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join(ts.Getenv("DATA"), sandbox.ManifestFile))
+	ts.Check(err)
+	var manifest map[string]any
+	ts.Check(json.Unmarshal(text, &manifest))
+	ts.Setenv(args[0], fmt.Sprint(manifest[args[1]]))
+}
