@@ -24,7 +24,7 @@ var (
 // Limits of the memory for nonces.
 const (
 	// maxNonces bounds how many nonces are remembered: 64 MiB of tables at most and 32 MiB of
-	// file. It is reached at 12,000 requests in every second of the window.
+	// file. It is reached at 14,000 requests a second, kept up for a whole window.
 	maxNonces = 4 << 20
 	// rememberedSeconds is how many different seconds can be remembered at a time: more than a
 	// window of MaxWindow to both sides.
