@@ -94,21 +94,14 @@ type Wallet struct {
 
 // Account describes a wallet. Who may not list wallets sees the number only.
 type Account struct {
-	Number           string        `json:"number"`
-	OwnerTitle       string        `json:"owner_title,omitempty"`
-	OwnerDisplayName string        `json:"owner_display_name,omitempty"`
-	OwnerType        string        `json:"owner_type,omitempty"`
-	Type             string        `json:"type,omitempty"`
-	UserID           int64         `json:"user_id,omitempty"`
-	Status           string        `json:"status,omitempty"`
-	Description      string        `json:"description,omitempty"`
-	Flags            *AccountFlags `json:"flags,omitempty"`
-}
-
-// AccountFlags are the wallet's two switches.
-type AccountFlags struct {
-	Public  bool `json:"public"`
-	Savings bool `json:"savings"`
+	Number           string `json:"number"`
+	OwnerTitle       string `json:"owner_title,omitempty"`
+	OwnerDisplayName string `json:"owner_display_name,omitempty"`
+	OwnerType        string `json:"owner_type,omitempty"`
+	Type             string `json:"type,omitempty"`
+	UserID           int64  `json:"user_id,omitempty"`
+	Status           string `json:"status,omitempty"`
+	Description      string `json:"description,omitempty"`
 }
 
 // Balance maps a currency code to the funds in it (spec/wallet-api.md §4.6). It has no
