@@ -45,14 +45,11 @@ type Request struct {
 // Normalized is the text that is signed: seven elements, each followed by a line feed, the
 // last one too (spec/wallet-api.md §2.3).
 func (r Request) Normalized() string {
-	return string(r.appendNormalized(make([]byte, 0, r.normalizedLen())))
+	return string(r.AppendNormalized(nil))
 }
 
-func (r Request) normalizedLen() int {
-	return len(r.TS) + len(r.Nonce) + len(r.Method) + len(r.Target) + len(r.Host) + len(r.Port) + len(r.Ext) + 7
-}
-
-func (r Request) appendNormalized(to []byte) []byte {
+// AppendNormalized appends the text that is signed, for who signs many.
+func (r Request) AppendNormalized(to []byte) []byte {
 	for _, element := range [...]string{r.TS, r.Nonce, r.Method, r.Target, r.Host, r.Port, r.Ext} {
 		to = append(to, element...)
 		to = append(to, '\n')
@@ -64,7 +61,7 @@ func (r Request) appendNormalized(to []byte) []byte {
 func (r Request) Sum(secret string) [sha256.Size]byte {
 	var text [512]byte
 	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(r.appendNormalized(text[:0]))
+	mac.Write(r.AppendNormalized(text[:0]))
 	var sum [sha256.Size]byte
 	mac.Sum(sum[:0])
 	return sum

@@ -130,7 +130,7 @@ func authorization(r *http.Request) (walletapi.Authorization, error) {
 
 // stranger stands in for a client that does not exist, so that an unknown id costs the same
 // as a wrong MAC.
-var stranger = &store.Credential{Keys: []secret.Text{secret.NewKey()}}
+var stranger = &store.Credential{Keys: []*secret.Signer{secret.NewSigner(secret.NewKey())}}
 
 // matches says whether one of the credential's keys signed the request, for one of the
 // addresses that the client may have called it by.
@@ -148,10 +148,12 @@ func (a *Authenticator) matches(r *http.Request, header walletapi.Authorization,
 	}
 	request := walletapi.Request{TS: header.TS, Nonce: header.Nonce, Method: r.Method, Target: target(r), Ext: header.Ext}
 	var addresses [maxAddresses]Origin
-	for _, address := range a.addresses(addresses[:0], r.Host) {
+	var text [512]byte
+	for _, address := range Addresses(addresses[:0], r.Host, a.Origins, a.PlainHTTP) {
 		request.Host, request.Port = address.Host, address.Port
+		normalized := request.AppendNormalized(text[:0])
 		for _, key := range credential.Keys {
-			sum := request.Sum(key.Reveal())
+			sum := key.Sum(normalized)
 			if hmac.Equal(sum[:], given) {
 				return known
 			}
@@ -175,10 +177,11 @@ func target(r *http.Request) string {
 // maxAddresses is how many addresses are on the stack; more configured origins are possible.
 const maxAddresses = 8
 
-// addresses lists the hosts and ports that the client may have signed: the Host header's,
-// those configured, and the constant 443 that some clients sign always
-// (spec/mobile-sdks.md §0.5).
-func (a *Authenticator) addresses(list []Origin, hostHeader string) []Origin {
+// Addresses lists the hosts and ports that a client may have signed, appended to list: the
+// Host header's, those configured, and the constant 443 that some clients sign always
+// (spec/mobile-sdks.md §0.5); over plain HTTP also 80. Hosts are signed in lower case by some
+// and as written by others.
+func Addresses(list []Origin, hostHeader string, origins []Origin, plainHTTP bool) []Origin {
 	host, port := splitHost(hostHeader)
 	lower := strings.ToLower(host)
 	add := func(o Origin) {
@@ -193,13 +196,14 @@ func (a *Authenticator) addresses(list []Origin, hostHeader string) []Origin {
 		add(Origin{lower, port})
 		add(Origin{host, port})
 	}
-	for _, origin := range a.Origins {
+	for _, origin := range origins {
 		add(origin)
 	}
 	add(Origin{lower, "443"})
 	add(Origin{host, "443"})
-	if a.PlainHTTP {
+	if plainHTTP {
 		add(Origin{lower, "80"})
+		add(Origin{host, "80"})
 	}
 	return list
 }

@@ -106,12 +106,46 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		started := a.WallClock()
 		id := a.requestID()
-		ctx, cancel := context.WithTimeout(r.Context(), Timeout)
-		defer cancel()
+		ctx := &lazyTimeout{Context: r.Context()}
+		defer ctx.cancel()
 		req := &request{Request: r}
 		out, err := a.answer(ctx, req, h)
 		status, code := a.reply(w, id, out, err)
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
+	}
+}
+
+// lazyTimeout is a request's context whose timer starts when somebody first waits on it: most
+// answers come from memory, and nobody does.
+type lazyTimeout struct {
+	context.Context // the connection's
+	start           sync.Once
+	timed           context.Context
+	stop            context.CancelFunc
+}
+
+func (l *lazyTimeout) waited() context.Context {
+	l.start.Do(func() { l.timed, l.stop = context.WithTimeout(l.Context, Timeout) })
+	return l.timed
+}
+
+// Done is closed when the time is up or the client went away.
+func (l *lazyTimeout) Done() <-chan struct{} { return l.waited().Done() }
+
+// Err says whether Done is closed, and why.
+func (l *lazyTimeout) Err() error { return l.waited().Err() }
+
+// Deadline is when the time will be up.
+func (l *lazyTimeout) Deadline() (time.Time, bool) { return l.waited().Deadline() }
+
+// Value hides the connection's own cancellation, so that contexts made from this one follow
+// this one's.
+func (l *lazyTimeout) Value(key any) any { return l.waited().Value(key) }
+
+// cancel ends the timer, if it was ever started.
+func (l *lazyTimeout) cancel() {
+	if l.stop != nil {
+		l.stop()
 	}
 }
 
@@ -204,7 +238,18 @@ func shown(err error) *wallet.Error {
 // jsonHeader is compared byte for byte by one client (spec/mobile-sdks.md §0.13).
 var jsonHeader = []string{"application/json"}
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// jsonBuffer is a buffer with its encoder.
+type jsonBuffer struct {
+	bytes.Buffer
+	*json.Encoder
+}
+
+var buffers = sync.Pool{New: func() any {
+	b := &jsonBuffer{}
+	b.Encoder = json.NewEncoder(&b.Buffer)
+	b.SetEscapeHTML(false)
+	return b
+}}
 
 // reply writes the answer and returns its status and error code.
 func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code) {
@@ -222,12 +267,10 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 			header["Allow"] = []string{strings.Join(allowed.methods, ", ")}
 		}
 	}
-	buffer := buffers.Get().(*bytes.Buffer)
+	buffer := buffers.Get().(*jsonBuffer)
 	defer buffers.Put(buffer)
 	buffer.Reset()
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(out); err != nil {
+	if err := buffer.Encode(out); err != nil {
 		panic(err) // our own structs always encode
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
@@ -251,14 +294,16 @@ type entry struct {
 // record writes the request log: never a header, a query or a body, which may hold secrets.
 func (a *API) record(ctx context.Context, r *request, e entry) {
 	level := slog.LevelInfo
-	var attributes [10]slog.Attr
+	var attributes [10]slog.Attr // a line of five, the usual one, costs no memory
 	list := append(attributes[:0],
 		slog.String("id", e.id),
 		slog.String("route", e.pattern),
-		slog.String("method", r.Method),
 		slog.Int("status", e.status),
 		slog.Duration("took", e.took),
 	)
+	if e.code == wallet.NotFound || e.code == wallet.MethodNotAllowed {
+		list = append(list, slog.String("method", r.Method)) // which a route says otherwise
+	}
 	if r.caller.Client != nil {
 		list = append(list, slog.Int64("client", r.caller.Client.ID))
 	}

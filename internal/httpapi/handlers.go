@@ -260,7 +260,7 @@ func wireClient(own service.OwnClient, caller wallet.Caller) walletapi.ClientInf
 		out.Project = &p
 	}
 	for i, right := range own.WalletRights {
-		permission := walletapi.WalletPermission{Wallet: wireWallet(service.WalletView{Wallet: own.RightWallets[i]})}
+		permission := walletapi.WalletPermission{Wallet: wireWallet(service.WalletView{Wallet: own.RightWallets[i]}), Scopes: []string{}}
 		for _, scope := range right.Scopes {
 			permission.Scopes = append(permission.Scopes, string(scope))
 		}

@@ -34,7 +34,7 @@ func (q *query) err() error { return q.refused.Err() }
 // text is a parameter's value, empty when it is not there.
 func (q *query) text(name string) string {
 	values := q.values[name]
-	if len(values) > 1 {
+	if len(values) > 1 && q.refused[name] == nil {
 		q.refused.Refuse(name, "is given %d times; give it once", len(values))
 	}
 	if len(values) == 0 {

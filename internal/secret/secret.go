@@ -18,9 +18,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -69,6 +71,26 @@ func NewKey() Text {
 		}
 	}
 	return Text(key)
+}
+
+// Signer is a MAC key that is ready to sign many messages. It is safe for concurrent use.
+type Signer struct{ states sync.Pool }
+
+// NewSigner prepares a key.
+func NewSigner(key Text) *Signer {
+	s := &Signer{}
+	s.states.New = func() any { return hmac.New(sha256.New, []byte(key)) }
+	return s
+}
+
+// Sum is the HMAC-SHA256 of the message.
+func (s *Signer) Sum(message []byte) (sum [sha256.Size]byte) {
+	mac := s.states.Get().(hash.Hash)
+	mac.Reset()
+	mac.Write(message)
+	mac.Sum(sum[:0])
+	s.states.Put(mac)
+	return sum
 }
 
 // Errors of this package.
@@ -172,17 +194,17 @@ const (
 
 // HashPassword is the argon2id hash of a password, with its salt in front.
 func HashPassword(password Text) []byte {
-	return hash([]byte(password), passwordTime, passwordMemory)
+	return argon([]byte(password), passwordTime, passwordMemory)
 }
 
 // HashPIN is the peppered argon2id hash of a user's PIN, with its salt in front.
 func (b *Box) HashPIN(pin Text) []byte {
 	mac := hmac.New(sha256.New, b.pepper[:])
 	mac.Write([]byte(pin))
-	return hash(mac.Sum(nil), pinTime, pinMemory)
+	return argon(mac.Sum(nil), pinTime, pinMemory)
 }
 
-func hash(plain []byte, time, memory uint32) []byte {
+func argon(plain []byte, time, memory uint32) []byte {
 	salt := make([]byte, saltLength, saltLength+hashLength)
 	rand.Read(salt)
 	return append(salt, argon2.IDKey(plain, salt, time, memory, 1, hashLength)...)

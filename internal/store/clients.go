@@ -61,9 +61,17 @@ func (db *DB) loadCredential(ctx context.Context, macID string) (*Credential, er
 	}
 	if client != nil {
 		keys, err := db.clientKeys(ctx, client.ID)
-		return &Credential{Client: client, Keys: keys}, err
+		return &Credential{Client: client, Keys: signers(keys...)}, err
 	}
 	return db.loadToken(ctx, macID)
+}
+
+func signers(keys ...secret.Text) []*secret.Signer {
+	ready := make([]*secret.Signer, len(keys))
+	for i, key := range keys {
+		ready[i] = secret.NewSigner(key)
+	}
+	return ready
 }
 
 // keyPlace names where a client's key is sealed.
@@ -205,5 +213,5 @@ func (db *DB) loadToken(ctx context.Context, access string) (*Credential, error)
 			t.Projects = append(t.Projects, p.ID)
 		}
 	}
-	return &Credential{Client: client, Token: &t, Keys: []secret.Text{key}}, nil
+	return &Credential{Client: client, Token: &t, Keys: signers(key)}, nil
 }

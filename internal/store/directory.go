@@ -17,8 +17,8 @@ type Credential struct {
 	Client *wallet.Client
 	// Token is set when the MAC id is an access token.
 	Token *wallet.Token
-	// Keys are the secrets that sign, one or two.
-	Keys []secret.Text
+	// Keys sign; one or two.
+	Keys []*secret.Signer
 }
 
 // kept is how many clients and tokens, and how many projects, stay in memory.
