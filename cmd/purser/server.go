@@ -126,7 +126,7 @@ func (s *server) serve(handler http.Handler) error {
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: log.New(&logWriter{s.log}, "", 0),
+		ErrorLog: log.New(&logWriter{s.log}, "", 0), DisableGeneralOptionsHandler: true,
 	}
 	s.failed = make(chan error, 1)
 	s.address = "http://" + listener.Addr().String()

@@ -224,7 +224,7 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 	case errors.Is(err, walletapi.ErrExtTwice):
 		return ext, wallet.FieldError("ext", "body_hash, project_id and location_id may stand in it once each")
 	case err != nil:
-		return ext, wallet.Errorf(wallet.InvalidRequest, "ext cannot be read: write it as a URL-encoded query string, such as project_id=1221.")
+		return ext, wallet.Errorf(wallet.InvalidRequest, "The value of ext cannot be read: write it as a URL-encoded query string, such as project_id=1221.")
 	case len(body) > 0 && !ext.HasBodyHash:
 		return ext, wallet.Errorf(wallet.Unauthorized, "A request with a body needs body_hash in ext: the SHA-256 of the raw body, in base64, URL-encoded.")
 	case ext.HasBodyHash && !ext.Matches(body):

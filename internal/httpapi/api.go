@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -110,7 +111,7 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 		defer ctx.cancel()
 		req := &request{Request: r}
 		out, err := a.answer(ctx, req, h)
-		status, code := a.reply(w, id, out, err)
+		status, code, err := a.reply(w, id, out, err)
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
 	}
 }
@@ -251,8 +252,8 @@ var buffers = sync.Pool{New: func() any {
 	return b
 }}
 
-// reply writes the answer and returns its status and error code.
-func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code) {
+// reply writes the answer and returns its status, its error code and what is to be logged.
+func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code, cause error) {
 	status = http.StatusOK
 	header := w.Header()
 	if err != nil {
@@ -264,14 +265,17 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 		}
 		var allowed *wrongMethod
 		if errors.As(err, &allowed) {
-			header["Allow"] = []string{strings.Join(allowed.methods, ", ")}
+			header["Allow"] = []string{allowed.header()}
 		}
 	}
 	buffer := buffers.Get().(*jsonBuffer)
 	defer buffers.Put(buffer)
 	buffer.Reset()
-	if err := buffer.Encode(out); err != nil {
-		panic(err) // our own structs always encode
+	if encodeErr := buffer.Encode(out); encodeErr != nil {
+		if err != nil {
+			panic(encodeErr) // an error object always encodes
+		}
+		return a.reply(w, id, nil, fmt.Errorf("encoding the answer: %w", encodeErr))
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	header["Content-Type"] = jsonHeader
@@ -279,7 +283,7 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 	header["Paysera-Correlation-Id"] = []string{id}
 	w.WriteHeader(status)
 	w.Write(body)
-	return status, code
+	return status, code, err
 }
 
 // entry is one line of the request log.
@@ -357,6 +361,11 @@ type wrongMethod struct {
 
 func (w *wrongMethod) Error() string { return w.refusal.Error() }
 func (w *wrongMethod) Unwrap() error { return w.refusal }
+
+// header is the value of Allow; what takes GET takes HEAD too.
+func (w *wrongMethod) header() string {
+	return strings.Replace(strings.Join(w.methods, ", "), http.MethodGet, "GET, HEAD", 1)
+}
 
 func methodNotAllowed(methods []string) handler {
 	return func(_ context.Context, r *request) (any, error) {

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
-	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +57,9 @@ func (q *query) whole(name string, otherwise, least, most int64) int64 {
 	return n
 }
 
+// plainNumber is what number reads: no exponents of a thousand, no hexadecimal, no NaN.
+var plainNumber = regexp.MustCompile(`^[+-]?[0-9]{1,15}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?$`)
+
 // number is a decimal number between least and most; given says whether it is there.
 func (q *query) number(name string, least, most float64) (n float64, given bool) {
 	text := q.text(name)
@@ -64,7 +67,7 @@ func (q *query) number(name string, least, most float64) (n float64, given bool)
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(n) || n < least || n > most {
+	if err != nil || !plainNumber.MatchString(text) || n < least || n > most {
 		q.refused.Refuse(name, "must be a number from %s to %s",
 			strconv.FormatFloat(least, 'f', -1, 64), strconv.FormatFloat(most, 'f', -1, 64))
 		return 0, false

@@ -3,8 +3,8 @@
 //
 // The table below is the table of contents. Every answer is JSON with exactly the header
 // "Content-Type: application/json", unknown routes and panics included; success is always
-// 200 with the whole object (spec/wallet-api.md §1.3). Two things are beyond it: net/http
-// answers a request that is not HTTP at all by itself, in plain text, and TLS its own way.
+// 200 with the whole object (spec/wallet-api.md §1.3). What is beyond it: net/http by itself
+// answers a request that is not HTTP at all or that expects something other than 100-continue.
 package httpapi
 
 import (

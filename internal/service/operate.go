@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/base32"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -155,10 +156,19 @@ func (s *Service) checkClient(n wallet.Client, key secret.Text) error {
 	if n.MainProject != 0 && !slices.Contains(n.Projects, n.MainProject) {
 		refused.Refuse("main_project", "must be one of the client's projects")
 	}
+	if n.Info != "" && !isObject(n.Info) {
+		refused.Refuse("info", "must be a JSON object")
+	}
 	if key == PublishedKey && !s.Sandbox {
 		refused.Refuse("mac_key", "is the one that the public documentation prints, which everybody knows")
 	}
 	return refused.Err()
+}
+
+// isObject says whether text is one JSON object.
+func isObject(text string) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
 // refuseMissing names what a client refers to and is not there.
@@ -227,6 +237,10 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 		if err := unless(kind == wallet.Natural, err, "user", "user %d is not a person", user); err != nil {
 			return err
 		}
+		there, err := tx.ClientExists(client)
+		if err := unless(there, err, "client", "there is no client %d", client); err != nil {
+			return err
+		}
 		return tx.InsertToken(store.Token{
 			Token:  wallet.Token{UserID: user, ClientID: client, Scopes: scopes, ExpiresAt: expires},
 			Access: secret.Text(access), Refresh: issued.Refresh, Key: issued.Key, RefreshExpiresAt: expires,
@@ -245,7 +259,7 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	if err := checkServices(l); err != nil {
+	if err := checkLocation(l); err != nil {
 		return 0, err
 	}
 	l.UpdatedAt = s.BusinessClock()
@@ -262,9 +276,29 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 	return l.ID, err
 }
 
-// checkServices refuses services and ways of identification that the protocol does not list.
-func checkServices(l wallet.Location) error {
+// checkLocation refuses what the protocol does not know or could not carry.
+func checkLocation(l wallet.Location) error {
 	refused := wallet.FieldErrors{}
+	if l.Status != wallet.Active && l.Status != wallet.Inactive {
+		refused.Refuse("status", "must be active or inactive")
+	}
+	if len(l.Title) == 0 || len(l.Address) == 0 {
+		refused.Refuse("title", "a place needs a title and an address")
+	}
+	if l.Radius < 0 {
+		refused.Refuse("radius", "must not be negative")
+	}
+	if p := l.Position; p != nil && !p.OnEarth() {
+		refused.Refuse("lat", "must be from -90 to 90, and lng from -180 to 180")
+	}
+	if (l.PinOpen == "") != (l.PinClosed == "") {
+		refused.Refuse("images", "give both pins or none")
+	}
+	for day, hours := range l.Hours {
+		if !hours.Valid() {
+			refused.Refuse("working_hours", "%s opens from 00:00 to 23:59 and closes by 24:00", day)
+		}
+	}
 	for service, offer := range l.Services {
 		if !slices.Contains(wallet.Services(), service) {
 			refused.Refuse("services", "%q is not a service", service)

@@ -150,6 +150,13 @@ func (tx *Tx) ProjectExists(id int64) (bool, error) {
 	return n > 0, err
 }
 
+// ClientExists says whether there is such a client.
+func (tx *Tx) ClientExists(id int64) (bool, error) {
+	var n int
+	err := tx.queryRow(tx.ctx, `SELECT count(*) FROM clients WHERE id = $1`, id).Scan(&n)
+	return n > 0, err
+}
+
 // ProjectsOfUser returns the projects that the user administers, by id: their own and those
 // of companies that they act for.
 func (db *DB) ProjectsOfUser(ctx context.Context, user int64) ([]wallet.Project, error) {

@@ -166,7 +166,7 @@ func contextID(refused FieldErrors, field, text string) int64 {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		refused.Refuse(field, "must be the number of a %s, such as 1221", strings.TrimSuffix(field, "_id"))
+		refused.Refuse(field, "must be the number of a %s", strings.TrimSuffix(field, "_id"))
 		return 0
 	}
 	return id

@@ -91,6 +91,14 @@ type Hours map[time.Weekday]Interval
 // is on the next day, and 1440 is midnight at the end of the day.
 type Interval struct{ Open, Close int }
 
+// dayMinutes is how many minutes a day has.
+const dayMinutes = 24 * 60
+
+// Valid says whether the interval begins on its day and ends by the end of it or of the next.
+func (i Interval) Valid() bool {
+	return i.Open >= 0 && i.Open < dayMinutes && i.Close >= 0 && i.Close <= dayMinutes
+}
+
 // Price is a price of a place or, without an amount, a special offer.
 type Price struct {
 	Title  Text
@@ -111,6 +119,11 @@ func At(lat, lng float64) Position {
 // Degrees are the position's decimal degrees.
 func (p Position) Degrees() (lat, lng float64) {
 	return float64(p.Lat) / microdegrees, float64(p.Lng) / microdegrees
+}
+
+// OnEarth says whether there is such a point.
+func (p Position) OnEarth() bool {
+	return p.Lat >= -90*microdegrees && p.Lat <= 90*microdegrees && p.Lng >= -180*microdegrees && p.Lng <= 180*microdegrees
 }
 
 // EarthRadius is the mean radius of the earth in metres (decisions.md 15).

@@ -116,6 +116,10 @@ func newPostgres(t testing.TB, server string) string {
 	defer admin.Close()
 	template.Do(func() {
 		templateName = fmt.Sprintf("purser_template_%d", os.Getpid())
+		// A process of the same number may have left its own behind.
+		if _, templateErr = admin.Exec("DROP DATABASE IF EXISTS " + templateName + " WITH (FORCE)"); templateErr != nil {
+			return
+		}
 		if _, templateErr = admin.Exec("CREATE DATABASE " + templateName); templateErr != nil {
 			return
 		}

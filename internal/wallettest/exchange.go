@@ -1,0 +1,189 @@
+package wallettest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/purserhq/purser/walletapi"
+)
+
+// Exchange is one request and the answer to it, as files in testdata/exchange write them; the
+// README.md there says how.
+type Exchange struct {
+	// Line is where it begins in its file.
+	Line int
+	// Method and Target are the request line's, As is who signs.
+	Method, Target, As string
+	// Ext is the context of the request, Body its body; empty for none.
+	Ext, Body string
+	// TS is how many seconds the signer's clock is ahead of the server's, After how much later
+	// on the business clock the request arrives.
+	TS    float64
+	After time.Duration
+	// Headers are further header lines of the request, by name and value.
+	Headers [][2]string
+	// Status, AnswerHeaders and Answer are what comes back; <seconds> in Answer is any time.
+	Status        int
+	AnswerHeaders [][2]string
+	Answer        string
+}
+
+// ReadExchanges reads a file of exchanges.
+func ReadExchanges(t testing.TB, path string) []Exchange {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchanges, err := parseExchanges(string(text))
+	if err != nil {
+		t.Fatalf("%s:%v", path, err)
+	}
+	return exchanges
+}
+
+// parseExchanges is ReadExchanges on a text; an error begins with the number of its line.
+func parseExchanges(text string) ([]Exchange, error) {
+	if !strings.HasPrefix(text, "# ") {
+		return nil, fmt.Errorf("1: begin with a sentence on why this exchange exists")
+	}
+	var all []Exchange
+	for i, line := range strings.Split(text, "\n") {
+		kind, rest := line, ""
+		if len(line) > 1 {
+			kind, rest = line[:1], strings.TrimSpace(line[1:])
+		}
+		var err error
+		switch {
+		case strings.TrimSpace(line) == "" || kind == "#":
+		case kind == ">" && !strings.Contains(strings.SplitN(rest, " ", 2)[0], ":"):
+			method, target, _ := strings.Cut(rest, " ")
+			all = append(all, Exchange{Line: i + 1, Method: method, Target: target, As: Anonymous})
+		case len(all) == 0:
+			err = fmt.Errorf("begin an exchange with > METHOD TARGET")
+		case kind == ">":
+			err = all[len(all)-1].request(rest)
+		case kind == "<":
+			err = all[len(all)-1].answer(rest)
+		default:
+			err = fmt.Errorf("a line begins with #, > or <")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%d: %w", i+1, err)
+		}
+	}
+	for _, e := range all {
+		if e.Status == 0 {
+			return nil, fmt.Errorf("%d: this exchange has no answer", e.Line)
+		}
+	}
+	return all, nil
+}
+
+// request reads a line of a request below its first.
+func (e *Exchange) request(line string) error {
+	name, value, _ := strings.Cut(line, ":")
+	value = strings.TrimPrefix(value, " ")
+	var err error
+	switch name {
+	case "as":
+		e.As = value
+	case "ext":
+		e.Ext = value
+	case "body":
+		e.Body = value
+	case "ts":
+		e.TS, err = strconv.ParseFloat(value, 64)
+	case "after":
+		e.After, err = time.ParseDuration(value + "s")
+	default:
+		if name == strings.ToLower(name) {
+			return fmt.Errorf("%q is none of as, ext, ts, after and body, and the names of headers begin with a capital", name)
+		}
+		e.Headers = append(e.Headers, [2]string{name, value})
+	}
+	return err
+}
+
+var headerLine = regexp.MustCompile(`^([A-Z][A-Za-z-]*): (.*)$`)
+
+// answer reads a line of an answer: its status, then headers, then the body.
+func (e *Exchange) answer(line string) (err error) {
+	if e.Status == 0 {
+		e.Status, err = strconv.Atoi(line)
+		return err
+	}
+	if header := headerLine.FindStringSubmatch(line); header != nil && e.Answer == "" {
+		e.AnswerHeaders = append(e.AnswerHeaders, [2]string{header[1], header[2]})
+		return nil
+	}
+	e.Answer += line
+	return nil
+}
+
+// Replay makes the request and compares the answer, byte for byte but for times.
+func (s *Server) Replay(e Exchange) {
+	s.t.Helper()
+	options := []Option{Body(e.Body), Signing(func(r *walletapi.Request) {
+		if e.TS != 0 {
+			now := float64(s.Wall.Now().Unix())
+			r.TS = strconv.FormatFloat(now+e.TS, 'f', -1, 64)
+		}
+	})}
+	if e.Ext != "" {
+		ext := e.Ext
+		if e.Body != "" {
+			ext = walletapi.Ext{BodyHash: walletapi.BodyHash([]byte(e.Body)), HasBodyHash: true}.String() + "&" + ext
+		}
+		options = append(options, Ext(ext))
+	}
+	for _, header := range e.Headers {
+		options = append(options, Header(header[0], header[1]))
+	}
+	s.Business.Advance(e.After)
+	answer := s.Send(e.As, e.Method, e.Target, options...)
+	s.Business.Advance(-e.After)
+
+	if answer.Status != e.Status {
+		s.t.Errorf("line %d: %s %s: status %d, want %d\n%s", e.Line, e.Method, e.Target, answer.Status, e.Status, answer.Body)
+		return
+	}
+	for _, header := range e.AnswerHeaders {
+		if got := answer.Header.Get(header[0]); got != header[1] {
+			s.t.Errorf("line %d: %s %s: the header %s is %q, want %q", e.Line, e.Method, e.Target, header[0], got, header[1])
+		}
+	}
+	want, got := sameTimes(e.Answer, answer.Body)
+	if want != got {
+		s.t.Errorf("line %d: %s %s: the body differs (-want +got)\n%s", e.Line, e.Method, e.Target, cmp.Diff(indented(want), indented(got)))
+	}
+}
+
+var anyTime = regexp.MustCompile(`("[a-z_]+"):<seconds>`)
+
+// sameTimes gives times that the expected answer leaves open one and the same text in both.
+func sameTimes(want, got string) (string, string) {
+	for _, found := range anyTime.FindAllStringSubmatch(want, -1) {
+		times := regexp.MustCompile(regexp.QuoteMeta(found[1]) + `:[0-9]+`)
+		got = times.ReplaceAllString(got, found[1]+`:"<seconds>"`)
+	}
+	return anyTime.ReplaceAllString(want, `$1:"<seconds>"`), got
+}
+
+// indented is JSON on many lines, for a difference that can be read.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return b.String()
+}

@@ -1,0 +1,602 @@
+package wallettest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/money"
+	"github.com/purserhq/purser/walletapi"
+)
+
+// Server is a purser that answers real HTTP on a port of its own, with the sample world in a
+// real database. Nothing of it is simulated but its clocks and where its ids come from.
+//
+// Every answer that passes through Send or SendRaw is held against the contract: api/openapi.yaml
+// and what no schema can say (see Answer). A test that only sends already tests that.
+type Server struct {
+	// URL is scheme, host and port, without a path. It outlives Restart.
+	URL string
+	// Manifest names the clients, users, tokens, projects, wallets and places of the world.
+	Manifest *sandbox.Manifest
+	// Wall is what signatures are judged by and GET /server tells; Business stamps and expires
+	// things. Both stand at Epoch until the test moves them.
+	Wall, Business *Clock
+	*Process
+
+	t testing.TB
+}
+
+// Process is the part of a Server that Restart makes anew: a test reaches through it for what
+// no call offers yet.
+type Process struct {
+	// DB is the database, Service the use cases on it, API the wire in front of them.
+	DB      *store.DB
+	Service *service.Service
+	API     *httpapi.API
+
+	address string
+	nonces  *auth.Nonces
+	folder  string
+	change  []func(*auth.Options)
+	handler atomic.Pointer[httpapi.API]
+	log     *lockedBuffer
+	random  io.Reader
+}
+
+// Currencies are those that wallets of a test server may hold: the default of `purser dev`.
+var Currencies = []money.Currency{
+	"EUR", "USD", "GBP", "PLN", "CHF", "CZK", "DKK", "NOK", "SEK", "HUF", "RON", "UAH", "GEL", "TRY", "JPY", "CAD", "AUD",
+}
+
+// minimumPasswordLength is what a test server tells apps: the default of `purser dev`.
+const minimumPasswordLength = 8
+
+// NewServer starts a server on the database at address, loads the sample world unless it is
+// there already, and stops everything when the test ends. Like `purser dev` it takes the port
+// 80 that clients sign for http:// without a port; change may say otherwise, or add origins.
+func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Server {
+	t.Helper()
+	s := &Server{Wall: NewClock(), Business: NewClock(), t: t}
+	s.Process = &Process{
+		address: address, folder: t.TempDir(), change: change,
+		log: &lockedBuffer{}, random: newRandom(),
+	}
+	s.start()
+	t.Cleanup(s.stop)
+	listener := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.handler.Load().ServeHTTP(w, r)
+	}))
+	listener.Config.ErrorLog = log.New(s.log, "", 0)
+	listener.Config.DisableGeneralOptionsHandler = true // it would answer OPTIONS * without JSON
+	listener.Start()
+	t.Cleanup(listener.Close)
+	s.URL = listener.URL
+
+	ctx := context.Background()
+	manifest, err := sandbox.Read(ctx, s.Service, s.URL)
+	if err != nil {
+		if err := sandbox.Load(ctx, s.Service); err != nil {
+			t.Fatal(err)
+		}
+		if manifest, err = sandbox.Read(ctx, s.Service, s.URL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Manifest = manifest
+	return s
+}
+
+// newRandom is the same stream of bytes in every run.
+func newRandom() io.Reader {
+	return &lockedReader{source: rand.NewChaCha8([32]byte([]byte("the same ids in every test's run")))}
+}
+
+func (s *Server) start() {
+	s.t.Helper()
+	ctx := context.Background()
+	options := StoreOptions(s.Business)
+	var err error
+	if s.DB, err = store.Open(ctx, s.address, options); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Service, err = service.New(ctx, s.DB, service.Options{
+		WallClock: s.Wall.Now, BusinessClock: s.Business.Now, Random: s.random, Box: options.Box,
+		Currencies: Currencies, MinimumPasswordLength: minimumPasswordLength, Sandbox: true,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.nonces, err = auth.OpenNonces(filepath.Join(s.folder, "nonces"), auth.DefaultWindow, s.Wall.Now()); err != nil {
+		s.t.Fatal(err)
+	}
+	proof := auth.Options{
+		DB: s.DB, WallClock: s.Wall.Now, BusinessClock: s.Business.Now,
+		Window: auth.DefaultWindow, Nonces: s.nonces, PlainHTTP: true,
+	}
+	for _, change := range s.change {
+		change(&proof)
+	}
+	s.API = httpapi.New(httpapi.Options{
+		Service: s.Service, Auth: auth.New(proof),
+		Log: slog.New(slog.NewTextHandler(s.log, nil)), WallClock: s.Wall.Now, Random: s.random,
+	})
+	s.handler.Store(s.API)
+}
+
+func (s *Server) stop() {
+	if err := errors.Join(s.nonces.Close(), s.DB.Close()); err != nil {
+		s.t.Errorf("stopping the server: %v", err)
+	}
+}
+
+// Restart ends the server's process and starts another on the same database, nonce file and
+// port. Nothing else of it survives.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.stop()
+	s.start()
+}
+
+// In is the server for a subtest, which then is the one that fails.
+func (s *Server) In(t testing.TB) *Server {
+	view := *s
+	view.t = t
+	return &view
+}
+
+// Log is what the server has logged so far.
+func (s *Server) Log() string { return s.log.String() }
+
+// Credentials are what the client of that name, or a token as "token:1234", signs with.
+func (s *Server) Credentials(name string) walletapi.MAC {
+	s.t.Helper()
+	id, key, ok := s.Manifest.Credentials(name)
+	if !ok {
+		s.t.Fatalf("%q is not in the sample world: it has %s", name, strings.Join(s.Manifest.Names(), ", "))
+	}
+	return walletapi.MAC{ID: id, Secret: key.Reveal()}
+}
+
+// Option changes how Send sends.
+type Option func(*message)
+
+// message is a request in the making.
+type message struct {
+	method, target, host, body string
+	headers                    []string
+	mac                        walletapi.MAC
+	ext                        *string
+	authorization              *string
+	signing                    []func(*walletapi.Request)
+}
+
+// Ext is what stands between the quotes of ext="…", exactly. Without it ext holds the hash of
+// the body, where there is one.
+func Ext(raw string) Option { return func(m *message) { m.ext = &raw } }
+
+// Body is the request's body, sent as JSON.
+func Body(text string) Option { return func(m *message) { m.body = text } }
+
+// Host is the Host header. It is signed too: in lower case, and with port 443 where it has none.
+func Host(header string) Option { return func(m *message) { m.host = header } }
+
+// Header adds a header line.
+func Header(name, value string) Option {
+	return func(m *message) { m.headers = append(m.headers, name+": "+value) }
+}
+
+// SignedBy signs with credentials that are not in the manifest.
+func SignedBy(mac walletapi.MAC) Option { return func(m *message) { m.mac = mac } }
+
+// Authorization is the whole Authorization header, as it is.
+func Authorization(raw string) Option { return func(m *message) { m.authorization = &raw } }
+
+// Signing changes what is signed before it is: the time, the nonce and ext, which then stand
+// in the header, and the method, target, host and port, which nobody sees but the server when
+// it compares them with the request that arrived.
+func Signing(change func(*walletapi.Request)) Option {
+	return func(m *message) { m.signing = append(m.signing, change) }
+}
+
+// Anonymous is who signs nothing.
+const Anonymous = "anonymous"
+
+// Send sends one request over a connection of its own and returns the answer. as is a client's
+// name in the manifest, a token as "token:1234", or Anonymous. The target goes over the wire as
+// it is written. The nonce is new, and as unpleasant as the PHP client's.
+func (s *Server) Send(as, method, target string, options ...Option) *Answer {
+	s.t.Helper()
+	return s.SendRaw(s.Compose(as, method, target, options...))
+}
+
+// Compose returns the bytes that Send sends, to send them twice or in pieces.
+func (s *Server) Compose(as, method, target string, options ...Option) string {
+	s.t.Helper()
+	m := message{method: method, target: target, host: strings.TrimPrefix(s.URL, "http://")}
+	for _, option := range options {
+		option(&m)
+	}
+	if m.mac == (walletapi.MAC{}) && as != Anonymous && m.authorization == nil {
+		m.mac = s.Credentials(as)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", m.method, m.target, m.host)
+	switch {
+	case m.authorization != nil:
+		fmt.Fprintf(&b, "Authorization: %s\r\n", *m.authorization)
+	case m.mac != (walletapi.MAC{}):
+		fmt.Fprintf(&b, "Authorization: %s\r\n", s.authorize(m))
+	}
+	for _, header := range m.headers {
+		b.WriteString(header + "\r\n")
+	}
+	if m.body != "" {
+		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(m.body))
+	}
+	return b.String() + "\r\n" + m.body
+}
+
+// authorize signs the message as the PHP client would.
+func (s *Server) authorize(m message) string {
+	host, port := strings.ToLower(m.host), "443"
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:at], host[at+1:]
+	}
+	ext := walletapi.Ext{BodyHash: walletapi.BodyHash([]byte(m.body)), HasBodyHash: m.body != ""}.String()
+	if m.ext != nil {
+		ext = *m.ext
+	}
+	r := walletapi.Request{
+		TS: strconv.FormatInt(s.Wall.Now().Unix(), 10), Nonce: s.newNonce(), Method: m.method, Target: m.target,
+		Host: host, Port: port, Ext: ext,
+	}
+	for _, change := range m.signing {
+		change(&r)
+	}
+	return walletapi.Authorization{ID: m.mac.ID, TS: r.TS, Nonce: r.Nonce, MAC: r.Sign(m.mac.Secret), Ext: r.Ext}.String()
+}
+
+// newNonce makes a nonce of the whole alphabet: blanks, commas and equals signs included.
+func (s *Server) newNonce() string {
+	var alphabet []byte
+	for c := byte(0x20); c <= 0x7e; c++ {
+		if c != '"' && c != '\\' {
+			alphabet = append(alphabet, c)
+		}
+	}
+	nonce := make([]byte, 32)
+	if _, err := io.ReadFull(s.random, nonce); err != nil {
+		s.t.Fatal(err)
+	}
+	for i, b := range nonce {
+		nonce[i] = alphabet[int(b)%len(alphabet)]
+	}
+	return string(nonce)
+}
+
+// Answer is what the server said. Of every answer it has been checked already that
+//
+//   - api/openapi.yaml allows it for that call: status, headers and body;
+//   - the header is exactly "Content-Type: application/json", and it names the request;
+//   - the body is JSON and not empty, and no null is in it;
+//   - an error has a code and a description, and a list has exactly two keys.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Head is the status line and the headers as they came, without the empty line.
+	Head string
+	Body string
+	// Error is the error object of an answer that is not a success, otherwise nil.
+	Error *walletapi.APIError
+
+	t testing.TB
+}
+
+// Decode reads the body into out.
+func (a *Answer) Decode(out any) {
+	a.t.Helper()
+	if err := json.Unmarshal([]byte(a.Body), out); err != nil {
+		a.t.Fatalf("reading %s: %v", a.Body, err)
+	}
+}
+
+// answerTimeout is longer than any answer may take.
+const answerTimeout = httpapi.Timeout + 20*time.Second
+
+// SendRaw sends the bytes of one request, all of them before it reads, as simple clients do,
+// and returns the answer. The request must ask to close the connection.
+func (s *Server) SendRaw(request string) *Answer {
+	s.t.Helper()
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer connection.Close()
+	defer time.AfterFunc(answerTimeout, func() { connection.Close() }).Stop()
+	if _, err := io.WriteString(connection, request); err != nil {
+		s.t.Fatalf("the server stopped reading, so a client that writes everything first never sees the answer: %v", err)
+	}
+	raw, err := io.ReadAll(connection)
+	if err != nil {
+		s.t.Fatalf("reading the answer: %v, after %q", err, raw)
+	}
+	method, rest, _ := strings.Cut(request, " ")
+	target, _, _ := strings.Cut(rest, " ")
+	return s.read(method, target, string(raw))
+}
+
+// read takes the answer apart and holds it against the contract.
+func (s *Server) read(method, target, raw string) *Answer {
+	s.t.Helper()
+	head, _, whole := strings.Cut(raw, "\r\n\r\n")
+	stream := bufio.NewReader(strings.NewReader(raw))
+	response, err := http.ReadResponse(stream, &http.Request{Method: method})
+	if err != nil || !whole {
+		s.t.Fatalf("%s %s: this is no answer: %v: %q", method, target, err, raw)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: the body ends too early: %v: %q", method, target, err, raw)
+	}
+	a := &Answer{Status: response.StatusCode, Header: response.Header, Head: head, Body: string(body), t: s.t}
+	problems := checkAnswer(method, target, a)
+	if more := stream.Buffered(); more > 0 {
+		problems = append(problems, fmt.Sprintf("%d bytes follow the body", more))
+	}
+	for _, problem := range problems {
+		s.t.Errorf("%s %s breaks the contract: %s\n%s\n\n%s", method, target, problem, head, body)
+	}
+	return a
+}
+
+// checkAnswer is what Answer promises. It returns what is wrong.
+func checkAnswer(method, target string, a *Answer) (problems []string) {
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if !slices.Contains(strings.Split(a.Head, "\r\n"), "Content-Type: application/json") || len(a.Header["Content-Type"]) != 1 {
+		wrong("the header is not exactly \"Content-Type: application/json\"")
+	}
+	if a.Header.Get("paysera-correlation-id") == "" {
+		wrong("there is no paysera-correlation-id")
+	}
+	if method == http.MethodHead {
+		if a.Body != "" || a.Header.Get("Content-Length") == "0" {
+			wrong("the answer to HEAD is not that of GET without its body")
+		}
+		return problems
+	}
+	value, err := decodeExactly(a.Body)
+	if err != nil {
+		wrong("the body is not one JSON value: %v", err)
+		return problems
+	}
+	problems = append(problems, walk("", value)...)
+	if a.Status != http.StatusOK {
+		a.Error = &walletapi.APIError{Status: a.Status, RequestID: a.Header.Get("paysera-correlation-id")}
+		if err := json.Unmarshal([]byte(a.Body), a.Error); err != nil || a.Error.Code == "" || a.Error.Description == "" {
+			wrong("an error needs error and error_description")
+		}
+	}
+	if err := documented(method, target, a); err != nil {
+		wrong("api/openapi.yaml: %v", err)
+	}
+	return problems
+}
+
+// decodeExactly reads one JSON value with nothing before or behind it.
+func decodeExactly(body string) (value any, err error) {
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	if decoder.InputOffset() != int64(len(body)) {
+		return nil, errors.New("something follows it")
+	}
+	return value, nil
+}
+
+// walk finds what no answer may hold, wherever it stands.
+func walk(path string, value any) (problems []string) {
+	switch v := value.(type) {
+	case nil:
+		return []string{path + " is null: what is absent is left out"}
+	case []any:
+		for i, element := range v {
+			problems = append(problems, walk(fmt.Sprintf("%s[%d]", path, i), element)...)
+		}
+	case map[string]any:
+		if _, isList := v["_metadata"]; isList {
+			lists := 0
+			for name, member := range v {
+				if _, ok := member.([]any); ok && name != "_metadata" {
+					lists++
+				}
+			}
+			if len(v) != 2 || lists != 1 {
+				problems = append(problems, path+" is a list with other keys than its collection and _metadata")
+			}
+		}
+		for name, member := range v {
+			problems = append(problems, walk(path+"."+name, member)...)
+		}
+	}
+	return problems
+}
+
+// Contract is api/openapi.yaml, read once, and made stricter than what it promises to readers:
+// here an object has no key that the file does not list.
+var Contract = sync.OnceValues(func() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(Root(), "api", "openapi.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, err
+	}
+	seen := map[*openapi3.Schema]bool{}
+	for _, schema := range doc.Components.Schemas {
+		closeObjects(schema, seen)
+	}
+	return doc, nil
+})
+
+// closeObjects allows no further keys in an object that says nothing about them, nor in what
+// it is made of.
+func closeObjects(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
+	if ref == nil || ref.Value == nil || seen[ref.Value] {
+		return
+	}
+	schema := ref.Value
+	seen[schema] = true
+	if schema.Type.Is("object") && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil {
+		none := false
+		schema.AdditionalProperties.Has = &none
+	}
+	closeObjects(schema.AdditionalProperties.Schema, seen)
+	closeObjects(schema.Items, seen)
+	for _, property := range schema.Properties {
+		closeObjects(property, seen)
+	}
+	for _, alternative := range slices.Concat(schema.OneOf, schema.AnyOf, schema.AllOf) {
+		closeObjects(alternative, seen)
+	}
+}
+
+// Root is the folder of go.mod.
+func Root() string {
+	folder, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(folder, "go.mod")); missing == nil {
+			return folder
+		}
+		if filepath.Dir(folder) == folder {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	panic("wallettest: the tests do not run inside the repository")
+}
+
+// documented says whether api/openapi.yaml allows the answer. Calls that it does not list
+// answer as its components say: NoSuchRoute, MethodNotAllowed, and what any request may meet.
+func documented(method, target string, a *Answer) error {
+	doc, err := Contract()
+	if err != nil {
+		return err
+	}
+	request := &http.Request{Method: method, URL: &url.URL{Path: pathOf(target)}, Header: http.Header{}}
+	route := &routers.Route{Spec: doc, Method: method, Path: matchingPath(doc, request.URL.Path)}
+	if route.PathItem = doc.Paths.Value(route.Path); route.PathItem != nil {
+		route.Operation = route.PathItem.GetOperation(method)
+	}
+	if route.Operation == nil {
+		names := []string{"NoSuchRoute", "UnreadableBody", "TooLarge", "Broken", "Unavailable"}
+		if route.PathItem != nil {
+			names = append(names, "MethodNotAllowed")
+		}
+		route.Operation = &openapi3.Operation{Responses: openapi3.NewResponsesWithCapacity(len(names))}
+		for _, name := range names {
+			status := fmt.Sprint(doc.Components.Responses[name].Value.Extensions["x-status"])
+			route.Operation.Responses.Set(status, doc.Components.Responses[name])
+		}
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: route},
+		Status:                 a.Status, Header: a.Header,
+		Body:    io.NopCloser(strings.NewReader(a.Body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+}
+
+// pathOf is the path of a request target, which may be a whole URL.
+func pathOf(target string) string {
+	if _, rest, isURL := strings.Cut(target, "://"); isURL && target[0] != '/' {
+		target = rest[max(strings.IndexByte(rest, '/'), 0):]
+	}
+	path, _, _ := strings.Cut(target, "?")
+	return path
+}
+
+// matchingPath is the path template that a path falls under, the most literal one; empty when
+// there is none.
+func matchingPath(doc *openapi3.T, path string) string {
+	given := strings.Split(path, "/")
+	best, bestWild := "", 0
+	for _, template := range doc.Paths.Keys() {
+		parts := strings.Split(template, "/")
+		wild, fits := 0, len(parts) == len(given)
+		for i := 0; fits && i < len(parts); i++ {
+			unescaped, err := url.PathUnescape(given[i])
+			if strings.HasPrefix(parts[i], "{") {
+				wild++
+				fits = err == nil && given[i] != ""
+			} else {
+				fits = err == nil && unescaped == parts[i]
+			}
+		}
+		if fits && (best == "" || wild < bestWild) {
+			best, bestWild = template, wild
+		}
+	}
+	return best
+}
+
+// lockedReader lets several goroutines read from one source.
+type lockedReader struct {
+	mu     sync.Mutex
+	source io.Reader
+}
+
+func (l *lockedReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.source.Read(p)
+}
+
+// lockedBuffer lets several goroutines write to one text.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
