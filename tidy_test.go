@@ -30,10 +30,11 @@ var mayImport = map[string]string{
 	"internal/store":      "money internal/ledger internal/wallet internal/secret",
 	"internal/service":    "money internal/ledger internal/wallet internal/secret internal/store",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store",
+	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/service internal/auth",
 	"internal/sandbox":    "money internal/wallet internal/secret internal/service",
 	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/store internal/service internal/auth internal/diagnosis internal/httpapi internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
@@ -248,5 +249,31 @@ func TestStatementsAreReadAlikeByBothEngines(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+func TestEveryDivergenceIsHeldByATest(t *testing.T) {
+	register, err := os.ReadFile("docs/divergences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, declaration := range s.file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && s.isTest {
+				known[f.Name.Name] = true
+			}
+		}
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z0-9_]+|[a-z_]+\\.txt)`").FindAllStringSubmatch(string(register), -1)
+	if len(named) < 30 {
+		t.Fatalf("only %d tests are named", len(named))
+	}
+	for _, match := range named {
+		name := match[1]
+		_, err := os.Stat(filepath.Join("testdata", "exchange", name))
+		if !known[name] && err != nil {
+			t.Errorf("docs/divergences.md names %s, which does not exist", name)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/diagnosis"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -27,27 +29,27 @@ const keyHelp = "The mac_key comes from --key-file FILE, from standard input wit
 
 // newMACCommand is `purser mac`: the signature by itself, for people who write a client. It
 // needs no server and no data folder.
-func newMACCommand(now func() time.Time, random io.Reader) *cobra.Command {
+func newMACCommand(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "mac",
 		Short: "Sign a request by hand, or find out why a signature does not match",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(newMACSign(now, random), newMACExplain(now))
+	command.AddCommand(newMACSign(p), newMACExplain(p))
 	return command
 }
 
 // macInput reads what a command is given. Standard input can be read once only.
 type macInput struct {
-	command *cobra.Command
-	used    bool
+	*program
+	used bool
 }
 
 // longestInput bounds every file that is read, in bytes.
-const longestInput = auth.MaxRawRequest
+const longestInput = diagnosis.MaxRequest
 
 func (in *macInput) read(name string) ([]byte, error) {
-	from := in.command.InOrStdin()
+	from := in.in
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -67,6 +69,9 @@ func (in *macInput) read(name string) ([]byte, error) {
 	return text, err
 }
 
+// longestKey bounds a key, in bytes; those that are issued have some dozen.
+const longestKey = 1024
+
 // content is --data: the text itself, or a file's after @.
 func (in *macInput) content(data string) ([]byte, error) {
 	if name, isFile := strings.CutPrefix(data, "@"); isFile {
@@ -78,7 +83,7 @@ func (in *macInput) content(data string) ([]byte, error) {
 // key is the mac_key of a file, of standard input or, without a name, of the environment.
 // Blanks around it stay: explain tells about them.
 func (in *macInput) key(name string) (string, error) {
-	key := os.Getenv(keyVariable)
+	key := in.env(keyVariable)
 	if name == "" && key == "" {
 		return "", errors.New("no key: give --key-file FILE, --key-file - for standard input, or the environment variable " + keyVariable)
 	}
@@ -95,6 +100,8 @@ func (in *macInput) key(name string) (string, error) {
 		return "", errors.New("the key is empty")
 	case strings.ContainsAny(key, "\r\n"):
 		return "", errors.New("the key has more than one line: the file must hold the mac_key alone")
+	case len(key) > longestKey:
+		return "", fmt.Errorf("the key is longer than %d bytes: the file must hold the mac_key alone", longestKey)
 	}
 	return key, nil
 }
@@ -105,7 +112,7 @@ type signing struct {
 	ts, project, location    int64
 }
 
-func newMACSign(now func() time.Time, random io.Reader) *cobra.Command {
+func newMACSign(p *program) *cobra.Command {
 	var s signing
 	command := &cobra.Command{
 		Use:   "sign METHOD URL --id ID --key-file FILE",
@@ -119,16 +126,16 @@ func newMACSign(now func() time.Time, random io.Reader) *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
 			if !command.Flags().Changed("ts") {
-				s.ts = now().Unix()
+				s.ts = p.now().Unix()
 			}
 			if !command.Flags().Changed("nonce") {
 				var bits [16]byte
-				if _, err := io.ReadFull(random, bits[:]); err != nil {
+				if _, err := io.ReadFull(p.random, bits[:]); err != nil {
 					return err
 				}
 				s.nonce = hex.EncodeToString(bits[:])
 			}
-			return s.run(&macInput{command: command}, args[0], args[1])
+			return s.run(&macInput{program: p}, args[0], args[1])
 		},
 	}
 	flags := command.Flags()
@@ -143,7 +150,7 @@ func newMACSign(now func() time.Time, random io.Reader) *cobra.Command {
 }
 
 func (s signing) run(in *macInput, method, rawURL string) error {
-	r, err := auth.ExplainURL(rawURL)
+	r, err := diagnosis.ParseURL(rawURL)
 	if err != nil {
 		return macPlain(err)
 	}
@@ -174,8 +181,8 @@ func (s signing) run(in *macInput, method, rawURL string) error {
 	if again, err := walletapi.ParseAuthorization(header.String()); err != nil || again != header {
 		return errors.New("--id and --nonce must be printable ASCII without quotes and backslashes, and not empty")
 	}
-	fmt.Fprint(in.command.ErrOrStderr(), auth.ExplainNormalized(r))
-	_, err = fmt.Fprintln(in.command.OutOrStdout(), "Authorization:", header)
+	fmt.Fprint(in.err, diagnosis.Normalized(r))
+	_, err = fmt.Fprintln(in.out, "Authorization:", header)
 	return err
 }
 
@@ -188,7 +195,7 @@ type explaining struct {
 	nonceUsed                                 bool
 }
 
-func newMACExplain(now func() time.Time) *cobra.Command {
+func newMACExplain(p *program) *cobra.Command {
 	var e explaining
 	command := &cobra.Command{
 		Use:   "explain [FILE] --key-file FILE",
@@ -206,11 +213,11 @@ func newMACExplain(now func() time.Time) *cobra.Command {
 			"      --authorization 'MAC id=\"…\", ts=\"…\", nonce=\"…\", mac=\"…\"'",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			at := now()
+			at := p.now()
 			if command.Flags().Changed("now") {
 				at = time.Unix(e.now, 0)
 			}
-			return e.run(&macInput{command: command}, args, at)
+			return e.run(&macInput{program: p}, args, at)
 		},
 	}
 	flags := command.Flags()
@@ -228,7 +235,7 @@ func newMACExplain(now func() time.Time) *cobra.Command {
 }
 
 func (e explaining) run(in *macInput, args []string, at time.Time) error {
-	evidence := auth.Evidence{Now: at, NonceUsed: e.nonceUsed, OtherKeys: make(map[string]string)}
+	evidence := diagnosis.Evidence{Now: at, NonceUsed: e.nonceUsed, OtherKeys: make(map[string]string)}
 	var err error
 	if evidence.Key, err = in.key(e.keyFile); err != nil {
 		return err
@@ -243,22 +250,22 @@ func (e explaining) run(in *macInput, args []string, at time.Time) error {
 		}
 	}
 	for _, origin := range e.origins {
-		r, err := auth.ExplainURL(origin)
+		r, err := diagnosis.ParseURL(origin)
 		if err != nil {
 			return fmt.Errorf("--origin %s: %w", origin, macPlain(err))
 		}
 		evidence.Origins = append(evidence.Origins, auth.Origin{Host: r.Host, Port: r.Port})
 	}
-	if e.port < 0 || e.port > 65535 {
-		return errors.New("--port must be a number up to 65535")
+	if !slices.Contains([]int{0, 80, 443}, e.port) {
+		return errors.New("--port must be 443, or 80 for plain http")
 	}
 	scheme := 0
 	if evidence.Request, scheme, err = e.request(in, args); err != nil {
 		return macPlain(err)
 	}
-	evidence.DefaultPort = cmp.Or(e.port, scheme)
-	d := auth.Explain(evidence)
-	if err := printDiagnosis(in.command.OutOrStdout(), d); err != nil {
+	evidence.PlainHTTP = cmp.Or(e.port, scheme) == 80
+	d := diagnosis.Explain(evidence)
+	if err := printDiagnosis(in.out, d); err != nil {
 		return err
 	}
 	if !d.Accepted() {
@@ -269,7 +276,7 @@ func (e explaining) run(in *macInput, args []string, at time.Time) error {
 
 // request reads the request from text, or puts it together from the flags. The port is the
 // usual one of the URL's scheme, 0 when that is not known.
-func (e explaining) request(in *macInput, args []string) (r auth.RawRequest, port int, err error) {
+func (e explaining) request(in *macInput, args []string) (r diagnosis.Request, port int, err error) {
 	if e.url == "" && e.authorization == "" && e.method == "" && e.data == "" {
 		name := "-"
 		if len(args) > 0 {
@@ -279,7 +286,7 @@ func (e explaining) request(in *macInput, args []string) (r auth.RawRequest, por
 		if err != nil {
 			return r, 0, err
 		}
-		r, err = auth.ParseRawRequest(text)
+		r, err = diagnosis.ParseRequest(text)
 		return r, 0, err
 	}
 	switch {
@@ -288,7 +295,7 @@ func (e explaining) request(in *macInput, args []string) (r auth.RawRequest, por
 	case e.url == "" || e.authorization == "":
 		return r, 0, errors.New("a request given by flags needs --url and --authorization")
 	}
-	called, err := auth.ExplainURL(e.url)
+	called, err := diagnosis.ParseURL(e.url)
 	if err != nil {
 		return r, 0, err
 	}
@@ -296,7 +303,7 @@ func (e explaining) request(in *macInput, args []string) (r auth.RawRequest, por
 	if strings.HasPrefix(strings.ToLower(e.url), "http:") {
 		port = 80
 	}
-	r = auth.RawRequest{Method: e.method, Target: called.Target, Host: called.Host}
+	r = diagnosis.Request{Method: e.method, Target: called.Target, Host: called.Host}
 	if called.Port != strconv.Itoa(port) {
 		r.Host += ":" + called.Port
 	}
@@ -316,10 +323,10 @@ func (e explaining) request(in *macInput, args []string) (r auth.RawRequest, por
 }
 
 // printDiagnosis writes a diagnosis for a reader.
-func printDiagnosis(to io.Writer, d auth.Diagnosis) error {
+func printDiagnosis(to io.Writer, d diagnosis.Diagnosis) error {
 	var text strings.Builder
 	text.WriteString("What a right client signs here, each line ended by one line feed (\\n):\n\n")
-	for line := range strings.Lines(auth.ExplainNormalized(d.Normalized)) {
+	for line := range strings.Lines(diagnosis.Normalized(d.Normalized)) {
 		text.WriteString("  " + line)
 	}
 	verdict := "The MAC does not match."
@@ -329,7 +336,7 @@ func printDiagnosis(to io.Writer, d auth.Diagnosis) error {
 	text.WriteString("\n" + verdict + "\n")
 	for i, found := range d.Findings {
 		fmt.Fprintf(&text, "\n%d. %s [%s]\n", i+1, found.Cause.Title(), found.Cause)
-		for _, sentence := range []string{found.Did, found.Cure} {
+		for _, sentence := range []string{found.Did, found.Cause.Cure()} {
 			writeWrapped(&text, sentence)
 		}
 	}
@@ -363,7 +370,7 @@ func writeWrapped(to *strings.Builder, sentence string) {
 
 // macPlain takes the name of the package off an error that a person reads.
 func macPlain(err error) error {
-	var request auth.ErrRawRequest
+	var request diagnosis.ErrRequest
 	var header walletapi.ErrAuthorization
 	switch {
 	case errors.As(err, &request):

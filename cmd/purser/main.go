@@ -76,7 +76,7 @@ func newRoot(p *program) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newDev(p), newServe(p),
-		newRequest(p), newProfile(p), newMACCommand(p.now, p.random),
+		newRequest(p), newProfile(p), newMACCommand(p),
 		newWallet(p),
 	)
 	return root

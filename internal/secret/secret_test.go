@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/argon2"
@@ -270,6 +271,32 @@ func TestHashesRecomputeFromTheirSalt(t *testing.T) {
 		t.Error("the hash of a PIN has no pepper: all ten thousand can be tried by who has the database")
 	} else if len(pin) != 48 || bytes.Equal(pin[16:], box.HashPIN("1234")[16:]) {
 		t.Error("the hash of a PIN is not 16 bytes of fresh salt and 32 of hash")
+	}
+}
+
+// Many requests are checked with one key at the same time: each gets the HMAC of its own
+// message, as RFC 4231 (test case 2) has it.
+func TestSignersAreShared(t *testing.T) {
+	const message, mac = "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+	signer, another := secret.NewSigner("Jefe"), secret.NewSigner("Jeff")
+	var all sync.WaitGroup
+	for caller := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				signer.Sum(fmt.Append(nil, "another message", caller, i))
+				if sum := signer.Sum([]byte(message)); hex.EncodeToString(sum[:]) != mac {
+					t.Errorf("caller %d, message %d: signed %x, want %s", caller, i, sum, mac)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if sum := another.Sum([]byte(message)); hex.EncodeToString(sum[:]) == mac {
+		t.Error("another key signs alike")
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", signer, signer, signer); strings.Contains(shown, "Jefe") || strings.Contains(shown, "74 101 102 101") {
+		t.Errorf("a printed signer shows its key: %s", shown)
 	}
 }
 

@@ -64,13 +64,16 @@ type DB struct {
 
 // Limits of the pools. No request holds one connection while it asks for a second.
 const (
-	sqliteReaders    = 4
-	postgresPool     = 24
-	pollInterval     = 500 * time.Millisecond
-	updateAttempts   = 12
-	connectTimeout   = 10 * time.Second
-	operationTimeout = 30 * time.Second
+	sqliteReaders  = 4
+	postgresPool   = 24
+	pollInterval   = 500 * time.Millisecond
+	pollTimeout    = 2 * time.Second
+	updateAttempts = 12
+	connectTimeout = 10 * time.Second
 )
+
+// operationTimeout is how long a batch of money may take; tests cannot wait for it.
+var operationTimeout = 30 * time.Second
 
 // Open opens "sqlite:PATH" or a "postgres://…" address, brings its schema up to date and
 // checks that opts.Box is the one that its secrets were sealed with.

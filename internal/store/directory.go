@@ -85,7 +85,9 @@ func (db *DB) followChanges(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		seq, err := db.changes(ctx)
+		limited, cancel := context.WithTimeout(ctx, pollTimeout)
+		seq, err := db.changes(limited)
+		cancel()
 		if err != nil {
 			if ctx.Err() == nil {
 				db.Log.Warn("cannot read the change counter; what is in memory may be stale", "error", err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -31,7 +32,8 @@ func (db *DB) migrate(ctx context.Context) error {
 		if files, err = rewritten(files); err != nil {
 			return err
 		}
-		locker, err := lock.NewPostgresTableLocker()
+		// By itself it looks again after five seconds only: a second server would start late.
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 400))
 		if err != nil {
 			return err
 		}

@@ -46,8 +46,17 @@ func (db *DB) Money(ctx context.Context, c MoneyCommand) ([]ledger.Entry, error)
 	}
 	// Once taken, a command ends in bounded time, and what became of it must not be guessed:
 	// so its own context is not watched any more.
-	<-job.done
-	return job.entries, job.err
+	select {
+	case <-job.done:
+		return job.entries, job.err
+	case <-db.money.ended:
+	}
+	select {
+	case <-job.done:
+		return job.entries, job.err
+	default:
+		return nil, ErrClosed // handed over after the writers had looked for the last time
+	}
 }
 
 type moneyJob struct {
@@ -67,8 +76,9 @@ func (j *moneyJob) finish(entries []ledger.Entry, err error) {
 type moneyEngine interface {
 	// begin opens a transaction and returns the accounts that exist among the keys, locked.
 	begin(ctx context.Context, keys []ledger.Key) (moneyTransaction, []ledger.Account, error)
-	// committed says whether the writer's batch reached the disk, after an answer was lost.
-	committed(ctx context.Context, writer, batch int64) (bool, error)
+	// committed says whether the writer's batch reached the disk, after an answer was lost. Once
+	// it has said no, that batch cannot reach the disk any more, however late it arrives.
+	committed(ctx context.Context, writer, batch int64, at time.Time) (bool, error)
 	close()
 }
 
@@ -101,6 +111,8 @@ type moneyWriter struct {
 	engine  moneyEngine
 	queue   chan *moneyJob
 	closing chan struct{}
+	// ended is closed when no writer will take anything from the queue any more.
+	ended   chan struct{}
 	writers []*writer
 }
 
@@ -124,7 +136,7 @@ func (n *numbers) take() int64 {
 }
 
 func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, error) {
-	m := &moneyWriter{db: db, queue: make(chan *moneyJob, 4*batchLimit), closing: make(chan struct{})}
+	m := &moneyWriter{db: db, queue: make(chan *moneyJob, 4*batchLimit), closing: make(chan struct{}), ended: make(chan struct{})}
 	count := 1
 	if db.postgres {
 		count = 2
@@ -175,7 +187,7 @@ func (m *moneyWriter) start(group *errgroup.Group) {
 		running.Add(1)
 		group.Go(func() error { defer running.Done(); w.run(); return nil })
 	}
-	group.Go(func() error { running.Wait(); m.engine.close(); return nil })
+	group.Go(func() error { running.Wait(); close(m.ended); m.engine.close(); return nil })
 }
 
 func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
@@ -251,13 +263,22 @@ func (w *writer) commit(batch []*moneyJob) {
 		for i, job := range batch {
 			job.finish(results[i].entries, results[i].err)
 		}
-	case len(batch) == 1:
-		batch[0].finish(nil, fmt.Errorf("committing money: %w", err))
+	case len(batch) == 1 || !divisible(err):
+		for _, job := range batch {
+			job.finish(nil, fmt.Errorf("committing money: %w", err))
+		}
 	default:
 		for _, job := range batch {
 			w.commit([]*moneyJob{job})
 		}
 	}
+}
+
+// divisible says whether the jobs of a failed batch may be run one by one: not when the batch
+// may have been committed after all, and in vain when no job is to blame.
+func divisible(err error) bool {
+	var unknown *lostAnswer
+	return !errors.As(err, &unknown) && !errors.Is(err, errNotReached) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 type moneyResult struct {
@@ -273,21 +294,22 @@ func (w *writer) attempt(ctx context.Context, batch []*moneyJob) ([]moneyResult,
 			return results, nil
 		}
 		if lost := new(lostAnswer); errors.As(err, &lost) {
-			done, resolveErr := w.resolve(ctx, lost.batch)
+			done, resolveErr := w.resolve(lost.batch)
 			if resolveErr != nil {
-				return nil, errors.Join(err, resolveErr)
+				return nil, errors.Join(err, resolveErr) // nobody knows
 			}
 			if done {
 				return results, nil
 			}
+			err = errors.Join(errNotReached, lost.cause)
 		} else if !errors.Is(err, errAgain) && !errors.Is(err, errNotReached) && !repeatable(err) {
 			return nil, err
 		}
 		if attempt == batchAttempts {
 			return nil, err
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return nil, err
+		if ended := pause(ctx, attempt); ended != nil {
+			return nil, errors.Join(err, ended)
 		}
 	}
 }
@@ -302,10 +324,13 @@ func (l *lostAnswer) Error() string { return "the answer to a commit was lost: "
 func (l *lostAnswer) Unwrap() error { return l.cause }
 
 // resolve finds out what became of a batch whose answer was lost, as soon as the database
-// answers again. It never guesses.
-func (w *writer) resolve(ctx context.Context, batch int64) (bool, error) {
+// answers again. It never guesses. It has a time of its own, since the batch may have used up
+// all of its.
+func (w *writer) resolve(batch int64) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
-		done, err := w.engine.committed(ctx, w.id, batch)
+		done, err := w.engine.committed(ctx, w.id, batch, w.db.Now())
 		if err == nil {
 			return done, nil
 		}
@@ -319,10 +344,10 @@ func (w *writer) resolve(ctx context.Context, batch int64) (bool, error) {
 func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, error) {
 	keys := unionOfNeeds(batch)
 	if err := w.own(ctx, &w.entryNumbers, entryIDs, w.entriesWanted, entryBlock); err != nil {
-		return nil, err
+		return nil, errors.Join(errNotReached, err)
 	}
 	if err := w.own(ctx, &w.accountNumbers, accountIDs, int64(len(keys)), accountBlock); err != nil {
-		return nil, err
+		return nil, errors.Join(errNotReached, err)
 	}
 	tx, existing, err := w.engine.begin(ctx, keys)
 	if err != nil {
@@ -414,9 +439,14 @@ func (w *writer) own(ctx context.Context, n *numbers, of Counter, wanted, block 
 		return nil
 	}
 	take := max(wanted, block)
-	return w.db.Update(ctx, func(tx *Tx) error {
-		first, err := tx.nextIDs(of, take)
-		n.next, n.end = first, first+take
+	var first int64
+	err := w.db.Update(ctx, func(tx *Tx) (err error) {
+		first, err = tx.nextIDs(of, take)
 		return err
 	})
+	if err != nil {
+		return err // whose they are is not known: they are left alone
+	}
+	n.next, n.end = first, first+take
+	return nil
 }

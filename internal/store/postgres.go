@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -42,9 +43,17 @@ const (
 		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]),
 			CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]),
 			CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS TEXT[]))`
-	updateWriter = `UPDATE writers SET last_batch = $2, seen_at = $3 WHERE id = $1`
-	// FOR UPDATE waits for a lost transaction that may still be committing.
-	lockWriter = `SELECT last_batch FROM writers WHERE id = $1 FOR UPDATE`
+	// Batches of a writer rise. One that comes after a later one, or after it was given up, makes
+	// last_batch NULL, which the column refuses.
+	updateWriter = `INSERT INTO writers (id, last_batch, seen_at) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at,
+			last_batch = CASE WHEN abs(writers.last_batch) < excluded.last_batch THEN excluded.last_batch END`
+	// settleWriter waits for a lost transaction that is still committing. One that has not come so
+	// far is given up: the number of its batch, negative, stands in its way for good.
+	settleWriter = `INSERT INTO writers (id, last_batch, seen_at) VALUES ($1, -CAST($2 AS BIGINT), $3)
+		ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at,
+			last_batch = CASE WHEN writers.last_batch = -excluded.last_batch THEN writers.last_batch ELSE excluded.last_batch END
+		RETURNING last_batch`
 )
 
 func newPostgresMoney(ctx context.Context, address string, connections int) (*postgresMoney, error) {
@@ -212,16 +221,17 @@ func (b *postgresBatch) rollback() {
 	}
 }
 
-// goingDown says that the server ended the connection by itself: what became of a COMMIT that
-// it had already read is not known from that.
+// goingDown says that the server ended the connection by itself, or does not know either: what
+// became of a COMMIT that it had already read is not known from that.
 func goingDown(err *pgconn.PgError) bool {
-	return strings.HasPrefix(err.Code, "57P") || strings.HasPrefix(err.Code, "08")
+	return strings.HasPrefix(err.Code, "57P") || strings.HasPrefix(err.Code, "08") || err.Code == "40003" ||
+		err.SeverityUnlocalized == "FATAL" || err.SeverityUnlocalized == "PANIC"
 }
 
-func (p *postgresMoney) committed(ctx context.Context, writer, batch int64) (bool, error) {
+func (p *postgresMoney) committed(ctx context.Context, writer, batch int64, at time.Time) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	var last int64
-	err := p.pool.QueryRow(ctx, lockWriter, writer).Scan(&last)
+	err := p.pool.QueryRow(ctx, settleWriter, writer, batch, micros(at)).Scan(&last)
 	return last == batch, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/purserhq/purser/internal/ledger"
 )
@@ -172,7 +173,7 @@ func (b *sqliteBatch) rollback() {
 	clear(b.known)
 }
 
-func (s *sqliteMoney) committed(ctx context.Context, writer, batch int64) (bool, error) {
+func (s *sqliteMoney) committed(ctx context.Context, writer, batch int64, _ time.Time) (bool, error) {
 	var last int64
 	err := s.db.queryRow(ctx, s.db.read, `SELECT last_batch FROM writers WHERE id = $1`, writer).Scan(&last)
 	return last == batch, err

@@ -1,0 +1,290 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/internal/wallettest"
+)
+
+// What is stored of a client comes back as it was, whether it says little or much.
+func TestClientsComeBackAsTheyWere(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		little := wallet.Client{
+			ID: 1, MACID: "little", Type: wallet.Application, Permissions: []wallet.Permission{}, CreatedAt: wallettest.Epoch,
+		}
+		much := wallet.Client{
+			ID: 2, MACID: "wkVd93h2uS", Title: "Kepyklos „kasa“ \x01 <&>", Type: wallet.AppClient,
+			Permissions: []wallet.Permission{"access_statements", "use_wallet_api"}, Projects: []int64{1, 2, 3}, MainProject: 2,
+			Hosts: []wallet.Host{
+				{Host: "shop.example", Port: 8443, Path: "/back", Protocol: "https"}, {Host: "example.org", AnyPort: true, AnySubdomain: true},
+			},
+			WalletRights: []wallet.WalletRight{
+				{WalletID: 1, Scopes: []wallet.Scope{wallet.ScopeBalance}}, {WalletID: 2, Scopes: []wallet.Scope{wallet.ScopeBalance, wallet.ScopeStatements}},
+			},
+			Info: `{"os":"android"}`, ServiceAgreementID: 77, CreatedBy: 1, CreatedAt: wallettest.Epoch.Add(time.Microsecond),
+		}
+		update(t, db, func(tx *store.Tx) error {
+			unsorted := much
+			unsorted.Permissions = []wallet.Permission{"use_wallet_api", "access_statements"}
+			unsorted.Projects = []int64{3, 1, 2}
+			return errors.Join(tx.InsertClient(little, "key 1"), tx.InsertClient(unsorted, "key 2"))
+		})
+		for _, want := range []wallet.Client{little, much} {
+			got, err := db.Client(context.Background(), want.ID)
+			if diff := cmp.Diff(&want, got); diff != "" || err != nil {
+				t.Errorf("client %d differs (-want +got): %v\n%s", want.ID, err, diff)
+			}
+			if diff := cmp.Diff(&want, credential(t, db, want.MACID).Client); diff != "" {
+				t.Errorf("%s differs (-want +got):\n%s", want.MACID, diff)
+			}
+		}
+		if got, err := db.Client(context.Background(), 99); got != nil || err != nil {
+			t.Errorf("a client that does not exist is %v, %v", got, err)
+		}
+	})
+}
+
+// A client signs with up to two keys: the second comes beside the first, and each can be
+// replaced alone.
+func TestKeysOfAClient(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		update(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.InsertClient(till(1, "one"), "first"), tx.InsertClient(till(2, "two"), "other"))
+		})
+		for _, step := range []struct {
+			number int
+			key    secret.Text
+			want   []secret.Text
+		}{
+			{2, "second", []secret.Text{"first", "second"}},
+			{1, "third", []secret.Text{"third", "second"}},
+			{2, "fourth", []secret.Text{"third", "fourth"}},
+		} {
+			update(t, db, func(tx *store.Tx) error { return tx.SetClientKey(1, step.number, step.key) })
+			if got := signatures(credential(t, db, "one")); !slices.Equal(got, made(step.want...)) {
+				t.Errorf("with %s as key %d: %d keys, not the ones set", step.key.Reveal(), step.number, len(got))
+			}
+		}
+		if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.SetClientKey(1, 3, "third at once") }); err == nil {
+			t.Error("a client was given a third key")
+		}
+		var all []string
+		err := db.AllClientKeys(context.Background(), func(client int64, key secret.Text) error {
+			all = append(all, fmt.Sprint(client, " ", key.Reveal()))
+			return nil
+		})
+		if want := []string{"1 third", "1 fourth", "2 other"}; !slices.Equal(all, want) || err != nil {
+			t.Errorf("all keys: %v, %v; want %v", all, err, want)
+		}
+		enough := errors.New("enough")
+		if err := db.AllClientKeys(context.Background(), func(int64, secret.Text) error { return enough }); err != enough {
+			t.Errorf("answered %v, want the caller's own error", err)
+		}
+	})
+}
+
+// A key that somebody copied to another client's row in the database does not open there.
+func TestAKeyOfAnotherRowDoesNotOpen(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, _ := open(t, address)
+		seed(t, db)
+		update(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.InsertClient(till(1, "mine"), "my key"), tx.InsertClient(till(2, "theirs"), "their key"))
+		})
+		_, err := raw(t, address).Exec(`UPDATE client_keys SET sealed = (SELECT sealed FROM client_keys WHERE client_id = 1) WHERE client_id = 2`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.Credential(context.Background(), "theirs"); !errors.Is(err, secret.ErrSeal) || got != nil {
+			t.Errorf("the copied key opens: %v, %v; want %v", got, err, secret.ErrSeal)
+		}
+		if got := credential(t, db, "mine"); !slices.Equal(signatures(got), made("my key")) {
+			t.Error("the original does not open any more")
+		}
+	})
+}
+
+// An access token stands for a user and a client. With the right scope it carries the projects
+// that the user administers: the user's own and those of their companies.
+func TestTokens(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		token := store.Token{
+			Token: wallet.Token{
+				UserID: 1, ClientID: 1, Scopes: []wallet.Scope{wallet.ScopeBalance, wallet.ScopeProjects}, ExpiresAt: wallettest.Epoch.Add(time.Hour),
+			},
+			Access: "access-1", Refresh: "refresh-1", Key: "key-1", RefreshExpiresAt: wallettest.Epoch.Add(24 * time.Hour),
+		}
+		narrow := token
+		narrow.Access, narrow.Refresh, narrow.Key, narrow.Scopes = "access-2", "refresh-2", "key-2", []wallet.Scope{wallet.ScopeBalance}
+		if credential(t, db, "access-1") != nil {
+			t.Fatal("a token that was not given yet stands for somebody")
+		}
+		update(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.InsertClient(till(1, "till"), "key"), tx.InsertToken(token), tx.InsertToken(narrow))
+		})
+		got := credential(t, db, "access-1")
+		want := token.Token
+		want.Projects = []int64{1, 2, 3}
+		if diff := cmp.Diff(&want, got.Token); diff != "" {
+			t.Errorf("the token differs (-want +got):\n%s", diff)
+		}
+		if got.Client == nil || got.Client.MACID != "till" || !slices.Equal(signatures(got), made("key-1")) {
+			t.Errorf("the token is of client %v and signs with %d keys", got.Client, len(got.Keys))
+		}
+		if diff := cmp.Diff(&narrow.Token, credential(t, db, "access-2").Token); diff != "" {
+			t.Errorf("the narrow token differs (-want +got):\n%s", diff)
+		}
+		for _, macID := range []string{"refresh-1", "key-1", "", hex.EncodeToString(secret.Fingerprint("access-1"))} {
+			if credential(t, db, macID) != nil {
+				t.Errorf("%q stands for somebody", macID)
+			}
+		}
+		update(t, db, func(tx *store.Tx) error {
+			return tx.InsertProject(wallet.Project{ID: 4, Title: "Mill", OwnerID: 2, WalletID: 2})
+		})
+		if got := credential(t, db, "access-1").Token.Projects; !slices.Equal(got, []int64{1, 2, 3, 4}) {
+			t.Errorf("after the company got another project: %v", got)
+		}
+	})
+}
+
+// Whoever gets hold of the database, as tables or as files, finds no secret in it, in whatever
+// spelling they look for it.
+func TestNoSecretIsInTheDatabase(t *testing.T) {
+	secrets := map[string]secret.Text{
+		"MAC key": "IamTheMACKeyOfTheClient000000001", "second MAC key": "IamTheSecondMACKeyOfTheClient002",
+		"access token": "IamTheAccessTokenOfTheUser000003", "refresh token": "IamTheRefreshTokenOfTheUser00004",
+		"key of the token": "IamTheMACKeyOfTheToken0000000005", "password": "IamThePasswordOfTheUser000000006",
+		"PIN": "70077007", "key-encryption key": wallettest.KEK, "key-encryption key itself": "0123456789abcdef0123456789abcdef",
+	}
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		update(t, db, func(tx *store.Tx) error {
+			client := till(1, "till")
+			client.Projects, client.MainProject = nil, 0
+			user := wallet.User{ID: 1, Type: wallet.Natural, DisplayName: "Ona", Locale: "lt"}
+			return errors.Join(
+				tx.InsertUser(user, secret.HashPassword(secrets["password"]), db.Box.HashPIN(secrets["PIN"])),
+				tx.InsertClient(client, secrets["MAC key"]), tx.SetClientKey(1, 2, secrets["second MAC key"]),
+				tx.InsertToken(store.Token{
+					Token:  wallet.Token{UserID: 1, ClientID: 1, Scopes: []wallet.Scope{wallet.ScopeBalance}},
+					Access: secrets["access token"], Refresh: secrets["refresh token"], Key: secrets["key of the token"],
+				}),
+			)
+		})
+		if got := credential(t, db, secrets["access token"].Reveal()); got == nil || !slices.Equal(signatures(got), made(secrets["key of the token"])) {
+			t.Fatal("the token does not work: this proves nothing")
+		}
+		places := dump(t, address)
+		fingerprint := sha256.Sum256([]byte(secrets["access token"]))
+		if !bytes.Contains(places["tokens.fingerprint"], fingerprint[:]) || len(places) < 60 {
+			t.Fatalf("only %d columns were looked at: this proves nothing", len(places))
+		}
+		if path, isFile := strings.CutPrefix(address, "sqlite:"); isFile {
+			for _, file := range []string{path, path + "-wal"} {
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				places["the file "+file] = content
+			}
+			closeNow()
+			folded, err := os.ReadFile(path)
+			if err != nil || !bytes.Contains(folded, fingerprint[:]) {
+				t.Fatalf("the file does not hold the token's fingerprint (%v): this proves nothing", err)
+			}
+			places["the file "+path+" after closing"] = folded
+		}
+		for name, plain := range secrets {
+			raw := []byte(plain)
+			for spelling, form := range map[string]string{
+				"as it is": string(raw), "in hex": hex.EncodeToString(raw), "in base64": base64.StdEncoding.EncodeToString(raw)[:len(raw)*4/3/4*4],
+				"in URL base64": base64.RawURLEncoding.EncodeToString(raw)[:len(raw)*4/3/4*4],
+			} {
+				for place, content := range places {
+					if bytes.Contains(bytes.ToLower(content), bytes.ToLower([]byte(form))) {
+						t.Errorf("the %s stands in %s %s", name, place, spelling)
+					}
+				}
+			}
+		}
+	})
+}
+
+// dump is all that stands in all columns of all tables, by "table.column".
+func dump(t *testing.T, address string) map[string][]byte {
+	t.Helper()
+	db := raw(t, address)
+	defer db.Close() // the last connection to a SQLite file folds its log into it
+	list := `SELECT name FROM sqlite_schema WHERE type = 'table'`
+	if isPostgres(address) {
+		list = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+	}
+	content := map[string][]byte{}
+	for _, table := range texts(t, db, list) {
+		rows, err := db.Query(`SELECT * FROM ` + table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, into := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		for _, column := range columns {
+			content[table+"."+column] = []byte{}
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				t.Fatal(err)
+			}
+			for i, column := range columns {
+				content[table+"."+column] = append(append(content[table+"."+column], cells[i]...), '\n')
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return content
+}
+
+func texts(t *testing.T, db *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	return all
+}

@@ -1,0 +1,10 @@
+package store
+
+import "time"
+
+// SetOperationTimeout makes what a command may take shorter, and returns how to take that back.
+func SetOperationTimeout(d time.Duration) (restore func()) {
+	before := operationTimeout
+	operationTimeout = d
+	return func() { operationTimeout = before }
+}
