@@ -3,11 +3,11 @@
 Usage: python3 every_call.py [FOLDER], where FOLDER is the data folder of a running `purser dev`.
 It ends with status 1 at the first answer that is not as documented.
 """
-import base64, hashlib, hmac, http.client, json, secrets, sys, time
+import base64, hashlib, hmac, http.client, json, secrets, sys, time, urllib.parse
 
 folder = sys.argv[1] if len(sys.argv) > 1 else "purser-data"
 sandbox = json.load(open(folder + "/sandbox.json"))
-host, port = sandbox["base_url"].split("//")[1].split(":")
+host, port = urllib.parse.urlsplit(sandbox["base_url"]).netloc.split(":")
 shop = (sandbox["clients"][0]["id"], sandbox["clients"][0]["mac_key"])
 john = next((t["access_token"], t["mac_key"]) for t in sandbox["tokens"] if t["user"] == 1234)
 

@@ -2,11 +2,11 @@
 
 Run it from the folder in which `purser dev` was started.
 """
-import base64, hashlib, hmac, json, secrets, time, urllib.request
+import base64, hashlib, hmac, json, secrets, time, urllib.parse, urllib.request
 
 sandbox = json.load(open("purser-data/sandbox.json"))
 client = sandbox["clients"][0]
-host, port = sandbox["base_url"].split("//")[1].split(":")
+host, port = urllib.parse.urlsplit(sandbox["base_url"]).netloc.split(":")
 ts, nonce, target = str(int(time.time())), secrets.token_hex(16), "/rest/v1/project/1221"
 text = "".join(part + "\n" for part in (ts, nonce, "GET", target, host, port, ""))
 mac = base64.b64encode(hmac.new(client["mac_key"].encode(), text.encode(), hashlib.sha256).digest()).decode()

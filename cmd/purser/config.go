@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,13 +76,17 @@ func settings(p *program, command *cobra.Command, c *config, bind ...func(*pflag
 	}
 	command.Flags().SortFlags = false
 	command.Flags().VisitAll(func(f *pflag.Flag) {
-		switch f.Name {
-		case "fresh", "apply", "reason":
-		default:
+		if !isAct(f.Name) {
 			f.Usage += " [" + variable(f.Name) + "]"
 		}
 	})
 	command.PreRunE = func(command *cobra.Command, _ []string) error { return c.complete(p, command.Flags()) }
+}
+
+// isAct says whether a flag is part of one command rather than a setting: what destroys or
+// moves something must be said on the command line, each time.
+func isAct(flag string) bool {
+	return slices.Contains([]string{"fresh", "apply", "reason", "help"}, flag)
 }
 
 // variable is the environment variable of a setting.
@@ -92,6 +97,7 @@ func variable(flag string) string {
 // complete fills in what no flag gave, from the environment and the file.
 func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 	var refused error
+	kekFileGiven := flags.Changed("kek-file")
 	set := func(f *pflag.Flag, value, source string) {
 		if f.Changed || refused != nil {
 			return
@@ -101,7 +107,7 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 		}
 	}
 	flags.VisitAll(func(f *pflag.Flag) {
-		if value := p.env(variable(f.Name)); value != "" {
+		if value := p.env(variable(f.Name)); value != "" && !isAct(f.Name) {
 			set(f, value, variable(f.Name))
 		}
 	})
@@ -112,7 +118,7 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 		}
 		for name, value := range values {
 			f := flags.Lookup(strings.ReplaceAll(name, "_", "-"))
-			if f == nil || f.Name == "config" {
+			if f == nil || f.Name == "config" || isAct(f.Name) {
 				return fmt.Errorf("%s: %q is not a setting; `purser serve --help` lists them", c.file, name)
 			}
 			set(f, value, c.file+": "+name)
@@ -121,7 +127,9 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 	if refused != nil {
 		return refused
 	}
-	c.kek = secret.Text(p.env("PURSER_KEK"))
+	if !kekFileGiven {
+		c.kek = secret.Text(p.env("PURSER_KEK"))
+	}
 	if c.kek == "" && c.kekFile != "" {
 		text, err := os.ReadFile(c.kekFile)
 		if err != nil {

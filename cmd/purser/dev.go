@@ -47,7 +47,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 		return err
 	}
 	if fresh {
-		if err := s.folder.removeDatabase(dataFile); err != nil {
+		if err := s.startOver(); err != nil {
 			return err
 		}
 	}
@@ -73,14 +73,22 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	return s.wait(ctx)
 }
 
+// startOver throws the sandbox's database away, and no other's.
+func (s *server) startOver() error {
+	isNew, err := s.folder.isNew()
+	if err != nil || isNew {
+		return err
+	}
+	if _, err := os.Stat(s.folder.file(sandbox.ManifestFile)); err != nil {
+		return fmt.Errorf("%s holds a database, but no %s: --fresh throws away sandboxes only", s.config.data, sandbox.ManifestFile)
+	}
+	return s.folder.removeDatabase(dataFile)
+}
+
 // openSandbox opens the folder's database, loading the sample world first when there is none,
 // and answers from then on. The world is loaded under another name and renamed when it is
 // whole: a load that was cut off leaves nothing behind but a file to throw away.
 func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
-	kek, err := s.folder.sandboxKEK()
-	if err != nil {
-		return false, fmt.Errorf("preparing the sandbox's key: %w", err)
-	}
 	if isNew, err = s.folder.isNew(); err != nil {
 		return false, err
 	}
@@ -88,6 +96,10 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 		if err := s.loadWorld(ctx); err != nil {
 			return false, err
 		}
+	}
+	kek, err := s.folder.readSandboxKEK()
+	if err != nil {
+		return false, fmt.Errorf("%s holds a database that is no sandbox's (%w): use another folder with --data", s.config.data, err)
 	}
 	uses, db, err := s.openService(ctx, "sqlite:"+s.folder.file(dataFile), kek, true)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,13 @@ type holder struct {
 	Address string `json:"address,omitempty"`
 	// Socket is where operator verbs reach it.
 	Socket string `json:"socket,omitempty"`
+	// Database tells databases apart without naming one.
+	Database string `json:"database,omitempty"`
+}
+
+// databaseMark is a short hash of a database's address, which may hold a password.
+func databaseMark(address string) string {
+	return hex.EncodeToString(secret.Fingerprint(secret.Text(address))[:8])
 }
 
 // heldError says who holds a data folder.
@@ -129,17 +137,20 @@ func (f *folder) syncDir() error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// sandboxKEK is the key-encryption key that a sandbox keeps beside its database: there it
-// protects nothing, and it needs no setting.
-func (f *folder) sandboxKEK() (secret.Text, error) {
+// readSandboxKEK reads the key-encryption key that a sandbox keeps beside its database: there
+// it protects nothing, and it needs no setting.
+func (f *folder) readSandboxKEK() (secret.Text, error) {
 	text, err := os.ReadFile(f.file(kekFile))
-	if err == nil {
-		return secret.Text(text), nil
-	}
+	return secret.Text(text), err
+}
+
+// sandboxKEK is that key, made when there is none: for a new sandbox.
+func (f *folder) sandboxKEK() (secret.Text, error) {
+	kek, err := f.readSandboxKEK()
 	if !errors.Is(err, os.ErrNotExist) {
-		return "", err
+		return kek, err
 	}
-	kek := secret.NewKEK()
+	kek = secret.NewKEK()
 	temporary := f.file(kekFile + ".new")
 	if err := os.WriteFile(temporary, []byte(kek.Reveal()+"\n"), 0o600); err != nil {
 		return "", err

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
+	"time"
 
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/secret"
@@ -119,7 +121,7 @@ func (o *operatorClient) call(ctx context.Context, path string, in, out any) err
 	}
 	response, err := o.http.Do(request)
 	if err != nil {
-		return unreachable(err)
+		return fmt.Errorf("%w; it may have been done all the same, so look before you repeat it", unreachable(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -132,9 +134,12 @@ func (o *operatorClient) call(ctx context.Context, path string, in, out any) err
 	return json.NewDecoder(response.Body).Decode(out)
 }
 
+// operatorTimeout is how long a verb waits for the server: longer than that may take.
+const operatorTimeout = time.Minute
+
 // overSocket talks to the process that listens on a socket.
 func overSocket(path string) *operatorClient {
-	return &operatorClient{&http.Client{Transport: &http.Transport{
+	return &operatorClient{&http.Client{Timeout: operatorTimeout, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		},
@@ -153,17 +158,21 @@ func (p *program) asOperator(ctx context.Context, c config, verb func(*operatorC
 		return err
 	}
 	var held *heldError
+	if _, err := os.Stat(c.data); err != nil && c.database == "" {
+		return fmt.Errorf("there is no data folder %s: name it with --data", c.data) // and make none
+	}
 	switch err := s.openFolder(); {
 	case errors.As(err, &held) && held.Socket != "":
+		if c.database != "" && databaseMark(c.database) != held.Database {
+			return fmt.Errorf("process %d holds %s and works on another database than --database: name its folder, or another one, with --data", held.PID, c.data)
+		}
 		return verb(overSocket(held.Socket))
 	case err != nil:
 		return err
 	}
-	kek := c.kek
-	if kek == "" {
-		if kek, err = s.existingSandboxKEK(); err != nil {
-			return err
-		}
+	kek, err := s.verbKEK()
+	if err != nil {
+		return err
 	}
 	uses, db, err := s.openService(ctx, s.databaseAddress(), kek, true)
 	if err != nil {
@@ -177,10 +186,20 @@ func (p *program) asOperator(ctx context.Context, c config, verb func(*operatorC
 	return verb(overSocket(s.socket))
 }
 
-// existingSandboxKEK is the key of a sandbox that is there; a verb makes none.
-func (s *server) existingSandboxKEK() (kek secret.Text, err error) {
-	if isNew, err := s.folder.isNew(); err != nil || isNew {
-		return "", errors.Join(err, fmt.Errorf("there is no database in %s: name its folder with --data", s.config.data))
+// verbKEK is the key that a verb opens the database with: the configured one, or that of a
+// sandbox that is there. A verb makes none.
+func (s *server) verbKEK() (secret.Text, error) {
+	if s.config.kek != "" {
+		return s.config.kek, nil
 	}
-	return s.folder.sandboxKEK()
+	if s.config.database == "" {
+		if isNew, err := s.folder.isNew(); err != nil || isNew {
+			return "", errors.Join(err, fmt.Errorf("there is no database in %s: name its folder with --data", s.config.data))
+		}
+	}
+	kek, err := s.folder.readSandboxKEK()
+	if errors.Is(err, os.ErrNotExist) {
+		return "", errors.New("the database's key-encryption key is needed: pass --kek-file, or PURSER_KEK")
+	}
+	return kek, err
 }

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -75,6 +77,9 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.config.minimumPassword < 1 {
+		return nil, nil, errors.New("--minimum-password-length must be at least 1")
+	}
 	currencies, err := s.config.parseCurrencies()
 	if err != nil {
 		return nil, nil, err
@@ -129,7 +134,7 @@ func (s *server) serve(handler http.Handler) error {
 		ErrorLog: log.New(&logWriter{s.log}, "", 0), DisableGeneralOptionsHandler: true,
 	}
 	s.failed = make(chan error, 1)
-	s.address = "http://" + listener.Addr().String()
+	s.address = "http://" + callable(listener.Addr())
 	serve := func() error { return s.http.Serve(listener) }
 	if s.config.tlsCertificate != "" {
 		pair, err := tls.LoadX509KeyPair(s.config.tlsCertificate, s.config.tlsKey)
@@ -137,12 +142,22 @@ func (s *server) serve(handler http.Handler) error {
 			return errors.Join(fmt.Errorf("reading the TLS certificate: %w", err), listener.Close())
 		}
 		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-		s.address = "https://" + listener.Addr().String()
+		s.address = "https://" + callable(listener.Addr())
 		serve = func() error { return s.http.ServeTLS(listener, "", "") }
 	}
 	go func() { s.failed <- serve() }()
 	s.closing(s.stopServing)
 	return nil
+}
+
+// callable is an address to call a listener by: one that listens everywhere answers on this
+// machine too.
+func callable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
 }
 
 // logWriter puts what net/http has to say into the log.
@@ -171,14 +186,31 @@ func (s *server) listenOperator() error {
 		return fmt.Errorf("opening the operator's socket: %w", err)
 	}
 	s.socket = path
-	operator := &http.Server{Handler: operatorAPI(s.service), ReadHeaderTimeout: readHeaderTimeout}
+	operator := &http.Server{
+		Handler: operatorAPI(s.service), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: 2 * writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
 	go operator.Serve(listener)
 	s.closing(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), s.config.shutdownTimeout)
 		defer cancel()
-		return errors.Join(operator.Shutdown(ctx), ignoreMissing(os.Remove(path)))
+		err := errors.Join(operator.Shutdown(ctx), ignoreMissing(os.Remove(path)))
+		if filepath.Dir(path) != absolute(s.folder.path) {
+			err = errors.Join(err, ignoreMissing(os.Remove(filepath.Dir(path))))
+		}
+		return err
 	})
-	return s.folder.announce(holder{PID: os.Getpid(), Address: s.address, Socket: path})
+	return s.folder.announce(holder{
+		PID: os.Getpid(), Address: s.address, Socket: path, Database: databaseMark(s.databaseAddress()),
+	})
+}
+
+// absolute is the path from the root, as it was when the process started there.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // ignoreMissing is err unless that says that a file is not there: closing a socket removes it.

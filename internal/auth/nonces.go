@@ -56,7 +56,8 @@ type secondSet struct {
 // OpenNonces returns the memory for a window of ts to both sides of the clock. What the file
 // at path remembers of that window is taken over; an empty path remembers in memory only.
 func OpenNonces(path string, window time.Duration, now time.Time) (*Nonces, error) {
-	n := &Nonces{window: int64(window / time.Second)}
+	// A part of a second counts as a whole one: rather remembered too long than too short.
+	n := &Nonces{window: int64((window + time.Second - 1) / time.Second)}
 	if path == "" {
 		copy(n.key[:], secret.RandomBytes(len(n.key)))
 		return n, nil
@@ -198,11 +199,16 @@ func openNonceFile(path string) (*nonceFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the nonce file: %w", err)
 	}
-	// The file is sparse: only what was written to takes room.
 	const size = nonceRecordAt + maxNonces*recordSize
 	if err := file.Truncate(size); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("sizing the nonce file: %w", err)
+	}
+	// Room on the disk is taken now: a store into a page that the disk cannot hold would end the
+	// process.
+	if err := reserve(file, size); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("taking room for the nonce file: %w", err)
 	}
 	mapped, err := syscall.Mmap(int(file.Fd()), 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
@@ -238,7 +244,6 @@ func (f *nonceFile) each(visit func(record uint64)) {
 	}
 }
 
-func (f *nonceFile) close() error {
-	err := syscall.Munmap(f.mapped)
-	return errors.Join(err, f.file.Close())
-}
+// close gives the file back. The mapping stays until the process ends: a request that was cut
+// off when the server stopped may still be writing to it.
+func (f *nonceFile) close() error { return f.file.Close() }

@@ -154,6 +154,22 @@ func TestNoFreshNonceIsRefused(t *testing.T) {
 	}
 }
 
+// A window of 1.9 seconds lets a request in that was signed up to 1.9 seconds ago: its nonce
+// must be remembered at least that long.
+func TestAWindowNeedNotBeWholeSeconds(t *testing.T) {
+	n, err := OpenNonces("", 1900*time.Millisecond, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := noon.Unix()
+	if err := n.Claim(noon.Add(900*time.Millisecond), signed, "client", "ts", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Claim(noon.Add(2*time.Second), signed, "client", "ts", "a"); !errors.Is(err, errReplay) {
+		t.Errorf("the second use: %v", err)
+	}
+}
+
 func TestTimesOfSigning(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1343811600":     1343811600_000000,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path"
 	"runtime/debug"
 	"strconv"
@@ -182,6 +183,9 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, tooLarge // the client waits for a word before it sends the body
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, wallet.Errorf(wallet.InvalidRequest, "The body took too long to arrive: send it in one go, or over a faster line.")
+	}
 	if err != nil {
 		return nil, wallet.Errorf(wallet.InvalidRequest, "The body could not be read to its end: send as many bytes as Content-Length says.")
 	}

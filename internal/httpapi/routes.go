@@ -101,7 +101,7 @@ func (a *API) mux() *http.ServeMux {
 		h := a.endpoint("not offered", leftOut(n.what))
 		// One pattern per method, so that none conflicts with a wildcard above. Without the bare
 		// path beside it, the mux would redirect that to one with a slash.
-		for _, method := range []string{"GET ", "POST ", "PUT ", "DELETE "} {
+		for _, method := range []string{"GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "OPTIONS "} {
 			mux.Handle(method+n.path, h)
 			if bare, ok := strings.CutSuffix(n.path, "/{rest...}"); ok {
 				mux.Handle(method+bare, h)

@@ -211,7 +211,7 @@ func (l *loader) people() error {
 		if p.Type == wallet.Natural {
 			l.manifest.Users = append(l.manifest.Users, User{
 				Name: p.name, ID: p.ID, Email: p.Email, Phone: p.Phone,
-				Password: p.password.Reveal(), PIN: p.pin.Reveal(), Wallets: slices.Concat([]int64{}, own),
+				Password: p.password.Reveal(), PIN: p.pin.Reveal(), Wallets: append([]int64{}, own...),
 			})
 		}
 	}
@@ -259,7 +259,7 @@ func (l *loader) clients() error {
 		}
 		l.manifest.Clients = append(l.manifest.Clients, Client{
 			Name: c.name, Number: made.ID, ID: made.MACID, Type: made.Type, MACKey: key.Reveal(),
-			Projects: slices.Concat([]int64{}, made.Projects), Permissions: slices.Concat([]wallet.Permission{}, made.Permissions),
+			Projects: append([]int64{}, made.Projects...), Permissions: append([]wallet.Permission{}, made.Permissions...),
 		})
 	}
 	return nil
@@ -272,11 +272,17 @@ func (l *loader) tokens() error {
 			return err
 		}
 		l.manifest.Tokens = append(l.manifest.Tokens, Token{
-			User: t.UserID, Client: shopMACID, Scopes: t.Scopes,
+			User: t.UserID, Client: l.macID(t.ClientID), Scopes: t.Scopes,
 			AccessToken: issued.Access, MACKey: issued.Key.Reveal(), RefreshToken: issued.Refresh.Reveal(),
 		})
 	}
 	return nil
+}
+
+// macID is what a client that was made signs as.
+func (l *loader) macID(number int64) string {
+	i := slices.IndexFunc(l.manifest.Clients, func(c Client) bool { return c.Number == number })
+	return l.manifest.Clients[i].ID
 }
 
 func (l *loader) money() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/store"
@@ -42,7 +43,7 @@ func (s *Service) CreateUser(ctx context.Context, c wallet.Caller, u wallet.User
 	}
 	var passwordHash, pinHash []byte
 	if password != "" {
-		if len(password) < s.MinimumPasswordLength {
+		if utf8.RuneCountInString(password.Reveal()) < s.MinimumPasswordLength {
 			return 0, wallet.FieldError("password", "must have at least %d characters", s.MinimumPasswordLength)
 		}
 		passwordHash = secret.HashPassword(password)

@@ -158,8 +158,11 @@ func (s *Service) projectView(ctx context.Context, c wallet.Caller, p *wallet.Pr
 	if err != nil {
 		return ProjectView{}, err
 	}
-	wv := walletView(c, w)
-	view.Wallet = &wv
+	// Who may not read the wallet by itself does not read it here either.
+	if wallet.May(c, wallet.ReadWallet, wallet.Subject{Wallet: w}).Allowed {
+		wv := walletView(c, w)
+		view.Wallet = &wv
+	}
 	return view, nil
 }
 

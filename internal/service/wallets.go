@@ -27,6 +27,10 @@ func walletView(c wallet.Caller, w *wallet.Wallet) WalletView {
 // Me is the user's own wallet under a token, and the default wallet of the project that a
 // client speaks for without one.
 func (s *Service) subjectWallet(ctx context.Context, c wallet.Caller, id int64, action wallet.Action) (*wallet.Wallet, error) {
+	// Who calls is judged before anything is looked up, and again with what was found.
+	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
 	w, err := s.findWallet(ctx, c, id)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,10 @@ func scanClient(rows *sql.Rows) (*wallet.Client, error) {
 	c.Permissions = words[wallet.Permission](permissions)
 	c.MainProject, c.ServiceAgreementID, c.CreatedBy = mainProject.Int64, agreement.Int64, createdBy.Int64
 	c.CreatedAt = fromMicros(createdAt)
-	return &c, json.Unmarshal([]byte(hosts), &c.Hosts)
+	if hosts != "[]" {
+		err = json.Unmarshal([]byte(hosts), &c.Hosts)
+	}
+	return &c, err
 }
 
 // loadCredential reads whom a MAC id stands for: a client's id, else an access token.
@@ -120,7 +123,7 @@ func (db *DB) Client(ctx context.Context, id int64) (*wallet.Client, error) {
 // InsertClient adds a client with its projects, rights and first key.
 func (tx *Tx) InsertClient(c wallet.Client, key secret.Text) error {
 	tx.touch()
-	hosts, err := json.Marshal(slices.Concat([]wallet.Host{}, c.Hosts))
+	hosts, err := json.Marshal(append([]wallet.Host{}, c.Hosts...))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -108,6 +109,8 @@ func (db *DB) Credential(ctx context.Context, macID string) (*Credential, error)
 	if err != nil {
 		return nil, err
 	}
+	// The id is a piece of the request's header, which must not be kept along with it.
+	key.key = strings.Clone(macID)
 	// Nobody is kept too: asking again for an id that does not exist costs no statement.
 	db.directory.credentials.Set(key, c)
 	return c, nil

@@ -86,7 +86,7 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	through.Host, through.RawQuery = "", url.Values{"host": {folder}}.Encode()
+	through.Host, through.RawQuery = "", url.Values{"host": {folder}, "port": {"5432"}, "sslmode": {"disable"}}.Encode()
 	return p, through.String()
 }
 

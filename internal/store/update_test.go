@@ -187,7 +187,7 @@ func TestCounters(t *testing.T) {
 			t.Errorf("160 numbers were taken (-want +got):\n%s", diff)
 		}
 		for _, step := range []struct{ wanted, want int64 }{
-			{0, 161}, {14471, 14471}, {0, 14472}, {300, 300}, {14472, 14472}, {0, 14473}, {14474, 14474}, {0, 14475},
+			{0, 161}, {14471, 14471}, {0, 14472}, {300, 300}, {0, 14473}, {14473, 14473}, {0, 14474}, {14475, 14475}, {0, 14476},
 		} {
 			if got := next(all[0], store.ClientIDs, step.wanted); got != step.want {
 				t.Errorf("wanted %d (0 is any), got %d, want %d", step.wanted, got, step.want)

@@ -115,8 +115,8 @@ func (c Caller) Name() string {
 	return "nobody"
 }
 
-// projectsSentence says which projects the caller represents.
-func (c Caller) projectsSentence() string {
+// ProjectsSentence says which projects the caller represents.
+func (c Caller) ProjectsSentence() string {
 	projects := c.Projects()
 	switch len(projects) {
 	case 0:
@@ -176,17 +176,20 @@ func contextID(refused FieldErrors, field, text string) int64 {
 // the location as loaded, nil when there is none with that id. A place alone brings its
 // project with it (decisions.md 4). It returns Forbidden for a project that the caller may
 // not represent, for a place that is not in such a project, and for a place of another
-// project than the one named.
+// project than the one named; NotFound for a place that does not exist.
 func (c Caller) InContext(project, location int64, place *Location) (Caller, error) {
 	if project != 0 && !c.Represents(project) {
-		return c, Errorf(Forbidden, "%s, not %d: name one of its own as project_id.", c.projectsSentence(), project)
+		return c, Errorf(Forbidden, "%s, not %d: name one of its own as project_id.", c.ProjectsSentence(), project)
 	}
 	c.ProjectID = project
 	if location == 0 {
 		return c, nil
 	}
-	if place == nil || !c.Represents(place.ProjectID) {
-		return c, Errorf(Forbidden, "place %d is not in a project of this caller: %s.", location, c.projectsSentence())
+	if place == nil {
+		return c, Errorf(NotFound, "there is no place %d, which the request names.", location)
+	}
+	if !c.Represents(place.ProjectID) {
+		return c, Errorf(Forbidden, "place %d is not in a project of this caller: %s.", location, c.ProjectsSentence())
 	}
 	if project != 0 && place.ProjectID != project {
 		return c, Errorf(Forbidden, "place %d belongs to project %d, not to project %d that the request names: leave project_id out, or name a place of that project.",

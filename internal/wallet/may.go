@@ -273,9 +273,9 @@ var representsProject = rule{
 	holds: func(q *question) bool { return q.Represents(q.subject.Project.ID) },
 	fact: func(q *question) string {
 		if q.Represents(q.subject.Project.ID) {
-			return q.projectsSentence()
+			return q.ProjectsSentence()
 		}
-		return fmt.Sprintf("%s, not %d", q.projectsSentence(), q.subject.Project.ID)
+		return fmt.Sprintf("%s, not %d", q.ProjectsSentence(), q.subject.Project.ID)
 	},
 	cure: func(q *question) *Grant { return &Grant{Kind: GrantProject, ID: q.subject.Project.ID} },
 }
@@ -368,7 +368,7 @@ func projectWallet(s Scope) rule {
 			if holds(q) {
 				return fmt.Sprintf("wallet %d is the wallet of a project of this caller", q.subject.Wallet.ID)
 			}
-			return fmt.Sprintf("wallet %d is not the wallet of a project of this caller: %s", q.subject.Wallet.ID, q.projectsSentence())
+			return fmt.Sprintf("wallet %d is not the wallet of a project of this caller: %s", q.subject.Wallet.ID, q.ProjectsSentence())
 		},
 		cure: func(q *question) *Grant {
 			if q.Kind != ByClient || len(q.subject.Wallet.Projects) == 0 {
@@ -402,7 +402,7 @@ func walletRight(s Scope) rule {
 				return fmt.Sprintf("client %d has a static right on wallet %d", q.Client.ID, q.subject.Wallet.ID)
 			}
 			return fmt.Sprintf("client %d has no static right on wallet %d, which is not the wallet of one of its projects either (%s)",
-				q.Client.ID, q.subject.Wallet.ID, q.projectsSentence())
+				q.Client.ID, q.subject.Wallet.ID, q.ProjectsSentence())
 		},
 		cure: func(q *question) *Grant {
 			if q.Kind != ByClient {

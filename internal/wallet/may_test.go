@@ -203,7 +203,7 @@ func TestContextOfARequest(t *testing.T) {
 		{"a place of another project than the named one", byClient(shop()), 1221, 456, place, 0, 0,
 			"Place 456 belongs to project 1222, not to project 1221 that the request names: leave project_id out, or name a place of that project."},
 		{"a place of another's project", byClient(shop()), 0, 999, foreignPlace, 0, 0, "Place 999 is not in a project of this caller: client 7 represents projects 1221 and 1222."},
-		{"a place that is not there", byClient(shop()), 0, 1000, nil, 0, 0, "Place 1000 is not in a project of this caller: client 7 represents projects 1221 and 1222."},
+		{"a place that is not there", byClient(shop()), 0, 1000, nil, 0, 0, "There is no place 1000, which the request names."},
 		{"a project that the token's user administers", admin, 123, 0, nil, 123, 0, ""},
 		{"one that nobody here has", admin, 1300, 0, nil, 0, 0, "Client 7 with a token of user 1234 represents projects 123, 1221 and 1222, not 1300: name one of its own as project_id."},
 	}
@@ -211,7 +211,10 @@ func TestContextOfARequest(t *testing.T) {
 		t.Run(test.story, func(t *testing.T) {
 			got, err := test.caller.InContext(test.project, test.location, test.place)
 			code := wallet.Code("")
-			if test.says != "" {
+			switch {
+			case test.location != 0 && test.place == nil:
+				code = wallet.NotFound
+			case test.says != "":
 				code = wallet.Forbidden
 			}
 			checkError(t, err, code, test.says)
