@@ -138,9 +138,6 @@ func NewBook(now time.Time, nextID func() int64, accounts ...*Account) *Book {
 	return b
 }
 
-// At sets the time that stamps the entries from now on.
-func (b *Book) At(now time.Time) { b.now = now }
-
 // Account is the state of the account, a copy; ok is false when it is not in the book.
 func (b *Book) Account(k Key) (a Account, ok bool) {
 	if found := b.accounts[k]; found != nil {

@@ -209,9 +209,6 @@ func (db *DB) closePools() error {
 	return errors.Join(db.read.Close(), db.write.Close())
 }
 
-// Postgres says whether the engine speaks PostgreSQL's protocol.
-func (db *DB) Postgres() bool { return db.postgres }
-
 // Statements counts the statements that were sent to the engine since it was opened.
 func (db *DB) Statements() int64 { return db.statements.Load() }
 

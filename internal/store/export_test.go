@@ -8,3 +8,6 @@ func SetOperationTimeout(d time.Duration) (restore func()) {
 	operationTimeout = d
 	return func() { operationTimeout = before }
 }
+
+// Postgres says whether the engine speaks PostgreSQL's protocol.
+func (db *DB) Postgres() bool { return db.postgres }
