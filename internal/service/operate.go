@@ -301,6 +301,9 @@ func checkLocation(l wallet.Location) error {
 		}
 	}
 	for service, offer := range l.Services {
+		if categories := slices.Sorted(slices.Values(offer.Categories)); len(slices.Compact(categories)) != len(offer.Categories) {
+			refused.Refuse("services", "a category stands twice in %s", service)
+		}
 		if !slices.Contains(wallet.Services(), service) {
 			refused.Refuse("services", "%q is not a service", service)
 		}

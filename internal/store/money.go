@@ -394,7 +394,7 @@ func decide(book *ledger.Book, batch []*moneyJob) []moneyResult {
 	results := make([]moneyResult, len(batch))
 	for i, job := range batch {
 		mark := book.Mark()
-		if err := job.Decide(book); err != nil {
+		if err := job.decide(book); err != nil {
 			book.Rewind(mark)
 			results[i].err = err
 			continue
@@ -402,6 +402,16 @@ func decide(book *ledger.Book, batch []*moneyJob) []moneyResult {
 		results[i].entries = slices.Clone(book.Entries()[mark:])
 	}
 	return results
+}
+
+// decide runs the command's decision; a panic in it is that command's failure alone.
+func (j *moneyJob) decide(book *ledger.Book) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: a money decision panicked: %v", p)
+		}
+	}()
+	return j.Decide(book)
 }
 
 // effects compares the accounts with what they were before the batch.

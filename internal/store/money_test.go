@@ -394,3 +394,22 @@ func TestGivingUpWhileWaiting(t *testing.T) {
 		}
 	})
 }
+
+// A mistake of ours in one decision is that command's failure: its neighbours commit, and the
+// server goes on.
+func TestAPanicInADecisionFailsItAlone(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		account, outside := ledger.WalletAccount(1, "EUR"), ledger.SystemAccount(ledger.Funding, "EUR")
+		broken := store.MoneyCommand{Needs: []ledger.Key{account}, Decide: func(*ledger.Book) error { panic("a mistake of ours") }}
+		if _, err := db.Money(t.Context(), broken); err == nil || !strings.Contains(err.Error(), "panicked") {
+			t.Errorf("got %v", err)
+		}
+		works := store.MoneyCommand{Needs: []ledger.Key{account, outside}, Decide: func(book *ledger.Book) error {
+			_, err := book.Post(ledger.Posting{Debit: outside, Credit: account, Amount: money.Amount{Minor: 1, Currency: "EUR"}, Kind: "test"})
+			return err
+		}}
+		if _, err := db.Money(t.Context(), works); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -103,9 +103,11 @@ func (b *sqliteBatch) load(ctx context.Context, keys []ledger.Key) ([]ledger.Acc
 
 func (b *sqliteBatch) commit(ctx context.Context, e effects) error {
 	if err := b.write(ctx, e); err != nil {
+		clear(b.known) // it may be what was wrong
 		return err
 	}
 	if err := b.tx.Commit(); err != nil {
+		clear(b.known)
 		// Whether it reached the disk is for the next connection to find out; this one may
 		// still hold the transaction and must not be used again.
 		b.conn.Raw(func(any) error { return driver.ErrBadConn })
@@ -162,7 +164,7 @@ func (b *sqliteBatch) write(ctx context.Context, e effects) error {
 	return run(b.tx.StmtContext(ctx, b.updateWriter), e.writer, e.batch, micros(e.at))
 }
 
-// rollback ends the transaction. What was remembered may be wrong after that, so it goes.
+// rollback ends the transaction. Nothing of it was remembered, unless commit failed.
 func (b *sqliteBatch) rollback() {
 	if b.done {
 		return
@@ -170,7 +172,6 @@ func (b *sqliteBatch) rollback() {
 	b.done = true
 	b.tx.Rollback()
 	b.conn.Close()
-	clear(b.known)
 }
 
 func (s *sqliteMoney) committed(ctx context.Context, writer, batch int64, _ time.Time) (bool, error) {
