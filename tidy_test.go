@@ -46,7 +46,7 @@ var mayUse = map[string]string{
 	"github.com/jackc/pgx":     "internal/store internal/wallettest",
 	"modernc.org/sqlite":       "internal/store",
 	"crypto/rand":              "internal/secret walletapi",
-	"math/rand":                "internal/store cmd/purser internal/wallettest bench",
+	"math/rand":                "internal/store internal/secret",
 	"github.com/spf13/cobra":   "cmd/purser",
 	"github.com/getkin":        "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory

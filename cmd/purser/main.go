@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -23,7 +21,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], &program{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
-		now: time.Now, random: newRandom(),
+		now: time.Now, random: secret.NewIDs([32]byte(secret.RandomBytes(32))),
 	})
 	stop()
 	os.Exit(code)
@@ -80,21 +78,4 @@ func newRoot(p *program) *cobra.Command {
 		newWallet(p),
 	)
 	return root
-}
-
-// newRandom is a stream of random bytes for ids, seeded from the machine's source.
-func newRandom() io.Reader {
-	return &lockedReader{source: rand.NewChaCha8([32]byte(secret.RandomBytes(32)))}
-}
-
-// lockedReader lets several goroutines read from one source.
-type lockedReader struct {
-	mu     sync.Mutex
-	source io.Reader
-}
-
-func (l *lockedReader) Read(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.source.Read(p)
 }

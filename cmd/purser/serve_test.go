@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -74,7 +75,7 @@ func startServe(t *testing.T, data string, args ...string) *serving {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &serving{stop: cancel, status: make(chan int, 1)}
 	p := &program{
-		in: strings.NewReader(""), out: io.Discard, err: io.Discard, now: time.Now, random: newRandom(),
+		in: strings.NewReader(""), out: io.Discard, err: io.Discard, now: time.Now, random: secret.NewIDs([32]byte{}),
 		env: func(name string) string {
 			return map[string]string{"PURSER_KEK": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}[name]
 		},

@@ -21,6 +21,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	rand2 "math/rand/v2"
 	"strings"
 	"sync"
 
@@ -208,6 +209,23 @@ func argon(plain []byte, time, memory uint32) []byte {
 	salt := make([]byte, saltLength, saltLength+hashLength)
 	rand.Read(salt)
 	return append(salt, argon2.IDKey(plain, salt, time, memory, 1, hashLength)...)
+}
+
+// NewIDs is the source of ids and visible tokens: the same bytes for the same seed, so that a
+// request replayed gives the same answer (decisions.md 21). Safe for concurrent use. Nothing
+// that must stay secret is ever drawn from it.
+func NewIDs(seed [32]byte) io.Reader { return &ids{source: rand2.NewChaCha8(seed)} }
+
+// ids lets several goroutines read from one source.
+type ids struct {
+	mu     sync.Mutex
+	source *rand2.ChaCha8
+}
+
+func (i *ids) Read(p []byte) (int, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.source.Read(p)
 }
 
 // RandomBytes are n bytes for a key that never leaves this process or its data folder.

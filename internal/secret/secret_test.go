@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -311,5 +312,20 @@ func TestRandomBytes(t *testing.T) {
 	a, b := secret.RandomBytes(24), secret.RandomBytes(24)
 	if len(a) != 24 || len(b) != 24 || bytes.Equal(a, b) {
 		t.Errorf("%d and %d bytes, the same: %v", len(a), len(b), bytes.Equal(a, b))
+	}
+}
+
+// Ids are drawn by many requests at once, and the same seed gives the same ids.
+func TestIDsFollowTheirSeed(t *testing.T) {
+	draw := func(seed byte) string {
+		raw := make([]byte, 64)
+		if _, err := io.ReadFull(secret.NewIDs([32]byte{seed}), raw); err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	first, again, other := draw(1), draw(1), draw(2)
+	if first != again || first == other {
+		t.Error("ids do not follow their seed")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +31,7 @@ import (
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/money"
@@ -89,7 +89,7 @@ func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Ser
 	s := &Server{Wall: NewClock(), Business: NewClock(), t: t}
 	s.Process = &Process{
 		address: address, folder: t.TempDir(), change: change,
-		log: &lockedBuffer{}, random: newRandom(),
+		log: &lockedBuffer{}, random: secret.NewIDs(seed),
 	}
 	s.start()
 	t.Cleanup(s.stop)
@@ -116,10 +116,8 @@ func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Ser
 	return s
 }
 
-// newRandom is the same stream of bytes in every run.
-func newRandom() io.Reader {
-	return &lockedReader{source: rand.NewChaCha8([32]byte([]byte("the same ids in every test's run")))}
-}
+// seed makes the same ids in every run.
+var seed = [32]byte([]byte("the same ids in every test's run"))
 
 func (s *Server) start() {
 	s.t.Helper()
@@ -569,18 +567,6 @@ func matchingPath(doc *openapi3.T, path string) string {
 		}
 	}
 	return best
-}
-
-// lockedReader lets several goroutines read from one source.
-type lockedReader struct {
-	mu     sync.Mutex
-	source io.Reader
-}
-
-func (l *lockedReader) Read(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.source.Read(p)
 }
 
 // lockedBuffer lets several goroutines write to one text.
