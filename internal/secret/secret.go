@@ -234,3 +234,7 @@ func RandomBytes(n int) []byte {
 	rand.Read(b)
 	return b
 }
+
+// Reader is the machine's randomness, for libraries that make keys, serial numbers and
+// signatures.
+var Reader io.Reader = rand.Reader
