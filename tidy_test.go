@@ -27,14 +27,15 @@ var mayImport = map[string]string{
 	"internal/ledger":     "money",
 	"internal/wallet":     "money internal/ledger",
 	"internal/secret":     "",
+	"internal/pki":        "internal/secret",
 	"internal/store":      "money internal/ledger internal/wallet internal/secret",
-	"internal/service":    "money internal/ledger internal/wallet internal/secret internal/store",
-	"internal/auth":       "walletapi internal/wallet internal/secret internal/store",
+	"internal/service":    "money internal/ledger internal/wallet internal/secret internal/store internal/pki",
+	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/service internal/auth",
-	"internal/sandbox":    "money internal/wallet internal/secret internal/service",
-	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/store internal/service internal/auth internal/diagnosis internal/httpapi internal/sandbox",
+	"internal/sandbox":    "money internal/wallet internal/secret internal/pki internal/service",
+	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/httpapi internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/httpapi internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
@@ -214,6 +215,7 @@ func exportedSpec(spec ast.Spec, group *ast.GenDecl) (name string, explained boo
 
 func TestTheJournalIsOnlyAddedTo(t *testing.T) {
 	changes := regexp.MustCompile(`(?i)\b(UPDATE|DELETE\s+FROM)\s+entries\b`)
+	trail := regexp.MustCompile(`(?i)\b(UPDATE|DELETE\s+FROM)\s+audit\b`)
 	balances := regexp.MustCompile(`(?i)\bUPDATE\s+accounts\b|\bINSERT\s+INTO\s+accounts\b`)
 	writers := []string{"internal/store/sqlite.go", "internal/store/postgres.go"}
 	for _, s := range sources(t) {
@@ -222,6 +224,9 @@ func TestTheJournalIsOnlyAddedTo(t *testing.T) {
 		}
 		if changes.MatchString(s.text) {
 			t.Errorf("%s: changes or deletes entries of the ledger", s.path)
+		}
+		if trail.MatchString(s.text) {
+			t.Errorf("%s: changes or deletes entries of the audit trail", s.path)
 		}
 		if balances.MatchString(s.text) && !slices.Contains(writers, filepath.ToSlash(s.path)) {
 			t.Errorf("%s: changes a balance outside the money writer", s.path)

@@ -3,18 +3,32 @@
 Usage: python3 every_call.py [FOLDER], where FOLDER is the data folder of a running `purser dev`.
 It ends with status 1 at the first answer that is not as documented.
 """
-import base64, hashlib, hmac, http.client, json, secrets, sys, time, urllib.parse
+import base64, hashlib, hmac, http.client, json, secrets, ssl, sys, time, urllib.parse
 
 folder = sys.argv[1] if len(sys.argv) > 1 else "purser-data"
 sandbox = json.load(open(folder + "/sandbox.json"))
 host, port = urllib.parse.urlsplit(sandbox["base_url"]).netloc.split(":")
-shop = (sandbox["clients"][0]["id"], sandbox["clients"][0]["mac_key"])
+clients = {c["name"]: c for c in sandbox["clients"]}
+shop, manager, app, device, reader = (
+    (clients[name]["id"], clients[name]["mac_key"]) for name in ("shop", "two-shops", "app", "device", "second-shop"))
 john = next((t["access_token"], t["mac_key"]) for t in sandbox["tokens"] if t["user"] == 1234)
 
 
-def call(method, target, who=None, ext="", body=b"", sent=None, ts=None, nonce=None, key=None):
-    """One request; `sent` is a body other than the one that is signed."""
-    headers = {}
+def connect(certificate):
+    """A connection over plain HTTP, or over TLS with the shop's client certificate."""
+    if not certificate:
+        return http.client.HTTPConnection(host, int(port))
+    context = ssl.create_default_context(cafile=sandbox["tls_ca"])
+    context.load_cert_chain(clients["shop"]["certificate"], clients["shop"]["private_key"])
+    over_tls = urllib.parse.urlsplit(sandbox["tls_base_url"])
+    return http.client.HTTPSConnection(over_tls.hostname, over_tls.port, context=context)
+
+
+def call(method, target, who=None, ext="", body=b"", sent=None, ts=None, nonce=None, key=None, certificate=False, context=None):
+    """One request; `sent` is a body other than the one that is signed, `context` are headers that go with a certificate."""
+    headers = dict(context or {})
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body).encode()
     if who:
         ts, nonce = ts or str(int(time.time())), nonce or secrets.token_hex(16)
         if body:
@@ -23,11 +37,19 @@ def call(method, target, who=None, ext="", body=b"", sent=None, ts=None, nonce=N
         text = "".join(part + "\n" for part in (ts, nonce, method, target, host, port, ext))
         mac = base64.b64encode(hmac.new((key or who[1]).encode(), text.encode(), hashlib.sha256).digest()).decode()
         headers["Authorization"] = f'MAC id="{who[0]}", ts="{ts}", nonce="{nonce}", mac="{mac}", ext="{ext}"'
-    connection = http.client.HTTPConnection(host, int(port))
+    connection = connect(certificate)
     connection.request(method, target, body=body if sent is None else sent, headers=headers)
     answer = connection.getresponse()
     assert answer.getheader("Content-Type") == "application/json", answer.getheader("Content-Type")
-    return answer.status, json.loads(answer.read())
+    return answer.status, json.loads(answer.read()), answer.getheader("paysera-correlation-id")
+
+
+def download(path):
+    """One of the two files that are not JSON."""
+    connection = connect(False)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, {"type": answer.getheader("Content-Type"), "content": answer.read()}
 
 
 def expect(story, answer, status, check=lambda body: True):
@@ -59,6 +81,31 @@ expect("places near 54.6, 25.2", call("GET", R + "/locations?lat=54.6&lng=25.2&d
 expect("pay categories in Lithuanian", call("GET", R + "/locations/pay-categories?locale=lt"), 200, lambda b: b[0]["title"] == "Maistas")
 expect("places of place 456's project", call("GET", R + "/client/locations", shop, ext="location_id=456"), 200, lambda b: [p["id"] for p in b] == [456])
 
+info = {"device_id": "d-" + secrets.token_hex(4), "os": "Android 15", "model": "Pixel 9", "app_version": "2.0"}
+registered = call("POST", R + "/client", app, body={"type": "app_client", "info": info})
+expect("a device registers", registered, 200, lambda b: b["info"] == info and len(b["credentials"]["mac_key"]) == 32)
+phone, number = (registered[1]["credentials"]["access_token"], registered[1]["credentials"]["mac_key"]), str(registered[1]["id"])
+expect("it calls with its own credentials", call("GET", R + "/client", phone), 200,
+       lambda b: b["type"] == "app_client" and "mac_key" not in b["credentials"])
+expect("it sees its project", call("GET", R + "/project/1221", phone), 200)
+expect("the same phone again", call("POST", R + "/client", app, body={"info": info, "type": "app_client"}), 200, lambda b: str(b["id"]) != number)
+expect("both stand in the list", call("GET", R + "/clients?info[device_id]=" + info["device_id"], manager), 200,
+       lambda b: b["_metadata"]["total"] == 2 and str(b["clients"][1]["same_device"][0]) == number)
+expect("the first page of clients", call("GET", R + "/clients?limit=1&type=private_client", manager), 200,
+       lambda b: len(b["clients"]) == 1 and set(b) == {"clients", "_metadata"})
+expect("a client of one's projects", call("GET", R + "/client/3", manager), 200, lambda b: b["id"] == 3)
+expect("its rights on wallets", call("GET", R + "/client/1/permissions-to-wallets", shop), 200, lambda b: b[0]["wallet"]["id"] == 14471)
+expect("the status of a device", call("GET", R + "/client/info/" + number + "/status", app), 200, lambda b: b == {"status": "active"})
+expect("its application does not see what it said", call("GET", R + "/client/" + number, app), 200, lambda b: "info" not in b)
+expect("an application changes its device", call("PUT", R + "/client/" + number, app, body={"title": "Till 4", "permissions": {"1": "use_wallet_api"}}), 200,
+       lambda b: b["title"] == "Till 4" and b["permissions"] == ["use_wallet_api"])
+expect("what a change leaves out stays", call("PUT", R + "/client/" + number, manager, body=[]), 200, lambda b: b["title"] == "Till 4")
+expect("a client certificate", call("GET", R + "/client", certificate=True), 200, lambda b: b["id"] == 1)
+expect("a balance in the name of project 1221", call("GET", R + "/wallet/14471/balance", certificate=True, context={"Wallet-Api-Project-Id": "1221"}), 200,
+       lambda b: b["EUR"]["at_disposal"] == 100000)
+expect("the authority", download("/ca"), 200, lambda f: f["type"] == "application/x-pem-file" and f["content"].startswith(b"-----BEGIN CERTIFICATE"))
+expect("what it revoked", download("/crl/1"), 200, lambda f: f["type"] == "application/pkix-crl" and f["content"])
+
 nonce = secrets.token_hex(16)
 expect("a wrong key", call("GET", R + "/project/1221", shop, key="not the key"), 401, refused("unauthorized"))
 expect("first use of a nonce", call("GET", R + "/project/1221", shop, nonce=nonce), 200)
@@ -74,5 +121,26 @@ expect("no signature", call("GET", R + "/project/1221"), 401, refused("unauthori
 expect("a wrong method", call("DELETE", R + "/project/1221", shop), 405, refused("method_not_allowed"))
 expect("a project that does not exist", call("GET", R + "/project/77", shop), 404, refused("not_found"))
 expect("a project out of reach", call("GET", R + "/project/1300", shop), 403, refused("forbidden"))
+expect("a place out of reach", call("GET", R + "/client", reader, ext="location_id=101"), 403, refused("forbidden"))
+missing = call("GET", R + "/project/1221", reader)
+expect("a project of others", missing, 403, refused("forbidden"))
+expect("why", call("GET", R + "/refusal/" + missing[2], reader), 200,
+       lambda b: b["refused"] == "represents_project" and b["needs"] == [{"kind": "project", "id": 1221, "description": "a client that represents project 1221"}])
+expect("why, to who looks after the project", call("GET", R + "/refusal/" + missing[2], shop), 200)
+expect("why, to a device", call("GET", R + "/refusal/" + missing[2], device), 404, refused("not_found"))
+expect("a device reads another", call("GET", R + "/client/" + number, device), 403, refused("forbidden"))
+expect("a device registers a device", call("POST", R + "/client", device, body={"type": "app_client"}), 403, refused("forbidden"))
+expect("an application lists clients", call("GET", R + "/clients", app), 403, refused("forbidden"))
+expect("a client changes itself", call("PUT", R + "/client/2", manager, body={"title": "Mine"}), 403, refused("forbidden"))
+expect("a permission that one does not have", call("PUT", R + "/client/3", manager, body={"permissions": ["accept_with_pin"]}), 403, refused("forbidden"))
+expect("fields that cannot be", call("PUT", R + "/client/3", manager, body={"title": 7, "hosts": [{"host": "shop.example", "port": 0.5}]}), 400,
+       lambda b: set(b["error_properties"]) == {"title", "hosts[0].port"})
+expect("a body that is no object", call("POST", R + "/client", app, body=b"type=app_client"), 400, refused("invalid_request"))
+expect("a client that does not exist", call("GET", R + "/client/999999", shop), 404, refused("not_found"))
+expect("a header that is no number", call("GET", R + "/wallet/me", certificate=True, context={"Wallet-Api-Project-Id": "first"}), 400,
+       lambda b: set(b["error_properties"]) == {"project_id"})
+repeated = secrets.token_hex(16)
+expect("a device registers once", call("POST", R + "/client", app, body={"type": "app_client"}, nonce=repeated), 200)
+expect("its request again", call("POST", R + "/client", app, body={"type": "app_client"}, nonce=repeated), 401, refused("unauthorized"))
 expect("what is not offered", call("GET", R + "/cards", shop), 404, refused("not_found"))
 print("every answer is as documented")

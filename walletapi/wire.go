@@ -40,9 +40,69 @@ type ClientInfo struct {
 	ServiceAgreementID int64 `json:"service_agreement_id,omitempty"`
 	// Info describes the device of an app_client: an object as the device sent it.
 	Info json.RawMessage `json:"info,omitempty"`
+	// LocationID is the place that a private client is based on; purser's own.
+	LocationID int64 `json:"location_id,omitempty"`
+	// SameDevice are other clients of the same device, in a list; purser's own.
+	SameDevice []int64 `json:"same_device,omitempty"`
+	// Status is revoked for a client that is, and absent for others; purser's own.
+	Status string `json:"status,omitempty"`
 	// Credentials come whole when a client is registered, and without the key when a device
 	// reads itself.
 	Credentials *Credentials `json:"credentials,omitempty"`
+}
+
+// Clients answers GET /clients.
+type Clients struct {
+	Clients  []ClientInfo `json:"clients"`
+	Metadata Metadata     `json:"_metadata"`
+}
+
+// ClientStatus answers GET /client/info/{id}/status.
+type ClientStatus struct {
+	// Status is active or revoked.
+	Status string `json:"status"`
+}
+
+// Refusal answers GET /refusal/{request}: why a request was refused. It is purser's own.
+type Refusal struct {
+	RequestID string `json:"request_id"`
+	// At is on the server's business clock.
+	At int64 `json:"at"`
+	// Request is the method and the route.
+	Request string `json:"request"`
+	// Address is where it came from.
+	Address  string `json:"address,omitempty"`
+	ClientID int64  `json:"client_id,omitempty"`
+	// Caller says who called, in words.
+	Caller     string `json:"caller,omitempty"`
+	ProjectID  int64  `json:"project_id,omitempty"`
+	LocationID int64  `json:"location_id,omitempty"`
+	// Error is the code that it was answered with, Reason the whole of it in one sentence.
+	Error  string `json:"error"`
+	Reason string `json:"reason"`
+	// Action is what was asked, Rules what was looked at, and Refused the rule that refused.
+	Action  string `json:"action,omitempty"`
+	Rules   []Rule `json:"rules,omitempty"`
+	Refused string `json:"refused,omitempty"`
+	// Needs are the grants that would allow it together; absent when none can.
+	Needs []Grant `json:"needs,omitempty"`
+}
+
+// Rule is one rule as it was looked at.
+type Rule struct {
+	Rule  string `json:"rule"`
+	Holds bool   `json:"holds"`
+	Fact  string `json:"fact"`
+}
+
+// Grant is one thing that was missing: a permission, a scope, a wallet_right or a project.
+type Grant struct {
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"`
+	// ID is the wallet's, the project's or the user's number.
+	ID int64 `json:"id,omitempty"`
+	// Description says it in words.
+	Description string `json:"description"`
 }
 
 // Host is an address that a client may be returned to (spec/wallet-api.md §4.2).

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,15 @@ type config struct {
 	minimumPassword int
 	shutdownTimeout time.Duration
 	logLevel        string
+	// rateLimit, deviceRateLimit and addressRateLimit are calls a minute; 0 is no limit.
+	rateLimit, deviceRateLimit, addressRateLimit int
+	registrationsPerHour                         int
+	retireQuietKeys                              int
+	clientCertificates                           bool
+	trustedProxies                               []string
+	certificateHeader                            string
+	// tlsListen is where the sandbox answers over TLS.
+	tlsListen string
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
 }
@@ -56,6 +67,11 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.clockSkew, "clock-skew", auth.DefaultWindow, "how far a client's clock may be off")
 	flags.IntVar(&c.minimumPassword, "minimum-password-length", 8, "`characters` that a user's password must have")
 	flags.DurationVar(&c.shutdownTimeout, "shutdown-timeout", 10*time.Second, "how long running requests may take to end when the server stops")
+	flags.IntVar(&c.rateLimit, "rate-limit", 0, "`calls` a minute of one client or token; 0 is no limit")
+	flags.IntVar(&c.deviceRateLimit, "device-rate-limit", 0, "`calls` a minute of one device; generous, since a refusal parks some phone apps; 0 is no limit")
+	flags.IntVar(&c.addressRateLimit, "address-rate-limit", 0, "`calls` a minute from one network address; 0 is no limit")
+	flags.IntVar(&c.registrationsPerHour, "registrations-per-hour", 0, "`devices` that one application may register in an hour; 0 is no limit")
+	flags.IntVar(&c.retireQuietKeys, "retire-quiet-keys", 30, "after how many `days` without use a key that was replaced is retired; 0 is never")
 	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
 }
 
@@ -67,6 +83,44 @@ func (c *config) production(flags *pflag.FlagSet) {
 	flags.StringVar(&c.tlsCertificate, "tls-certificate", "", "PEM `file` with the server's certificate chain")
 	flags.StringVar(&c.tlsKey, "tls-key", "", "PEM `file` with the certificate's private key")
 	flags.BoolVar(&c.behindProxy, "behind-proxy", false, "a proxy in front ends TLS; needs --origin")
+	flags.BoolVar(&c.clientCertificates, "client-certificates", true, "ask for TLS client certificates; whoever has none is not kept out")
+	flags.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "`addresses` or networks of proxies that are believed about who called them, such as 10.0.0.5 or 10.0.0.0/8")
+	flags.StringVar(&c.certificateHeader, "certificate-header", "", "`header` in which a trusted proxy passes a client certificate on, such as X-Client-Certificate; it must replace what comes in")
+	c.limits(flags)
+}
+
+// limits turns the limits on that a sandbox does without (decisions.md 16).
+func (c *config) limits(flags *pflag.FlagSet) {
+	for name, value := range map[string]int{
+		"rate-limit": 600, "device-rate-limit": 3000, "address-rate-limit": 6000, "registrations-per-hour": 1000,
+	} {
+		f := flags.Lookup(name)
+		f.DefValue = strconv.Itoa(value)
+		if err := f.Value.Set(f.DefValue); err != nil {
+			panic(err) // it is a number
+		}
+	}
+}
+
+// sandboxed are the settings of dev alone.
+func (c *config) sandboxed(flags *pflag.FlagSet) {
+	flags.StringVar(&c.tlsListen, "tls-listen", "", "`address` to listen on with TLS, which asks for client certificates (default --listen's with port 8443, or 363 above it)")
+}
+
+// tlsAddress is where the sandbox answers over TLS: 8443 beside 8080.
+func (c *config) tlsAddress() (string, error) {
+	if c.tlsListen != "" {
+		return c.tlsListen, nil
+	}
+	host, text, err := net.SplitHostPort(c.listen)
+	if err != nil {
+		return "", fmt.Errorf("--listen %s: %w", c.listen, err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port == 0 || port > 1<<16-1-363 {
+		return net.JoinHostPort(host, "0"), nil
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+363)), nil
 }
 
 // settings binds the flags of a command and documents their environment variables.
@@ -180,6 +234,8 @@ func (c *config) check() error {
 		return errors.New("choose one: --tls-certificate and --tls-key, or --behind-proxy")
 	case c.tlsCertificate == "" && !c.behindProxy:
 		return errors.New("requests must come over TLS: pass --tls-certificate and --tls-key, or --behind-proxy with --origin when a proxy ends TLS")
+	case c.certificateHeader != "" && len(c.trustedProxies) == 0:
+		return errors.New("--certificate-header is believed from configured proxies only: name them with --trusted-proxy")
 	case c.behindProxy && len(c.origins) == 0:
 		return errors.New("behind a proxy, clients sign an address that purser does not see: name it with --origin https://wallet.example")
 	}

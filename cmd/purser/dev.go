@@ -28,7 +28,7 @@ func newDev(p *program) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return runDev(command.Context(), s, fresh) },
 	}
-	settings(p, command, &s.config, s.config.common, func(flags *pflag.FlagSet) {
+	settings(p, command, &s.config, s.config.common, s.config.sandboxed, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&fresh, "fresh", false, "throw the folder's database away and start over")
 	})
 	return command
@@ -60,6 +60,9 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	}
 	manifest, err := sandbox.Read(ctx, s.service, s.address)
 	if err != nil {
+		return err
+	}
+	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
 		return err
 	}
 	if err := manifest.Write(s.folder.path); err != nil {
@@ -146,6 +149,7 @@ func welcome(m *sandbox.Manifest, data string) string {
 	}
 	fmt.Fprintf(&text, "%s  a Wallet API of your own, with sample data\n\n", bold.Render("purser"))
 	line("API", m.BaseURL+"/rest/v1")
+	line("over TLS", m.TLSBaseURL+"/rest/v1")
 	line("client", m.Clients[0].ID)
 	line("key", m.Clients[0].MACKey)
 	line("projects", "1221, 1222, 1223 and 123 with place 456")

@@ -75,7 +75,7 @@ func newRoot(p *program) *cobra.Command {
 	root.AddCommand(
 		newDev(p), newServe(p),
 		newRequest(p), newProfile(p), newMACCommand(p),
-		newWallet(p),
+		newUser(p), newProject(p), newPlace(p), newWallet(p), newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newOnboard(p),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await":    await,
 			"manifest": inManifest,
+			"capture":  capture,
 		},
 	})
 }
@@ -57,4 +59,14 @@ func inManifest(ts *testscript.TestScript, _ bool, args []string) {
 	var manifest map[string]any
 	ts.Check(json.Unmarshal(text, &manifest))
 	ts.Setenv(args[0], fmt.Sprint(manifest[args[1]]))
+}
+
+// capture sets an environment variable to what the first group of an expression matches in stdout,
+// stderr or a file: capture VARIABLE FILE EXPRESSION.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	match := regexp.MustCompile("(?m)" + args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(match) < 2 {
+		ts.Fatalf("%s does not match %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], match[1])
 }

@@ -9,8 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"os/user"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/purserhq/purser/internal/httpapi"
@@ -20,9 +23,9 @@ import (
 	"github.com/purserhq/purser/money"
 )
 
-// Operator verbs reach the data in one of two ways: through the socket of the process that
-// holds the data folder, or, when none does, by holding the folder for a moment themselves.
-// Either way they are small HTTP requests to operatorAPI, so there is one road.
+// Operator verbs reach the data in one of two ways: through the socket of the server that holds
+// the data folder, or, when none does, by holding the folder for a moment themselves. Either way
+// they are small HTTP requests to operatorAPI, so there is one road.
 
 // movement is the body of a credit or a debit, and receipt its answer.
 type movement struct {
@@ -37,19 +40,84 @@ type receipt struct {
 	Available string `json:"available"`
 }
 
-// operatorError is a refusal.
+// operatorError is a refusal, as it goes over the socket.
 type operatorError struct {
-	Code        wallet.Code `json:"error"`
-	Description string      `json:"error_description"`
+	Code        wallet.Code         `json:"error"`
+	Description string              `json:"error_description"`
+	Properties  map[string][]string `json:"error_properties,omitempty"`
 }
 
-// maxOperatorBody bounds a request on the socket, in bytes.
-const maxOperatorBody = 64 << 10
+// Error is the description.
+func (e *operatorError) Error() string { return e.Description }
+
+// maxOperatorBody bounds a request on the socket, in bytes: room for the largest certificate.
+const maxOperatorBody = 256 << 10
+
+// verbSets add the operator's verbs, one function for each file that holds some.
+var verbSets = []func(*http.ServeMux, *service.Service){
+	userVerbs, projectVerbs, placeVerbs, walletVerbs, movementVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, onboardVerbs,
+}
 
 // operatorAPI answers operator verbs. Whoever may open the socket is the operator.
 func operatorAPI(s *service.Service) http.Handler {
-	operator := wallet.Caller{Kind: wallet.Operator}
 	mux := http.NewServeMux()
+	for _, add := range verbSets {
+		add(mux, s)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		replyOperator(w, nil, wallet.Errorf(wallet.NotFound,
+			"the process that holds the data folder is of another version and does not know this verb: restart it with this one."))
+	})
+	return mux
+}
+
+// handleVerb answers one verb: it reads its body, which may hold nothing that In does not know, and
+// writes its answer.
+func handleVerb[In, Out any](mux *http.ServeMux, name string, do func(context.Context, wallet.Caller, In) (Out, error)) {
+	mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		body := json.NewDecoder(io.LimitReader(r.Body, maxOperatorBody))
+		body.DisallowUnknownFields() // what a newer command line asks for must not be passed over
+		if err := body.Decode(&in); err != nil {
+			replyOperator(w, nil, wallet.Errorf(wallet.InvalidRequest,
+				"the process that holds the data folder cannot read this request (%s): if it is of another version, restart it with this one.", err))
+			return
+		}
+		out, err := do(r.Context(), operatorOf(r), in)
+		replyOperator(w, out, err)
+	})
+}
+
+// operatorHeader carries the name of the person who gives a verb, for the audit trail.
+const operatorHeader = "Purser-Operator"
+
+// maxOperatorName bounds that name, in characters.
+const maxOperatorName = 60
+
+// operatorOf is the operator, under the name that the command line gives.
+func operatorOf(r *http.Request) wallet.Caller {
+	name, err := url.QueryUnescape(r.Header.Get(operatorHeader))
+	if err != nil || name == "" {
+		name = "unknown"
+	}
+	letters := []rune(strings.ToValidUTF8(name, "?"))
+	return wallet.Caller{Kind: wallet.Operator, From: wallet.Origin{Address: "local", Agent: string(letters[:min(len(letters), maxOperatorName)])}}
+}
+
+// operatorName is who runs this program, and for whom where sudo says so.
+func (p *program) operatorName() string {
+	name := "user " + strconv.Itoa(os.Getuid())
+	if known, err := user.Current(); err == nil && known.Username != "" {
+		name = known.Username
+	}
+	if behind := p.env("SUDO_USER"); behind != "" && behind != name {
+		name = behind + " as " + name
+	}
+	return name
+}
+
+// movementVerbs are credit and debit.
+func movementVerbs(mux *http.ServeMux, s *service.Service) {
 	type move func(context.Context, wallet.Caller, int64, money.Amount, string) (service.Receipt, error)
 	for verb, run := range map[string]move{"credit": s.CreditWallet, "debit": s.DebitWallet} {
 		mux.HandleFunc("POST /wallet/{id}/"+verb, func(w http.ResponseWriter, r *http.Request) {
@@ -58,11 +126,10 @@ func operatorAPI(s *service.Service) http.Handler {
 				replyOperator(w, nil, err)
 				return
 			}
-			done, err := run(r.Context(), operator, id, amount, m.Reason)
+			done, err := run(r.Context(), operatorOf(r), id, amount, m.Reason)
 			replyOperator(w, receipt{Entry: done.Entry, Available: done.Available.String()}, err)
 		})
 	}
-	return mux
 }
 
 func readMovement(r *http.Request) (id int64, m movement, amount money.Amount, err error) {
@@ -98,7 +165,7 @@ func replyOperator(w http.ResponseWriter, out any, err error) {
 		shown := operatorError{Code: wallet.InternalServerError, Description: err.Error()}
 		var known *wallet.Error
 		if errors.As(err, &known) {
-			shown = operatorError{Code: known.Code, Description: known.Description}
+			shown = operatorError{Code: known.Code, Description: known.Description, Properties: known.Properties}
 		}
 		w.WriteHeader(httpapi.Status(shown.Code))
 		out = shown
@@ -107,9 +174,21 @@ func replyOperator(w http.ResponseWriter, out any, err error) {
 }
 
 // operatorClient calls operatorAPI.
-type operatorClient struct{ http *http.Client }
+type operatorClient struct {
+	http *http.Client
+	// name is who calls.
+	name string
+	// address is where the process that holds the folder answers the API; empty when none does.
+	address string
+	// start has the API answer on a loopback port, and returns its address; nil where another process
+	// holds the folder.
+	start func() (string, error)
+}
 
-// call posts a request and reads the answer into out.
+// errNotSent says that nobody was there to take a request.
+var errNotSent = errors.New("nothing was done")
+
+// call posts a request and reads the answer into out. A refusal is an *operatorError.
 func (o *operatorClient) call(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -119,17 +198,22 @@ func (o *operatorClient) call(ctx context.Context, path string, in, out any) err
 	if err != nil {
 		return err
 	}
+	request.Header.Set(operatorHeader, url.QueryEscape(o.name))
 	response, err := o.http.Do(request)
+	var failed *net.OpError
+	if errors.As(err, &failed) && failed.Op == "dial" {
+		return fmt.Errorf("%w: %w", errNotSent, unreachable(err))
+	}
 	if err != nil {
 		return fmt.Errorf("%w; it may have been done all the same, so look before you repeat it", unreachable(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		var refused operatorError
-		if err := json.NewDecoder(response.Body).Decode(&refused); err != nil {
+		refused := &operatorError{}
+		if err := json.NewDecoder(response.Body).Decode(refused); err != nil || refused.Description == "" {
 			return fmt.Errorf("the server answered %s", response.Status)
 		}
-		return errors.New(refused.Description)
+		return refused
 	}
 	return json.NewDecoder(response.Body).Decode(out)
 }
@@ -139,51 +223,127 @@ const operatorTimeout = time.Minute
 
 // overSocket talks to the process that listens on a socket.
 func overSocket(path string) *operatorClient {
-	return &operatorClient{&http.Client{Timeout: operatorTimeout, Transport: &http.Transport{
+	return &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		},
 	}}}
 }
 
-// asOperator runs a verb against the data of the configured folder or database.
-func (p *program) asOperator(ctx context.Context, c config, verb func(*operatorClient) error) (err error) {
+// A process that has just taken the folder, or just gives it back, does not answer for a moment, and
+// other verbs hold it for as long as they take: a verb waits that long.
+const (
+	folderTries = 200
+	folderPause = 50 * time.Millisecond
+)
+
+// openOperator reaches the data of the configured folder or database. The caller closes.
+func (p *program) openOperator(ctx context.Context, c config) (o *operatorClient, done func() error, err error) {
+	if _, err := os.Stat(c.data); err != nil && c.database == "" {
+		return nil, nil, fmt.Errorf("there is no data folder %s: name it with --data", c.data) // and make none
+	}
+	if c.logLevel == "info" {
+		c.logLevel = "error" // a verb speaks for itself
+	}
 	s := &server{program: p, config: c}
 	defer func() {
-		if closed := s.close(); err == nil {
-			err = closed
+		if err != nil {
+			err = errors.Join(err, s.close())
 		}
 	}()
 	if err := s.openLog(p.err, true); err != nil {
-		return err
+		return nil, nil, err
 	}
-	var held *heldError
-	if _, err := os.Stat(c.data); err != nil && c.database == "" {
-		return fmt.Errorf("there is no data folder %s: name it with --data", c.data) // and make none
-	}
-	switch err := s.openFolder(); {
-	case errors.As(err, &held) && held.Socket != "":
-		if c.database != "" && databaseMark(c.database) != held.Database {
-			return fmt.Errorf("process %d holds %s and works on another database than --database: name its folder, or another one, with --data", held.PID, c.data)
+	for try := 1; ; try++ {
+		var soon bool
+		if o, soon, err = s.overHolder(); err == nil {
+			break
 		}
-		return verb(overSocket(held.Socket))
-	case err != nil:
-		return err
+		if !soon || try == folderTries || ctx.Err() != nil {
+			return nil, nil, err
+		}
+		time.Sleep(folderPause)
 	}
+	if o == nil {
+		if o, err = s.holdFolder(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	o.name = p.operatorName()
+	return o, s.close, nil
+}
+
+// overHolder talks to the process that holds the folder, or takes the folder and returns nil. soon
+// says that it may succeed in a moment.
+func (s *server) overHolder() (o *operatorClient, soon bool, err error) {
+	var held *heldError
+	err = s.openFolder()
+	switch {
+	case err == nil:
+		return nil, false, nil
+	case !errors.As(err, &held) || held.Socket == "":
+		return nil, true, err
+	case s.config.database != "" && databaseMark(s.config.database) != held.Database:
+		return nil, false, fmt.Errorf("process %d holds %s and works on another database than --database: name its folder, or another one, with --data", held.PID, s.config.data)
+	}
+	probe, err := net.Dial("unix", held.Socket)
+	if err != nil {
+		return nil, true, fmt.Errorf("%w (its socket does not answer: %w)", held, err)
+	}
+	probe.Close()
+	o = overSocket(held.Socket)
+	o.address = held.Address
+	return o, false, nil
+}
+
+// inProcess carries requests to a handler of this process. A verb that holds the folder for a moment
+// opens no socket: another verb that used it could be cut off when this one ends.
+type inProcess struct{ handler http.Handler }
+
+// RoundTrip has the handler answer.
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := &answerBuffer{status: http.StatusOK, header: http.Header{}}
+	p.handler.ServeHTTP(w, r)
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}, nil
+}
+
+// answerBuffer is an answer in memory.
+type answerBuffer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+// Header is what is sent before the body.
+func (a *answerBuffer) Header() http.Header { return a.header }
+
+// WriteHeader sets the status.
+func (a *answerBuffer) WriteHeader(status int) { a.status = status }
+
+func (a *answerBuffer) Write(body []byte) (int, error) { return a.body.Write(body) }
+
+// holdFolder opens the database of the folder that this process holds, and talks to itself.
+func (s *server) holdFolder(ctx context.Context) (*operatorClient, error) {
 	kek, err := s.verbKEK()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	uses, db, err := s.openService(ctx, s.databaseAddress(), kek, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.closing(db.Close)
 	s.service = uses
-	if err := s.listenOperator(); err != nil {
-		return err
+	o := &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: inProcess{operatorAPI(uses)}}}
+	o.start = func() (string, error) {
+		s.config.listen, s.config.tlsCertificate = "127.0.0.1:0", ""
+		err := s.listen(db, true)
+		return s.address, err
 	}
-	return verb(overSocket(s.socket))
+	return o, nil
 }
 
 // verbKEK is the key that a verb opens the database with: the configured one, or that of a

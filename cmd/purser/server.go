@@ -13,15 +13,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/pki"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 )
 
 // server is a running purser: a data folder, a database, the wire and the operator's socket.
@@ -91,11 +95,20 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	uses, err := service.New(ctx, db, service.Options{
 		WallClock: s.now, BusinessClock: s.now, Random: s.random, Box: box,
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
+		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, PublicURL: s.publicURL(),
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return uses, db, nil
+}
+
+// publicURL is what the server is called by from outside: its first origin; empty when it has none.
+func (s *server) publicURL() string {
+	if len(s.config.origins) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(s.config.origins[0], "/")
 }
 
 // listen opens the port and answers from then on.
@@ -107,6 +120,10 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := auth.ParseProxies(s.config.trustedProxies)
+	if err != nil {
+		return fmt.Errorf("--trusted-proxy: %w", err)
+	}
 	nonces, err := auth.OpenNonces(s.folder.file(nonceFile), s.config.clockSkew, s.now())
 	if err != nil {
 		return err
@@ -117,11 +134,22 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		Auth: auth.New(auth.Options{
 			DB: db, WallClock: s.now, BusinessClock: s.now, Window: s.config.clockSkew,
 			Nonces: nonces, Origins: origins, PlainHTTP: sandbox,
+			Proxies: proxies, CertificateHeader: s.config.certificateHeader,
 		}),
-		Log: s.log, WallClock: s.now, Random: s.random,
+		Log: s.log, WallClock: s.now, Random: s.random, Limits: auth.NewLimits(s.now),
+		Budgets: httpapi.Budgets{
+			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
+		},
 	})
-	return s.serve(api)
+	if err := s.serve(api); err != nil {
+		return err
+	}
+	s.keepUp()
+	return nil
 }
+
+// perMinute is a budget that may be spent at once.
+func perMinute(calls int) auth.Budget { return auth.Budget{PerMinute: calls, Burst: calls} }
 
 func (s *server) serve(handler http.Handler) error {
 	listener, err := net.Listen("tcp", s.config.listen)
@@ -133,7 +161,7 @@ func (s *server) serve(handler http.Handler) error {
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: log.New(&logWriter{s.log}, "", 0), DisableGeneralOptionsHandler: true,
 	}
-	s.failed = make(chan error, 1)
+	s.failed = make(chan error, 2)
 	s.address = "http://" + callable(listener.Addr())
 	serve := func() error { return s.http.Serve(listener) }
 	if s.config.tlsCertificate != "" {
@@ -141,13 +169,106 @@ func (s *server) serve(handler http.Handler) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("reading the TLS certificate: %w", err), listener.Close())
 		}
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.http.TLSConfig = tlsConfig(pair, s.config.clientCertificates)
 		s.address = "https://" + callable(listener.Addr())
 		serve = func() error { return s.http.ServeTLS(listener, "", "") }
 	}
 	go func() { s.failed <- serve() }()
 	s.closing(s.stopServing)
 	return nil
+}
+
+// tlsConfig asks for a client certificate and does not verify it: auth does, for every request, also
+// on a connection that was resumed (decisions.md 30).
+func tlsConfig(pair tls.Certificate, clientCertificates bool) *tls.Config {
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if clientCertificates {
+		config.ClientAuth = tls.RequestClientCert
+	}
+	return config
+}
+
+// serveSandboxTLS answers over TLS too, with a certificate of the sandbox's own authority, and returns
+// scheme, host and port.
+func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
+	address, err := s.config.tlsAddress()
+	if err != nil {
+		return "", err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("listening on %s for TLS: %w; name another address with --tls-listen", address, err)
+	}
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if host, _, err := net.SplitHostPort(callable(listener.Addr())); err == nil && !slices.Contains(hosts, host) {
+		hosts = append(hosts, host)
+	}
+	certificate, key, err := s.service.ServerCertificate(ctx, wallet.Caller{Kind: wallet.Operator}, hosts)
+	if err != nil {
+		return "", errors.Join(err, listener.Close())
+	}
+	pair, err := tls.X509KeyPair(pki.PEM(certificate), []byte(key.Reveal()))
+	if err != nil {
+		return "", errors.Join(err, listener.Close())
+	}
+	secure := tls.NewListener(listener, tlsConfig(pair, true))
+	go func() { s.failed <- s.http.Serve(secure) }()
+	return "https://" + callable(listener.Addr()), nil
+}
+
+// upkeepInterval is how often the server looks after keys and certificates.
+const upkeepInterval = time.Hour
+
+// keepUp looks after keys and certificates until the server stops: at once, and every hour.
+func (s *server) keepUp() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.closing(func() error { stop(); <-done; return nil })
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(upkeepInterval)
+		defer tick.Stop()
+		warned := map[string]time.Duration{}
+		for {
+			s.upkeep(ctx, warned)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+}
+
+// warnings are how long before the end of a key or a certificate the log says so, once each.
+var warnings = []time.Duration{0, 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 30 * 24 * time.Hour}
+
+func (s *server) upkeep(ctx context.Context, warned map[string]time.Duration) {
+	endings, err := s.service.Upkeep(ctx, wallet.Caller{Kind: wallet.Operator, From: wallet.Origin{Agent: "purser"}}, warnings[len(warnings)-1])
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Error("looking after keys and certificates failed", "error", err)
+		}
+		return
+	}
+	for _, e := range endings {
+		credential := fmt.Sprintf("key %d", e.Key)
+		if e.Key == 0 {
+			credential = fmt.Sprintf("certificate %x", e.Certificate)
+		}
+		if e.Retired {
+			s.log.Warn("a key that was replaced and not used since was retired", "client", e.ClientID, "credential", credential, "last_used", e.At)
+			continue
+		}
+		left := e.At.Sub(s.now())
+		at := slices.IndexFunc(warnings, func(w time.Duration) bool { return left <= w })
+		name := fmt.Sprint(e.ClientID, " ", credential)
+		if last, ok := warned[name]; at < 0 || ok && last <= warnings[at] {
+			continue
+		}
+		warned[name] = warnings[at]
+		s.log.Warn("a credential ends", "client", e.ClientID, "credential", credential, "at", e.At)
+	}
 }
 
 // callable is an address to call a listener by: one that listens everywhere answers on this

@@ -40,10 +40,10 @@ const (
 // Origin is an address that clients sign: what they call the server from outside.
 type Origin struct{ Host, Port string }
 
-// Options say how requests are proven. All fields but Origins are needed.
+// Options say how requests are proven. Fields without a word on their zero value are needed.
 type Options struct {
 	DB *store.DB
-	// WallClock is what ts is compared with, BusinessClock what tokens expire by.
+	// WallClock is what ts is compared with, BusinessClock what tokens and keys expire by.
 	WallClock, BusinessClock func() time.Time
 	// Window is how far ts may be off; at most MaxWindow.
 	Window time.Duration
@@ -53,6 +53,10 @@ type Options struct {
 	Origins []Origin
 	// PlainHTTP also tries port 80, for clients that call http:// without a port.
 	PlainHTTP bool
+	// Proxies are believed about who called them; none are when it is empty.
+	Proxies Proxies
+	// CertificateHeader is where those proxies pass a client certificate on; empty for nowhere.
+	CertificateHeader string
 }
 
 // Authenticator proves requests. Make one with New; it is safe for concurrent use.
@@ -66,6 +70,11 @@ const (
 	// NotProven is the one answer to an unknown id and to a wrong MAC (decisions.md 7).
 	NotProven = "The id is not known here, or the MAC does not match the request. Check the key and what was signed: " +
 		"ts, nonce, method, path with query, host, port and ext, each followed by a line feed; `purser mac explain` finds the difference."
+	// NotCertified is the one answer to a certificate that does not stand for a client.
+	NotCertified = "The TLS client certificate does not stand for a client here: it is not known, not valid at this time, not made for " +
+		"clients, or revoked. The operator of this server can see which, by the paysera-correlation-id of this answer."
+	// OtherCertificate is the answer to credentials of one client over the certificate of another.
+	OtherCertificate = "The TLS client certificate is another client's than the one that signed: use the two of one client."
 	// TooOld and InFuture are matched by the phone SDKs, to the letter (spec/mobile-sdks.md §0.2).
 	TooOld   = "Timestamp lifetime exceeded"
 	InFuture = "Timestamp is in future"
@@ -73,41 +82,112 @@ const (
 	Expired = "Token has expired"
 )
 
+// Address is the network address of who sent the request.
+func (a *Authenticator) Address(r *http.Request) string { return a.Proxies.Address(r) }
+
 // Authenticate proves the request, whose body has been read already, and returns who calls.
 // The error is a *wallet.Error, or ours when the store fails.
-func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body []byte) (wallet.Caller, error) {
-	header, err := authorization(r)
+func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error) {
+	from := wallet.Origin{RequestID: requestID, Address: a.Address(r), Agent: r.UserAgent()}
+	certificate, err := a.certificate(r)
 	if err != nil {
 		return wallet.Caller{}, err
 	}
-	var credential *store.Credential
-	if len(header.ID) <= maxID {
-		if credential, err = a.DB.Credential(ctx, header.ID); err != nil {
-			return wallet.Caller{}, err
-		}
+	caller, named, err := wallet.Caller{}, wallet.Named{}, error(nil)
+	if len(r.Header["Authorization"]) == 0 && certificate != nil {
+		caller, named, err = a.byCertificate(ctx, r, certificate, from)
+	} else if caller, named, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
+		err = a.sameClient(ctx, certificate, caller)
 	}
-	if !a.matches(r, header, credential) {
-		return wallet.Caller{}, wallet.Errorf(wallet.Unauthorized, NotProven)
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	caller.From = from
+	return a.inContext(ctx, caller, named)
+}
+
+// byMAC proves a request by its signature.
+func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte, from wallet.Origin) (wallet.Caller, wallet.Named, error) {
+	nobody := func(err error) (wallet.Caller, wallet.Named, error) { return wallet.Caller{}, wallet.Named{}, err }
+	header, err := authorization(r)
+	if err != nil {
+		return nobody(err)
+	}
+	credential, key, err := a.prove(ctx, r, header)
+	if err != nil {
+		return nobody(err)
+	}
+	if key == nil || credential.Client.Revoked() {
+		return nobody(unproven(credential, key))
 	}
 	ext, err := readExt(header.Ext, body)
 	if err != nil {
-		return wallet.Caller{}, err
+		return nobody(err)
 	}
-	if err := a.checkTime(header); err != nil {
-		return wallet.Caller{}, err
+	ts, err := a.checkTime(header)
+	if err != nil {
+		return nobody(err)
 	}
 	caller := wallet.Caller{Kind: wallet.ByClient, Client: credential.Client}
 	if credential.Token != nil {
 		if !a.BusinessClock().Before(credential.Token.ExpiresAt) {
-			return wallet.Caller{}, wallet.Errorf(wallet.InvalidGrant, Expired)
+			return nobody(wallet.Errorf(wallet.InvalidGrant, Expired))
 		}
 		caller.Kind, caller.Token = wallet.ByToken, credential.Token
 	}
-	named := wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}
-	if err := headersRepeat(r, named); err != nil {
-		return wallet.Caller{}, err
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		caller.Nonce = wallet.Nonce{Fingerprint: nonceFingerprint(header), TS: ts}
 	}
-	return a.inContext(ctx, caller, named)
+	a.DB.NoteKey(key, wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
+	named := wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}
+	return caller, named, headersRepeat(r, named)
+}
+
+// nonceFingerprint tells requests apart, wherever they arrive.
+func nonceFingerprint(header walletapi.Authorization) [16]byte {
+	return [16]byte(secret.Fingerprint(secret.Text(header.ID + "\x00" + header.TS + "\x00" + header.Nonce)))
+}
+
+// prove finds the key that signed the request; nil when none did. Before somebody is refused, what
+// other processes changed is looked at: a client that was registered there a moment ago, or whose
+// key was, is known here too.
+func (a *Authenticator) prove(ctx context.Context, r *http.Request, header walletapi.Authorization) (store.Credential, *store.Key, error) {
+	macID := header.ID
+	if len(macID) > maxID {
+		macID = ""
+	}
+	for again := false; ; again = true {
+		credential, err := a.DB.Credential(ctx, macID)
+		if err != nil {
+			return credential, nil, err
+		}
+		key := a.signer(r, header, credential)
+		if key != nil || again {
+			return credential, key, nil
+		}
+		if more, err := a.DB.Refresh(ctx); err != nil || !more {
+			return credential, nil, err
+		}
+	}
+}
+
+// unproven refuses a signature. To the outside there is one answer; the operator can see more.
+func unproven(credential store.Credential, key *store.Key) error {
+	reason := "no key of this client that is live signed what arrived"
+	switch {
+	case !credential.Known:
+		reason = "no client and no token has this id"
+	case key != nil:
+		reason = "the client was revoked"
+	}
+	return refusal(NotProven, credential.Client.ID, reason)
+}
+
+// refusal is a 401 whose reason only the operator sees.
+func refusal(sentence string, client int64, reason string) error {
+	err := wallet.Errorf(wallet.Unauthorized, "%s", sentence)
+	err.Refusal = &wallet.Refusal{ClientID: client, Error: wallet.Unauthorized, Reason: wallet.Errorf(wallet.Unauthorized, "%s.", reason).Description}
+	return err
 }
 
 // maxID is longer than any id that purser gives out; what is longer is nobody's, and is not
@@ -120,7 +200,7 @@ func authorization(r *http.Request) (walletapi.Authorization, error) {
 	switch len(headers) {
 	case 0:
 		return walletapi.Authorization{}, wallet.Errorf(wallet.Unauthorized,
-			`This call must be signed: send Authorization: MAC id="…", ts="…", nonce="…", mac="…" and, with a body, ext="body_hash=…".`)
+			`This call must be signed: send Authorization: MAC id="…", ts="…", nonce="…", mac="…" and, with a body, ext="body_hash=…"; or connect with a TLS client certificate.`)
 	case 1:
 	default:
 		return walletapi.Authorization{}, wallet.Errorf(wallet.Unauthorized, "Send one Authorization header, not %d.", len(headers))
@@ -134,22 +214,22 @@ func authorization(r *http.Request) (walletapi.Authorization, error) {
 	return header, nil
 }
 
-// stranger stands in for a client that does not exist, so that an unknown id costs the same
-// as a wrong MAC.
-var stranger = &store.Credential{Keys: []*secret.Signer{secret.NewSigner(secret.NewKey())}}
-
-// matches says whether one of the credential's keys signed the request, for one of the
-// addresses that the client may have called it by.
-func (a *Authenticator) matches(r *http.Request, header walletapi.Authorization, credential *store.Credential) bool {
-	known := credential != nil
-	if !known {
-		credential = stranger
-	}
+// signer is the credential's key that signed the request, for one of the addresses that the client may
+// have called it by; nil when there is none. The first one that matches wins. All are tried only on
+// the way to a refusal, which costs the same for an id that is not known (decisions.md 30).
+func (a *Authenticator) signer(r *http.Request, header walletapi.Authorization, credential store.Credential) *store.Key {
 	var room [sha256.Size + 1]byte
 	given := room[:0]
 	if base64.StdEncoding.DecodedLen(len(header.MAC)) <= len(room)+2 {
 		if raw, err := base64.StdEncoding.AppendDecode(given, []byte(header.MAC)); err == nil {
 			given = raw
+		}
+	}
+	now := a.BusinessClock()
+	keys := store.Strangers
+	for i := range min(len(keys), len(credential.Keys)) {
+		if credential.Keys[i].Live(now) {
+			keys[i] = credential.Keys[i]
 		}
 	}
 	request := walletapi.Request{TS: header.TS, Nonce: header.Nonce, Method: r.Method, Target: target(r), Ext: header.Ext}
@@ -158,14 +238,14 @@ func (a *Authenticator) matches(r *http.Request, header walletapi.Authorization,
 	for _, address := range Addresses(addresses[:0], r.Host, a.Origins, a.PlainHTTP) {
 		request.Host, request.Port = address.Host, address.Port
 		normalized := request.AppendNormalized(text[:0])
-		for _, key := range credential.Keys {
+		for _, key := range keys {
 			sum := key.Sum(normalized)
-			if hmac.Equal(sum[:], given) {
-				return known
+			if hmac.Equal(sum[:], given) && !key.IsStranger() {
+				return key
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // target is the path and query as they stand on the request line. Some proxies and clients
@@ -239,27 +319,27 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 	return ext, nil
 }
 
-// checkTime judges ts and uses up the nonce. Only a clock that is off is invalid_timestamp:
+// checkTime judges ts, which it returns, and uses up the nonce. Only a clock that is off is invalid_timestamp:
 // clients repeat after that without limit (spec/mobile-sdks.md §0.3).
-func (a *Authenticator) checkTime(header walletapi.Authorization) error {
+func (a *Authenticator) checkTime(header walletapi.Authorization) (seconds int64, err error) {
 	ts, ok := parseTS(header.TS)
 	if !ok {
-		return wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
+		return 0, wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
 	}
 	now := a.WallClock()
 	switch off := ts - now.UnixMicro(); {
 	case off > a.Window.Microseconds():
-		return wallet.Errorf(wallet.InvalidTimestamp, InFuture)
+		return 0, wallet.Errorf(wallet.InvalidTimestamp, InFuture)
 	case off < -a.Window.Microseconds():
-		return wallet.Errorf(wallet.InvalidTimestamp, TooOld)
+		return 0, wallet.Errorf(wallet.InvalidTimestamp, TooOld)
 	}
 	switch err := a.Nonces.Claim(now, ts/1e6, header.ID, header.TS, header.Nonce); {
 	case errors.Is(err, errReplay):
-		return wallet.Errorf(wallet.Unauthorized, "Nonce already used: sign every request, a repeated one too, with a new nonce.")
+		return 0, wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
 	case err != nil:
-		return wallet.Errorf(wallet.ServiceUnavailable, "The server is taking more signed requests than it can remember; try again in a minute.")
+		return 0, wallet.Errorf(wallet.ServiceUnavailable, "The server is taking more signed requests than it can remember; try again in a minute.")
 	}
-	return nil
+	return ts / 1e6, nil
 }
 
 // parseTS reads UNIX seconds, which may have a fraction (spec/mobile-sdks.md §0.7), as
@@ -316,7 +396,7 @@ func headersRepeat(r *http.Request, named wallet.Named) error {
 // inContext has the caller speak for the project and place that the request names.
 func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, named wallet.Named) (wallet.Caller, error) {
 	if named == (wallet.Named{}) {
-		return caller, nil
+		return caller.InContext(0, 0, nil)
 	}
 	project, location, err := named.IDs()
 	if err != nil {
@@ -328,7 +408,7 @@ func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, nam
 			return wallet.Caller{}, err
 		}
 		if there == nil {
-			return wallet.Caller{}, wallet.Errorf(wallet.NotFound, "there is no project %d, which the request names: %s.", project, caller.ProjectsSentence())
+			return wallet.Caller{}, noSuchProject(caller, project)
 		}
 	}
 	var place *wallet.Location
@@ -338,4 +418,11 @@ func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, nam
 		}
 	}
 	return caller.InContext(project, location, place)
+}
+
+func noSuchProject(caller wallet.Caller, project int64) error {
+	if !caller.OwnsClient() {
+		return wallet.Errorf(wallet.NotFound, "there is no project %d, which the request names.", project)
+	}
+	return wallet.Errorf(wallet.NotFound, "there is no project %d, which the request names: %s.", project, caller.ProjectsSentence())
 }

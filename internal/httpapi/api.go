@@ -33,7 +33,7 @@ const (
 	Timeout = 10 * time.Second
 )
 
-// Options say what the wire is connected to. All fields are needed.
+// Options say what the wire is connected to. Fields without a word on their zero value are needed.
 type Options struct {
 	Service *service.Service
 	Auth    *auth.Authenticator
@@ -43,7 +43,15 @@ type Options struct {
 	WallClock func() time.Time
 	// Random is where request ids come from; safe for concurrent use.
 	Random io.Reader
+	// Limits count calls by these budgets; a budget of zero has no limit.
+	Limits  *auth.Limits
+	Budgets Budgets
 }
+
+// Budgets say how often somebody may call: each network address, whoever calls from there, and each
+// client or token. A device has a budget of its own, since one of the phone SDKs never recovers
+// from being refused for that (spec/mobile-sdks.md §1.4).
+type Budgets struct{ Address, Client, Device auth.Budget }
 
 // API answers the Wallet API. Make one with New.
 type API struct {
@@ -55,7 +63,7 @@ type API struct {
 // New returns the API as an http.Handler.
 func New(o Options) *API {
 	a := &API{Options: o}
-	a.noRoute = a.endpoint("no route", notFound)
+	a.noRoute = a.endpoint("no route", a.notFound)
 	a.handler = a.mux()
 	return a
 }
@@ -64,8 +72,11 @@ func New(o Options) *API {
 type request struct {
 	*http.Request
 	body []byte
+	id   string
 	// caller is set for signed routes, and Anonymous for public ones.
 	caller wallet.Caller
+	// quota is what the caller has left, zero where nothing is counted.
+	quota auth.Quota
 }
 
 // handler answers a request with a value that is encoded as JSON, or an error.
@@ -84,24 +95,50 @@ func public(h handler) handler {
 // signed serves whoever proves to be somebody.
 func (a *API) signed(h handler) handler {
 	return func(ctx context.Context, r *request) (any, error) {
-		caller, err := a.Auth.Authenticate(ctx, r.Request, r.body)
+		caller, err := a.Auth.Authenticate(ctx, r.Request, r.body, r.id)
 		if err != nil {
 			return nil, err
 		}
 		r.caller = caller
+		if err := a.count(r, caller.CountedAs(), a.budget(caller)); err != nil {
+			return nil, err
+		}
 		return h(ctx, r)
 	}
+}
+
+func (a *API) budget(c wallet.Caller) auth.Budget {
+	if c.Client.Type == wallet.PrivateClient {
+		return a.Budgets.Client
+	}
+	return a.Budgets.Device
+}
+
+// count takes one call off a budget. It fails with RateLimitExceeded.
+func (a *API) count(r *request, key string, b auth.Budget) error {
+	if b == (auth.Budget{}) {
+		return nil
+	}
+	quota, ok := a.Limits.Take(key, b)
+	r.quota = quota
+	if ok {
+		return nil
+	}
+	return wallet.Errorf(wallet.RateLimitExceeded, "%d calls a minute are allowed: wait as long as Retry-After says.", b.PerMinute)
 }
 
 // ServeHTTP answers every request. Paths are taken as they are: the mux would redirect one with
 // // or .. in it, and clients follow no redirects.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p := r.URL.Path; p != "/" && path.Clean("/"+p) != p {
+	if !cleanPath(r.URL.Path) {
 		a.noRoute(w, r)
 		return
 	}
 	a.handler.ServeHTTP(w, r)
 }
+
+// cleanPath says whether the mux would take a path as it is.
+func cleanPath(p string) bool { return p == "/" || path.Clean("/"+p) == p }
 
 // endpoint is the one road from HTTP to a handler and back.
 func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
@@ -110,9 +147,11 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 		id := a.requestID()
 		ctx := &lazyTimeout{Context: r.Context()}
 		defer ctx.cancel()
-		req := &request{Request: r}
+		req := &request{Request: r, id: id}
 		out, err := a.answer(ctx, req, h)
+		req.quota.Headers(w.Header())
 		status, code, err := a.reply(w, id, out, err)
+		a.explain(req, pattern, err)
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
 	}
 }
@@ -158,6 +197,11 @@ func (a *API) answer(ctx context.Context, r *request, h handler) (out any, err e
 			out, err = nil, &panicked{value: p, stack: debug.Stack()}
 		}
 	}()
+	if a.Budgets.Address != (auth.Budget{}) {
+		if err := a.count(r, "address "+auth.Network(a.Auth.Address(r.Request)), a.Budgets.Address); err != nil {
+			return nil, err
+		}
+	}
 	if r.body, err = readBody(r.Request); err != nil {
 		return nil, err
 	}
@@ -206,7 +250,9 @@ var statuses = map[wallet.Code]int{
 	wallet.Forbidden:           http.StatusForbidden,
 	wallet.NotFound:            http.StatusNotFound,
 	wallet.MethodNotAllowed:    http.StatusMethodNotAllowed,
+	wallet.InvalidState:        http.StatusConflict,
 	wallet.NotEnoughFunds:      http.StatusConflict,
+	wallet.RateLimitExceeded:   http.StatusTooManyRequests,
 	wallet.RequestTooLarge:     http.StatusRequestEntityTooLarge,
 	wallet.InternalServerError: http.StatusInternalServerError,
 	wallet.ServiceUnavailable:  http.StatusServiceUnavailable,
@@ -267,10 +313,20 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 		if status == http.StatusUnauthorized {
 			header["Www-Authenticate"] = []string{`MAC error="` + string(code) + `"`}
 		}
+		if e.RetryAfter > 0 {
+			header.Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		}
 		var allowed *wrongMethod
 		if errors.As(err, &allowed) {
 			header["Allow"] = []string{allowed.header()}
 		}
+	}
+	if raw, ok := out.(rawAnswer); ok && err == nil {
+		header["Content-Type"] = []string{raw.contentType}
+		header["Content-Length"] = []string{strconv.Itoa(len(raw.content))}
+		header["Paysera-Correlation-Id"] = []string{id}
+		w.Write(raw.content)
+		return status, "", nil
 	}
 	buffer := buffers.Get().(*jsonBuffer)
 	defer buffers.Put(buffer)
@@ -288,6 +344,18 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 	w.WriteHeader(status)
 	w.Write(body)
 	return status, code, err
+}
+
+// explain keeps why a request was refused, for those who own the client. It costs the request a place
+// in a list.
+func (a *API) explain(r *request, pattern string, err error) {
+	var refused *wallet.Error
+	if !errors.As(err, &refused) || refused.Refusal == nil {
+		return
+	}
+	kept := *refused.Refusal
+	kept.RequestID, kept.Request, kept.Address = r.id, pattern, a.Auth.Address(r.Request)
+	a.Service.KeepRefusal(wallet.Caller{Kind: wallet.Anonymous}, kept)
 }
 
 // entry is one line of the request log.
@@ -345,8 +413,12 @@ func (a *API) requestID() string {
 	return string(text[:])
 }
 
-// notFound answers a path that is no route.
-func notFound(context.Context, *request) (any, error) {
+// notFound answers a path that is no route, or that takes other methods.
+func (a *API) notFound(_ context.Context, r *request) (any, error) {
+	if methods := a.otherMethods(r.Request); len(methods) > 0 && cleanPath(r.URL.Path) {
+		return nil, &wrongMethod{methods: methods, refusal: wallet.Errorf(wallet.MethodNotAllowed,
+			"This path does not take %s: use %s.", r.Method, strings.Join(methods, " or "))}
+	}
 	return nil, wallet.Errorf(wallet.NotFound, "There is no such route: the Wallet API lives under /rest/v1, and paths have no slash at their end.")
 }
 
@@ -369,11 +441,4 @@ func (w *wrongMethod) Unwrap() error { return w.refusal }
 // header is the value of Allow; what takes GET takes HEAD too.
 func (w *wrongMethod) header() string {
 	return strings.Replace(strings.Join(w.methods, ", "), http.MethodGet, "GET, HEAD", 1)
-}
-
-func methodNotAllowed(methods []string) handler {
-	return func(_ context.Context, r *request) (any, error) {
-		return nil, &wrongMethod{methods: methods, refusal: wallet.Errorf(wallet.MethodNotAllowed,
-			"This path does not take %s: use %s.", r.Method, strings.Join(methods, " or "))}
-	}
 }

@@ -1,8 +1,12 @@
 package httpapi_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +23,7 @@ import (
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
+	"github.com/purserhq/purser/walletapi"
 )
 
 func contract(t *testing.T) *openapi3.T {
@@ -32,13 +37,7 @@ func contract(t *testing.T) *openapi3.T {
 
 // A reader of api/openapi.yaml learns of every route, and of none that does not exist.
 func TestOpenAPIHasTheServersRoutes(t *testing.T) {
-	var documented []string
-	for path, item := range contract(t).Paths.Map() {
-		for method := range item.Operations() {
-			documented = append(documented, method+" "+path)
-		}
-	}
-	slices.Sort(documented)
+	documented := slices.Sorted(maps.Keys(operations(t)))
 	if diff := cmp.Diff(httpapi.Patterns(), documented); diff != "" {
 		t.Errorf("routes and api/openapi.yaml differ (-server +document)\n%s", diff)
 	}
@@ -56,6 +55,18 @@ func TestOpenAPIAnswersAreJSON(t *testing.T) {
 	}
 }
 
+// operations are the document's calls by method and path.
+func operations(t *testing.T) map[string]*openapi3.Operation {
+	t.Helper()
+	all := map[string]*openapi3.Operation{}
+	for path, item := range contract(t).Paths.Map() {
+		for method, call := range item.Operations() {
+			all[method+" "+path] = call
+		}
+	}
+	return all
+}
+
 // documentedAnswer is one response of the document.
 type documentedAnswer struct {
 	name     string
@@ -67,10 +78,10 @@ type documentedAnswer struct {
 func documentedAnswers(t *testing.T) (answers []documentedAnswer) {
 	t.Helper()
 	doc := contract(t)
-	for path, item := range doc.Paths.Map() {
-		for status, ref := range item.Get.Responses.Map() {
+	for pattern, call := range operations(t) {
+		for status, ref := range call.Responses.Map() {
 			if ref.Ref == "" {
-				answers = append(answers, documentedAnswer{path + " " + status, status, ref.Value})
+				answers = append(answers, documentedAnswer{pattern + " " + status, status, ref.Value})
 			}
 		}
 	}
@@ -81,36 +92,169 @@ func documentedAnswers(t *testing.T) (answers []documentedAnswer) {
 	return answers
 }
 
-// Whoever copies an example out of the document gets what it shows. Each says with x-sandbox
-// who sends what; the sandbox answers, and the two are compared as JSON.
-func TestOpenAPIExamplesAreTrueInTheSandbox(t *testing.T) {
+// Beside the API stand two files that TLS programs read: the authority's certificate and what it has
+// revoked. Their errors are like all others.
+func TestFilesForTLSPrograms(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		server := wallettest.NewServer(t, address)
-		for _, a := range documentedAnswers(t) {
-			examples := a.response.Content["application/json"].Examples
-			if len(examples) == 0 && strings.HasSuffix(a.name, " 200") {
-				t.Errorf("%s: there is no example", a.name)
+		file := func(path, contentType string) []byte {
+			answer, err := http.Get(server.URL + path)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for name, example := range examples {
-				t.Run(a.name+" "+name, func(t *testing.T) {
-					server := server.In(t)
-					answer := send(server, sandboxRequest(t, example.Value))
-					if got := strconv.Itoa(answer.Status); got != a.status {
-						t.Fatalf("status %s, want %s: %s", got, a.status, answer.Body)
-					}
-					var got any
-					answer.Decode(&got)
-					if diff := cmp.Diff(plain(t, example.Value.Value), got); diff != "" {
-						t.Errorf("the example is not what the sandbox answers (-document +sandbox)\n%s", diff)
-					}
-				})
+			defer answer.Body.Close()
+			content, err := io.ReadAll(answer.Body)
+			if err != nil || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != contentType || answer.Header.Get("paysera-correlation-id") == "" {
+				t.Fatalf("%s: %d %v %q %v", path, answer.StatusCode, answer.Header, content, err)
+			}
+			return content
+		}
+		block, rest := pem.Decode(file("/ca", "application/x-pem-file"))
+		if block == nil || len(rest) > 0 {
+			t.Fatal("/ca is not one PEM block")
+		}
+		authority, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || !authority.IsCA {
+			t.Fatalf("%+v, %v", authority, err)
+		}
+		list, err := x509.ParseRevocationList(file("/crl/1", "application/pkix-crl"))
+		if err != nil || list.CheckSignatureFrom(authority) != nil {
+			t.Errorf("/crl/1 is not the authority's: %v", err)
+		}
+		for path, want := range map[string]int{"/crl/99": 404, "/crl/none": 400, "/crl/0": 400, "/crl": 404, "/ca/1": 404} {
+			answer, err := http.Get(server.URL + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			var refused walletapi.APIError
+			if err := json.NewDecoder(answer.Body).Decode(&refused); err != nil || answer.StatusCode != want || refused.Code == "" {
+				t.Errorf("%s: %d %+v %v", path, answer.StatusCode, refused, err)
 			}
 		}
 	})
 }
 
+// Every call can be refused for being made too often, and fail in the ways that any call can.
+func TestOpenAPIListsWhatAnyCallCanMeet(t *testing.T) {
+	for pattern, call := range operations(t) {
+		for _, name := range []string{"TooLarge", "TooManyRequests", "Broken", "Unavailable"} {
+			status := fmt.Sprint(contract(t).Components.Responses[name].Value.Extensions["x-status"])
+			if ref := call.Responses.Value(status); ref == nil || ref.Ref != "#/components/responses/"+name {
+				t.Errorf("%s: the answer %s must be %s", pattern, status, name)
+			}
+		}
+	}
+}
+
+// Whoever copies an example out of the document gets what it shows. Each says with x-sandbox
+// who sends what; the sandbox answers, and the two are compared as JSON. What changes something
+// has a world of its own.
+func TestOpenAPIExamplesAreTrueInTheSandbox(t *testing.T) {
+	bodies := requestExamples(t)
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		server := wallettest.NewServer(t, address)
+		eachExample(t, func(t *testing.T, a documentedAnswer, example *openapi3.Example, request sandboxed) {
+			if !request.changes(a.status) {
+				checkExample(t, server.In(t), bodies, a, example, request)
+			}
+		})
+	})
+	eachExample(t, func(t *testing.T, a documentedAnswer, example *openapi3.Example, request sandboxed) {
+		if request.changes(a.status) {
+			wallettest.Addresses(t, func(t *testing.T, address string) {
+				checkExample(t, wallettest.NewServer(t, address), bodies, a, example, request)
+			})
+		}
+	})
+}
+
+func eachExample(t *testing.T, do func(*testing.T, documentedAnswer, *openapi3.Example, sandboxed)) {
+	t.Helper()
+	for _, a := range documentedAnswers(t) {
+		examples := a.response.Content["application/json"].Examples
+		if len(examples) == 0 && strings.HasSuffix(a.name, " 200") {
+			t.Errorf("%s: there is no example", a.name)
+		}
+		for name, example := range examples {
+			t.Run(a.name+" "+name, func(t *testing.T) { do(t, a, example.Value, sandboxRequest(t, example.Value)) })
+		}
+	}
+}
+
+func checkExample(t *testing.T, server *wallettest.Server, bodies map[string]string, a documentedAnswer, example *openapi3.Example, request sandboxed) {
+	t.Helper()
+	for _, before := range request.After {
+		answer := send(server, bodies, before)
+		request.Target = strings.ReplaceAll(request.Target, "<request_id>", answer.Header.Get("paysera-correlation-id"))
+	}
+	answer := send(server, bodies, request)
+	if got := strconv.Itoa(answer.Status); got != a.status {
+		t.Fatalf("status %s, want %s: %s", got, a.status, answer.Body)
+	}
+	if diff := cmp.Diff(blank(t, example.Value), blank(t, json.RawMessage(answer.Body))); diff != "" {
+		t.Errorf("the example is not what the sandbox answers (-document +sandbox)\n%s", diff)
+	}
+}
+
+// blank is a value as JSON has it, without what a server makes up anew.
+func blank(t *testing.T, value any) (out any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal([]byte(wallettest.Blank(string(text))), &out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// requestExamples are the bodies of requests that the document shows, by name.
+func requestExamples(t *testing.T) map[string]string {
+	t.Helper()
+	bodies := map[string]string{}
+	for pattern, call := range operations(t) {
+		if call.RequestBody == nil {
+			continue
+		}
+		for name, example := range call.RequestBody.Value.Content["application/json"].Examples {
+			text, err := json.Marshal(example.Value.Value)
+			if err != nil || bodies[name] != "" {
+				t.Fatalf("%s: the example %s must have a name of its own: %v", pattern, name, err)
+			}
+			bodies[name] = string(text)
+		}
+	}
+	return bodies
+}
+
+// Every body that the document shows is sent by one of its examples.
+func TestOpenAPIRequestExamplesAreSent(t *testing.T) {
+	sent := map[string]bool{}
+	eachExample(t, func(_ *testing.T, _ documentedAnswer, _ *openapi3.Example, request sandboxed) {
+		sent[request.Body] = true
+	})
+	for name := range requestExamples(t) {
+		if !sent[name] {
+			t.Errorf("no example of an answer sends the body %s", name)
+		}
+	}
+}
+
 // sandboxed is the extension x-sandbox of an example.
-type sandboxed struct{ As, Method, Target, Ext string }
+type sandboxed struct {
+	As, Method, Target, Ext string
+	// Body names an example of a request, Text is a body as it is.
+	Body, Text string
+	// After was sent before.
+	After []sandboxed
+}
+
+// changes says whether a request that is answered with the status changes the sandbox.
+func (r sandboxed) changes(status string) bool {
+	return status == "200" && r.Method != http.MethodGet || slices.ContainsFunc(r.After, func(before sandboxed) bool { return before.changes("200") })
+}
 
 func sandboxRequest(t *testing.T, example *openapi3.Example) sandboxed {
 	t.Helper()
@@ -118,32 +262,32 @@ func sandboxRequest(t *testing.T, example *openapi3.Example) sandboxed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := sandboxed{Method: http.MethodGet}
+	var request sandboxed
 	if err := json.Unmarshal(text, &request); err != nil || request.As == "" || request.Target == "" {
 		t.Fatalf("x-sandbox must say as whom and what to send: %s %v", text, err)
 	}
+	request.complete()
 	return request
 }
 
-func send(server *wallettest.Server, r sandboxed) *wallettest.Answer {
+func (r *sandboxed) complete() {
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	for i := range r.After {
+		r.After[i].complete()
+	}
+}
+
+func send(server *wallettest.Server, bodies map[string]string, r sandboxed) *wallettest.Answer {
 	var options []wallettest.Option
 	if r.Ext != "" {
 		options = append(options, wallettest.Ext(r.Ext))
 	}
+	if body := bodies[r.Body] + r.Text; body != "" {
+		options = append(options, wallettest.Body(body))
+	}
 	return server.Send(r.As, r.Method, r.Target, options...)
-}
-
-// plain is a value of the document as JSON has it.
-func plain(t *testing.T, value any) (out any) {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = json.Unmarshal(text, &out)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // The documented limits are the real ones: for each parameter of a query the values at its
@@ -152,11 +296,11 @@ func plain(t *testing.T, value any) (out any) {
 func TestOpenAPILimitsAreTheServers(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		server := wallettest.NewServer(t, address)
-		for path, item := range contract(t).Paths.Map() {
-			for _, ref := range item.Get.Parameters {
+		for pattern, call := range operations(t) {
+			for _, ref := range call.Parameters {
 				if ref.Value.In == "query" {
-					t.Run(path+" "+ref.Value.Name, func(t *testing.T) {
-						checkParameter(t, server.In(t), item.Get, ref.Value)
+					t.Run(pattern+" "+ref.Value.Name, func(t *testing.T) {
+						checkParameter(t, server.In(t), call, ref.Value)
 					})
 				}
 			}
@@ -170,31 +314,38 @@ func checkParameter(t *testing.T, server *wallettest.Server, call *openapi3.Oper
 		request = sandboxRequest(t, example.Value)
 	}
 	path, _, _ := strings.Cut(request.Target, "?")
+	name, schema := p.Name, p.Schema.Value
+	if p.Style == "deepObject" {
+		name, schema = name+"[any]", schema.AdditionalProperties.Schema.Value
+	}
 	// A point and the distance from it belong together.
-	companions := map[string]string{"lat": "&lng=25.2", "lng": "&lat=54.6", "distance": "&lat=54.6&lng=25.2"}[p.Name]
+	companions := map[string]string{"lat": "&lng=25.2", "lng": "&lat=54.6", "distance": "&lat=54.6&lng=25.2"}[name]
 	ask := func(query string) *wallettest.Answer {
 		request.Target = path + "?" + query + companions
-		return send(server, request)
+		return send(server, nil, request)
 	}
-	good, bad := probes(p.Schema.Value)
+	good, bad := probes(schema)
 	for _, value := range good {
-		if answer := ask(p.Name + "=" + url.QueryEscape(value)); answer.Status != http.StatusOK {
+		if answer := ask(name + "=" + url.QueryEscape(value)); answer.Status != http.StatusOK {
 			t.Errorf("%q is documented, but refused: %s", value, answer.Body)
 		}
 	}
 	for _, value := range bad {
-		if answer := ask(p.Name + "=" + url.QueryEscape(value)); answer.Error == nil || answer.Error.Properties[p.Name] == nil {
+		if answer := ask(name + "=" + url.QueryEscape(value)); answer.Error == nil || answer.Error.Properties[name] == nil {
 			t.Errorf("%q is not documented, but taken: %d %.200s", value, answer.Status, answer.Body)
 		}
 	}
-	twice := p.Name + "=" + url.QueryEscape(good[0])
-	if answer := ask(twice + "&" + twice); answer.Error == nil || len(answer.Error.Properties[p.Name]) != 1 {
+	twice := name + "=" + url.QueryEscape(good[0])
+	if answer := ask(twice + "&" + twice); answer.Error == nil || len(answer.Error.Properties[name]) != 1 {
 		t.Errorf("given twice it is not refused in one sentence: %d %.200s", answer.Status, answer.Body)
 	}
-	if value := p.Schema.Value.Default; value != nil {
-		given := ask(p.Name + "=" + defaultText(value))
-		if left := ask(p.Name + "="); given.Body != left.Body {
-			t.Errorf("the default %v is not what the server takes:\n%s\n%s", value, given.Body, left.Body)
+	empty := ask(name + "=")
+	if nothing := ask(""); empty.Body != nothing.Body && companions == "" {
+		t.Errorf("an empty value is not as good as none:\n%s\n%s", empty.Body, nothing.Body)
+	}
+	if schema.Default != nil {
+		if given := ask(name + "=" + defaultText(schema.Default)); given.Body != empty.Body {
+			t.Errorf("the default %v is not what the server takes:\n%s\n%s", schema.Default, given.Body, empty.Body)
 		}
 	}
 }
@@ -224,6 +375,11 @@ func probes(s *openapi3.Schema) (good, bad []string) {
 		}
 		many := strings.Repeat(good[0]+",", int(*s.MaxItems)-1) + good[0]
 		return append(good, many), append(bad, "x", many+","+good[0])
+	case len(s.Enum) > 0:
+		for _, word := range s.Enum {
+			good = append(good, word.(string))
+		}
+		return good, []string{"x"}
 	case s.Pattern != "":
 		return []string{"EUR"}, []string{"eur", "EURO", "XX1"}
 	default:

@@ -34,7 +34,7 @@ func (a *API) client(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wireClient(own, r.caller), nil
+	return wireClient(own, own.Type == wallet.AppClient && r.caller.Kind == wallet.ByClient), nil
 }
 
 // project: GET /project/{id} (spec/wallet-api.md §4.3).
@@ -239,41 +239,6 @@ func embedded(r *request) (fields, error) {
 }
 
 func (f fields) has(path string) bool { return slices.Contains(f, path) }
-
-// wireClient never shows a key. A device also sees the id it signs as, since one SDK fails
-// without a credentials object (spec/mobile-sdks.md §2).
-func wireClient(own service.OwnClient, caller wallet.Caller) walletapi.ClientInfo {
-	out := walletapi.ClientInfo{
-		ID: own.ID, Title: own.Title, Type: string(own.Type),
-		Permissions:        make([]string, len(own.Permissions)),
-		Hosts:              make([]walletapi.Host, len(own.Hosts)),
-		ServiceAgreementID: own.ServiceAgreementID,
-	}
-	for i, p := range own.Permissions {
-		out.Permissions[i] = string(p)
-	}
-	for i, h := range own.Hosts {
-		out.Hosts[i] = walletapi.Host(h)
-	}
-	if own.MainProject != nil {
-		p := wireProject(service.ProjectView{Project: own.MainProject})
-		out.Project = &p
-	}
-	for i, right := range own.WalletRights {
-		permission := walletapi.WalletPermission{Wallet: wireWallet(service.WalletView{Wallet: own.RightWallets[i]}), Scopes: []string{}}
-		for _, scope := range right.Scopes {
-			permission.Scopes = append(permission.Scopes, string(scope))
-		}
-		out.PermissionsToWallets = append(out.PermissionsToWallets, permission)
-	}
-	if own.Info != "" {
-		out.Info = []byte(own.Info)
-	}
-	if own.Type == wallet.AppClient && caller.Kind == wallet.ByClient {
-		out.Credentials = &walletapi.Credentials{AccessToken: own.MACID, MACAlgorithm: walletapi.Algorithm}
-	}
-	return out
-}
 
 func wireProject(p service.ProjectView) walletapi.Project {
 	out := walletapi.Project{

@@ -9,6 +9,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -26,7 +27,14 @@ func (a *API) routes() []route {
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},
 		{"GET /rest/v1/client", a.signed(a.client)},
+		{"POST /rest/v1/client", a.signed(a.registerDevice)},
+		{"GET /rest/v1/clients", a.signed(a.clients)},
+		{"GET /rest/v1/client/{id}", a.signed(a.otherClient)},
+		{"PUT /rest/v1/client/{id}", a.signed(a.updateClient)},
+		{"GET /rest/v1/client/{id}/permissions-to-wallets", a.signed(a.permissionsToWallets)},
+		{"GET /rest/v1/client/info/{id}/status", a.signed(a.clientStatus)},
 		{"GET /rest/v1/client/locations", a.signed(a.clientLocations)},
+		{"GET /rest/v1/refusal/{request}", a.signed(a.refusal)},
 		{"GET /rest/v1/project/{id}", a.signed(a.project)},
 		{"GET /rest/v1/user/{user}/projects", a.signed(a.userProjects)},
 		{"GET /rest/v1/wallet/{wallet}", a.signed(a.wallet)},
@@ -84,18 +92,23 @@ var notOffered = []struct{ path, what string }{
 	{"/frontend/wallet/upload-funds", "the page for uploading funds"},
 }
 
-// mux registers the routes, one handler per path for other methods, and what is not offered.
+// otherMethods lists the methods that a path takes, in alphabetical order; none where it is no route.
+func (a *API) otherMethods(r *http.Request) (allowed []string) {
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPost, http.MethodPut} {
+		asked := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		_, pattern := a.handler.Handler(asked)
+		if slices.ContainsFunc(a.routes(), func(r route) bool { return r.pattern == pattern }) {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// mux registers the routes and what is not offered; everything else is noRoute's.
 func (a *API) mux() *http.ServeMux {
 	mux := http.NewServeMux()
-	methods := map[string][]string{}
 	for _, r := range a.routes() {
 		mux.Handle(r.pattern, a.endpoint(r.pattern, r.handle))
-		method, path, _ := strings.Cut(r.pattern, " ")
-		methods[path] = append(methods[path], method)
-	}
-	for path, allowed := range methods {
-		sort.Strings(allowed)
-		mux.Handle(path, a.endpoint("other method", methodNotAllowed(allowed)))
 	}
 	for _, n := range notOffered {
 		h := a.endpoint("not offered", leftOut(n.what))
@@ -108,6 +121,8 @@ func (a *API) mux() *http.ServeMux {
 			}
 		}
 	}
+	mux.HandleFunc("GET /crl/{authority}", a.revocationList)
+	mux.HandleFunc("GET /ca", a.authority)
 	mux.Handle("/", a.noRoute)
 	return mux
 }

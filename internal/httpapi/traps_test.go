@@ -839,7 +839,11 @@ func TestAuthorizationBothLiveKeys(t *testing.T) {
 		second := walletapi.MAC{ID: first.ID, Secret: "the key that comes next"}
 		expect(t, server.Send("", "GET", clientPath, wallettest.SignedBy(second)), 401, wallet.Unauthorized)
 		err := server.DB.Update(context.Background(), func(tx *store.Tx) error {
-			return tx.SetClientKey(2, 2, secret.Text(second.Secret))
+			client, err := tx.Client(2)
+			if err != nil {
+				return err
+			}
+			return tx.AddClientKey(*client, 2, secret.Text(second.Secret), time.Time{})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -917,7 +921,7 @@ func TestHeadAndOptions(t *testing.T) {
 		}
 		options := server.Send(wallettest.Anonymous, "OPTIONS", clientPath)
 		expect(t, options, 405, wallet.MethodNotAllowed)
-		if options.Header.Get("Allow") != "GET, HEAD" {
+		if options.Header.Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("Allow is %q", options.Header.Get("Allow"))
 		}
 		expect(t, server.Send(wallettest.Anonymous, "OPTIONS", "/nothing"), 404, wallet.NotFound)
@@ -1024,6 +1028,7 @@ func TestBrokenDatabaseIsAnErrorObject(t *testing.T) {
 // stopping answers alike.
 func TestNoAnswerInTimeIsAnErrorObject(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		expect(t, server.Send("shop", "GET", balancePath), 200, "") // who the shop is, is known: it may be based on a place
 		change(t, server, "ALTER TABLE locations RENAME TO mislaid", `CREATE VIEW locations AS
 			WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless)
 			SELECT n AS id, 1 AS project_id, 'active' AS status, 1 AS public, 0 AS lat, 0 AS lng, 0 AS updated_at, '' AS document FROM endless`)
@@ -1067,6 +1072,44 @@ func TestClientThatGoesAway(t *testing.T) {
 		// The nonce of the request that never arrived whole was not used up.
 		if answer := server.SendRaw(request); answer.Status != http.StatusOK {
 			t.Errorf("sent again whole: %d %s", answer.Status, answer.Body)
+		}
+	})
+}
+
+// Programs call themselves what they like, in Latin-1 too, and devices say odd things of themselves.
+// PostgreSQL stores only UTF-8 without zero bytes: that is no reason to fail, nor to forget the
+// refusals and last uses that are written along.
+func TestOddBytesAreNoReasonToFail(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		agent := wallettest.Header("User-Agent", "caf\xe9 \xff\xfe"+strings.Repeat("\xc5\xbe", 100))
+		device := server.Send("app", "POST", clientPath, agent, wallettest.Body(`{"info":{"device_id":"a\u0000b","\u0000":1,"os":"\ud800"}}`))
+		expect(t, device, 200, "")
+		expect(t, server.Send("shop", "GET", clientPath, agent), 200, "")
+		refused := server.Send("shop", "GET", "/rest/v1/project/1300", agent)
+		expect(t, refused, 403, wallet.Forbidden)
+		if err := server.DB.WriteUses(context.Background()); err != nil {
+			t.Errorf("the last uses cannot be written: %v", err)
+		}
+		expect(t, server.Send("shop", "GET", "/rest/v1/refusal/"+refused.Header.Get("Paysera-Correlation-Id")), 200, "")
+		for _, id := range []string{"%00", "%FF", "a%00b", "%F0%9F%98%80"} {
+			expect(t, server.Send("shop", "GET", "/rest/v1/refusal/"+id), 404, wallet.NotFound)
+		}
+		for _, query := range []string{"info[os]=%00", "info[%00]=x", "info[os]=%FF", "info[%FF]=%FF"} {
+			answer := server.Send("two-shops", "GET", "/rest/v1/clients?"+query)
+			if answer.Status != 200 || !strings.HasPrefix(answer.Body, `{"clients":[],`) {
+				t.Errorf("%s: %d %.200s", query, answer.Status, answer.Body)
+			}
+		}
+		var made walletapi.ClientInfo
+		device.Decode(&made)
+		for body, status := range map[string]int{
+			`{"title":"a\u0000b"}`: 400, `{"permissions_to_wallets":[{"account_number":"EVP\u0000","scopes":["balance"]}]}`: 400,
+			`{"info":{"os":"\u0000"}}`: 200,
+		} {
+			path := fmt.Sprintf("/rest/v1/client/%d", made.ID)
+			if answer := server.Send("two-shops", "PUT", path, wallettest.Body(body)); answer.Status != status {
+				t.Errorf("%s: %d %.200s", body, answer.Status, answer.Body)
+			}
 		}
 	})
 }

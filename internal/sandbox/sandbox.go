@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/purserhq/purser/internal/pki"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -30,6 +31,10 @@ const ManifestFile = "sandbox.json"
 type Manifest struct {
 	// BaseURL is scheme, host and port as really bound, without a path.
 	BaseURL string `json:"base_url"`
+	// TLSBaseURL is where the same API answers over TLS and asks for client certificates, and TLSCA
+	// the file with the certificate that its own is signed by; empty where it does not.
+	TLSBaseURL string `json:"tls_base_url,omitempty"`
+	TLSCA      string `json:"tls_ca,omitempty"`
 	// PagesURL is where the pages for end users live.
 	PagesURL  string     `json:"pages_url"`
 	Clients   []Client   `json:"clients"`
@@ -38,6 +43,9 @@ type Manifest struct {
 	Projects  []Project  `json:"projects"`
 	Wallets   []Wallet   `json:"wallets"`
 	Locations []Location `json:"locations"`
+
+	// files are the texts of what Write puts beside the manifest, by file name.
+	files map[string]string
 }
 
 // Client is a client with its credentials. ID is what it signs as, Number its id on the wire.
@@ -49,6 +57,9 @@ type Client struct {
 	MACKey      string              `json:"mac_key"`
 	Projects    []int64             `json:"projects"`
 	Permissions []wallet.Permission `json:"permissions"`
+	// Certificate and PrivateKey are PEM files for TLSBaseURL; only one client has them.
+	Certificate string `json:"certificate,omitempty"`
+	PrivateKey  string `json:"private_key,omitempty"`
 }
 
 // User is a person with what they sign in with.
@@ -125,13 +136,20 @@ func (m *Manifest) Names() []string {
 // settingName is where the manifest is kept in the database, sealed.
 const settingName = "sandbox_manifest"
 
-// tokenLifetime of the sample tokens: they outlive the folder.
-const tokenLifetime = 10 * 365 * 24 * time.Hour
+// sampleLifetime of the sample tokens and certificate: they outlive the folder.
+const sampleLifetime = 10 * 365 * 24 * time.Hour
+
+// Names of the files beside the manifest.
+const (
+	authorityFile   = "tls-ca.pem"
+	certificateFile = "shop-certificate.pem"
+	privateKeyFile  = "shop-key.pem"
+)
 
 // Load puts the sample world into an empty database.
 func Load(ctx context.Context, s *service.Service) error {
 	l := &loader{ctx: ctx, service: s}
-	for _, step := range []func() error{l.people, l.projects, l.places, l.clients, l.tokens, l.money, l.keep} {
+	for _, step := range []func() error{l.people, l.projects, l.places, l.clients, l.device, l.certificate, l.tokens, l.money, l.keep} {
 		if err := step(); err != nil {
 			return fmt.Errorf("loading the sample world: %w", err)
 		}
@@ -148,33 +166,72 @@ func Read(ctx context.Context, s *service.Service, baseURL string) (*Manifest, e
 	if text == "" {
 		return nil, fmt.Errorf("this database holds no sample world; start over with --fresh")
 	}
-	m := &Manifest{}
-	if err := json.Unmarshal([]byte(text.Reveal()), m); err != nil {
+	var k kept
+	if err := json.Unmarshal([]byte(text.Reveal()), &k); err != nil {
 		return nil, err
 	}
+	m := k.Manifest
+	m.files = k.Files
 	m.BaseURL, m.PagesURL = baseURL, baseURL+"/frontend"
 	return m, nil
 }
 
+// kept is how the manifest is stored.
+type kept struct {
+	Manifest *Manifest
+	Files    map[string]string
+}
+
 // Write puts the manifest into a folder, for its owner's eyes only and never half written.
 func (m *Manifest) Write(folder string) error {
-	text, err := json.MarshalIndent(m, "", "  ")
+	for name, text := range m.files {
+		if err := writeFile(folder, name, []byte(text)); err != nil {
+			return err
+		}
+	}
+	whole := *m
+	beside := func(name string) string { // as it can be opened from anywhere
+		if path, err := filepath.Abs(filepath.Join(folder, name)); err == nil {
+			return path
+		}
+		return filepath.Join(folder, name)
+	}
+	if whole.TLSBaseURL != "" {
+		whole.TLSCA = beside(authorityFile)
+	}
+	whole.Clients = slices.Clone(m.Clients)
+	for i := range whole.Clients {
+		if c := &whole.Clients[i]; c.Certificate != "" {
+			c.Certificate, c.PrivateKey = beside(c.Certificate), beside(c.PrivateKey)
+		}
+	}
+	text, err := json.MarshalIndent(whole, "", "  ")
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(folder, ManifestFile+".*") // mode 0600
+	return writeFile(folder, ManifestFile, append(text, '\n'))
+}
+
+func writeFile(folder, name string, text []byte) error {
+	file, err := os.CreateTemp(folder, name+".*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name()) // does nothing once it is renamed
-	if _, err := file.Write(append(text, '\n')); err != nil {
+	if _, err := file.Write(text); err != nil {
 		file.Close()
 		return err
 	}
 	if err := file.Close(); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), filepath.Join(folder, ManifestFile))
+	return os.Rename(file.Name(), filepath.Join(folder, name))
+}
+
+// TLSFiles are the certificate and key of the sample client and the certificate of the sandbox's
+// authority, PEM.
+func (m *Manifest) TLSFiles() (certificate, key, authority string) {
+	return m.files[certificateFile], m.files[privateKeyFile], m.files[authorityFile]
 }
 
 // ReadFile reads the manifest of a data folder.
@@ -265,9 +322,48 @@ func (l *loader) clients() error {
 	return nil
 }
 
+// device is registered as a phone would do it, by the application itself.
+func (l *loader) device() error {
+	app, err := l.service.GetOtherClient(l.ctx, operator, appNumber)
+	if err != nil {
+		return err
+	}
+	made, err := l.service.RegisterDevice(l.ctx, wallet.Caller{Kind: wallet.ByClient, Client: app.Client}, service.Device{Info: deviceInfo})
+	if err != nil {
+		return err
+	}
+	l.manifest.Clients = append(l.manifest.Clients, Client{
+		Name: deviceName, Number: made.ID, ID: made.MACID, Type: made.Type, MACKey: made.Key.Reveal(),
+		Projects: made.Projects, Permissions: made.Permissions,
+	})
+	return nil
+}
+
+// certificate makes the sandbox's authority, and the shop's certificate as an integrator would get it:
+// for a signing request. Here the key is kept as well, since nothing here is secret.
+func (l *loader) certificate() error {
+	authority, err := l.service.InitAuthority(l.ctx, operator, nil, "", false)
+	if err != nil {
+		return err
+	}
+	key, request, err := pki.NewKey()
+	if err != nil {
+		return err
+	}
+	signed, err := l.service.SignCertificate(l.ctx, operator, shopNumber, request, sampleLifetime)
+	if err != nil {
+		return err
+	}
+	l.manifest.files = map[string]string{
+		authorityFile: string(pki.PEM(authority)), certificateFile: string(pki.PEM(signed)), privateKeyFile: key.Reveal(),
+	}
+	l.manifest.Clients[0].Certificate, l.manifest.Clients[0].PrivateKey = certificateFile, privateKeyFile
+	return nil
+}
+
 func (l *loader) tokens() error {
 	for _, t := range tokens() {
-		issued, err := l.service.IssueToken(l.ctx, operator, t.UserID, t.ClientID, t.Scopes, tokenLifetime)
+		issued, err := l.service.IssueToken(l.ctx, operator, t.UserID, t.ClientID, t.Scopes, sampleLifetime)
 		if err != nil {
 			return err
 		}
@@ -291,7 +387,7 @@ func (l *loader) money() error {
 }
 
 func (l *loader) keep() error {
-	text, err := json.Marshal(l.manifest)
+	text, err := json.Marshal(kept{&l.manifest, l.manifest.files})
 	if err != nil {
 		return err
 	}

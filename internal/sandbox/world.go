@@ -32,6 +32,7 @@ const (
 	sharedProject = 1223
 	kioskProject  = 123
 	rivalProject  = 1300
+	kioskPlace    = 456
 )
 
 // payerFunds is what the payer starts with.
@@ -100,9 +101,23 @@ var clients = []client{
 	}, ""},
 	{"app", wallet.Client{
 		ID: 5, MACID: "ShopApp122", Title: "Store app", Type: wallet.Application,
-		Permissions: []wallet.Permission{wallet.UseClientAPI}, Projects: []int64{storeProject}, MainProject: storeProject,
+		// The client API is its own; the rest is what its devices get, which sign users in by password.
+		Permissions: []wallet.Permission{wallet.UseClientAPI, wallet.UseOAuthAPI, wallet.UsePasswordGrant, wallet.UseWalletAPI},
+		Projects:    []int64{storeProject}, MainProject: storeProject,
+	}, ""},
+	{"kiosk", wallet.Client{
+		ID: 6, MACID: "Kiosk12345", Title: "Till at the kiosk", Type: wallet.PrivateClient,
+		Permissions: []wallet.Permission{wallet.UseWalletAPI}, Projects: []int64{kioskProject}, MainProject: kioskProject,
+		BaseLocation: kioskPlace,
 	}, ""},
 }
+
+// The device is a phone that the application registered.
+const (
+	appNumber  = 5
+	deviceName = "device"
+	deviceInfo = `{"device_id":"d-81f2","os":"Android 15","model":"Pixel 9","app_version":"1.0"}`
+)
 
 // tokens: John sees his projects, the payer agreed to everything but projects.
 func tokens() []wallet.Token {
@@ -191,7 +206,7 @@ func places() []wallet.Location {
 			services{wallet.Pay: pay(4, 5), wallet.CashIn: by("contact", "document")}),
 		place(111, secondProject, "Warehouse", "Minijos g. 180, Klaipėda", 55.6721, 21.1705, weekdays(at(8, 0), at(17, 0)),
 			services{wallet.Pay: pay(7)}),
-		place(456, kioskProject, "Village kiosk", "Pagirių g. 6, Vilnius", 54.6025, 25.2030, daily(at(9, 0), at(20, 0)),
+		place(kioskPlace, kioskProject, "Village kiosk", "Pagirių g. 6, Vilnius", 54.6025, 25.2030, daily(at(9, 0), at(20, 0)),
 			services{wallet.Pay: pay(1), wallet.CashIn: by("contact", "bar_code"), wallet.CashOut: by("qr_code")}),
 	}
 	list[0].Title["lt"], list[0].Radius = "Parduotuvė Gedimino prospekte", 50

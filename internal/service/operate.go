@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/store"
@@ -23,7 +23,7 @@ func (s *Service) operate(ctx context.Context, c wallet.Caller, change func(tx *
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.db.Update(ctx, change)
+	return s.change(ctx, c, change)
 }
 
 // unless is err, or the refusal of a field when what it refers to is not as it must be.
@@ -35,34 +35,29 @@ func unless(ok bool, err error, field, format string, args ...any) error {
 }
 
 // CreateUser adds a person or a company and returns its id. Password and pin may be empty; a
-// company's administrators must be persons that exist. It fails with Forbidden and
-// InvalidParameters.
+// company's administrators must be persons that exist, and addresses nobody else's. It fails with
+// Forbidden and InvalidParameters.
 func (s *Service) CreateUser(ctx context.Context, c wallet.Caller, u wallet.User, password, pin secret.Text) (id int64, err error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	var passwordHash, pinHash []byte
-	if password != "" {
-		if utf8.RuneCountInString(password.Reveal()) < s.MinimumPasswordLength {
-			return 0, wallet.FieldError("password", "must have at least %d characters", s.MinimumPasswordLength)
-		}
-		passwordHash = secret.HashPassword(password)
+	passwordHash, pinHash, err := s.hashes(password, pin)
+	if err != nil {
+		return 0, err
 	}
-	if pin != "" {
-		pinHash = s.Box.HashPIN(pin)
-	}
+	wanted := u.ID
 	u.CreatedAt = s.BusinessClock()
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
-		for _, administrator := range u.Administrators {
-			kind, err := tx.UserType(administrator)
-			if err := unless(kind == wallet.Natural, err, "administrators", "user %d is not a person", administrator); err != nil {
-				return err
-			}
-		}
-		if u.ID, err = tx.NextID(store.UserIDs, u.ID); err != nil {
+		if u.ID, err = takeID(tx, store.UserIDs, wanted); err != nil {
 			return err
 		}
-		return tx.InsertUser(u, passwordHash, pinHash)
+		if err := checkUser(tx, &u); err != nil {
+			return err
+		}
+		if err := tx.InsertUser(u, passwordHash, pinHash); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "create", userObject, u.ID, nil, u)
 	})
 	return u.ID, err
 }
@@ -71,16 +66,23 @@ func (s *Service) CreateUser(ctx context.Context, c wallet.Caller, u wallet.User
 // and the id, padded to twelve digits (spec/wallet-api.md §4.12). It fails with Forbidden and
 // InvalidParameters.
 func (s *Service) CreateWallet(ctx context.Context, c wallet.Caller, w wallet.Wallet) (id int64, err error) {
+	wanted := w.ID
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
 		kind, err := tx.UserType(w.OwnerID)
 		if err := unless(kind != "", err, "owner", "there is no user %d", w.OwnerID); err != nil {
 			return err
 		}
-		if w.ID, err = tx.NextID(store.WalletIDs, w.ID); err != nil {
+		if err := checkWallet(&w); err != nil {
+			return err
+		}
+		if w.ID, err = takeID(tx, store.WalletIDs, wanted); err != nil {
 			return err
 		}
 		w.AccountNumber = fmt.Sprintf("EVP%012d", w.ID)
-		return tx.InsertWallet(w)
+		if err := tx.InsertWallet(w); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "create", walletObject, w.ID, nil, w)
 	})
 	return w.ID, err
 }
@@ -88,19 +90,18 @@ func (s *Service) CreateWallet(ctx context.Context, c wallet.Caller, w wallet.Wa
 // CreateProject adds a project and returns its id. Its wallet must belong to its owner; several
 // projects of one owner may share a wallet. It fails with Forbidden and InvalidParameters.
 func (s *Service) CreateProject(ctx context.Context, c wallet.Caller, p wallet.Project) (id int64, err error) {
+	wanted := p.ID
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
-		switch owner, err := tx.WalletOwner(p.WalletID); {
-		case err != nil:
-			return err
-		case owner == 0:
-			return wallet.FieldError("wallet_id", "there is no wallet %d", p.WalletID)
-		case owner != p.OwnerID:
-			return wallet.FieldError("wallet_id", "wallet %d belongs to user %d, not to user %d who owns the project", p.WalletID, owner, p.OwnerID)
-		}
-		if p.ID, err = tx.NextID(store.ProjectIDs, p.ID); err != nil {
+		if err := checkProject(tx, &p); err != nil {
 			return err
 		}
-		return tx.InsertProject(p)
+		if p.ID, err = takeID(tx, store.ProjectIDs, wanted); err != nil {
+			return err
+		}
+		if err := tx.InsertProject(p); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "create", projectObject, p.ID, nil, p)
 	})
 	return p.ID, err
 }
@@ -114,28 +115,36 @@ func (s *Service) CreateClient(ctx context.Context, c wallet.Caller, n wallet.Cl
 	if err := s.checkClient(n, key); err != nil {
 		return wallet.Client{}, "", err
 	}
-	if n.MACID == "" {
-		macID, err := s.visibleToken(macIDBytes)
-		if err != nil {
-			return wallet.Client{}, "", err
-		}
-		n.MACID = macID
-	}
 	if key == "" {
 		key = secret.NewKey()
 	}
 	n.CreatedAt = s.BusinessClock()
+	n.Projects = slices.Clone(n.Projects)
 	slices.Sort(n.Projects)
+	given, wanted := n.MACID, n.ID
 	err := s.operate(ctx, c, func(tx *store.Tx) (err error) {
-		if err := refuseMissing(tx, n); err != nil {
+		if err := refuseMissing(tx, &n); err != nil {
 			return err
 		}
-		if n.ID, err = tx.NextID(store.ClientIDs, n.ID); err != nil {
+		if given == "" {
+			if n.MACID, err = s.newMACID(tx); err != nil {
+				return err
+			}
+		} else if taken, err := tx.MACIDTaken(given); err != nil || taken {
+			return unless(!taken, err, "mac_id", "is another client's")
+		}
+		if n.ID, err = takeID(tx, store.ClientIDs, wanted); err != nil {
 			return err
 		}
-		return tx.InsertClient(n, key)
+		if err := tx.InsertClient(n, key, time.Time{}); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "create", clientObject, n.ID, nil, n)
 	})
-	return n, key, err
+	if err != nil {
+		return wallet.Client{}, "", err
+	}
+	return n, key, nil
 }
 
 func (s *Service) checkClient(n wallet.Client, key secret.Text) error {
@@ -152,19 +161,39 @@ func (s *Service) checkClient(n wallet.Client, key secret.Text) error {
 	for _, p := range n.Permissions {
 		if p.Meaning() == "" {
 			refused.Refuse("permissions", "%q is not a permission", p)
+		} else if !p.Fits(n.Type) {
+			refused.Refuse("permissions", "a client of type %s cannot hold %s", n.Type, p)
 		}
+	}
+	for i, h := range n.Hosts {
+		if field, problem := h.Check(); field != "" {
+			refused.Refuse(fmt.Sprintf("hosts[%d].%s", i, field), "%s", problem)
+		}
+	}
+	if len(n.Title) == 0 || len(n.Title) > maxTitle || !isWords(n.Title) {
+		refused.Refuse("title", "must be given, as text of at most %d bytes", maxTitle)
+	}
+	if n.MACID != "" && !macIDForm.MatchString(n.MACID) {
+		refused.Refuse("mac_id", "must be 4 to 64 letters and digits")
+	}
+	if n.BaseLocation != 0 && n.Type != wallet.PrivateClient {
+		refused.Refuse("base_location", "only a private client is based on a place")
 	}
 	if n.MainProject != 0 && !slices.Contains(n.Projects, n.MainProject) {
 		refused.Refuse("main_project", "must be one of the client's projects")
 	}
-	if n.Info != "" && !isObject(n.Info) {
-		refused.Refuse("info", "must be a JSON object")
-	}
+	checkInfo(refused, n.Info)
 	if key == PublishedKey && !s.Sandbox {
 		refused.Refuse("mac_key", "is the one that the public documentation prints, which everybody knows")
 	}
 	return refused.Err()
 }
+
+// maxTitle bounds a title, in bytes.
+const maxTitle = 200
+
+// macIDForm is what a client may sign as: it stands between quotes in a header, and in paths.
+var macIDForm = regexp.MustCompile(`^[A-Za-z0-9]{4,64}$`)
 
 // isObject says whether text is one JSON object.
 func isObject(text string) bool {
@@ -172,8 +201,9 @@ func isObject(text string) bool {
 	return json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
-// refuseMissing names what a client refers to and is not there.
-func refuseMissing(tx *store.Tx, n wallet.Client) error {
+// refuseMissing names what a client refers to and is not there, and what does not fit together. The
+// project of the place that it is based on is filled in.
+func refuseMissing(tx *store.Tx, n *wallet.Client) error {
 	for _, project := range n.Projects {
 		there, err := tx.ProjectExists(project)
 		if err := unless(there, err, "projects", "there is no project %d", project); err != nil {
@@ -186,25 +216,54 @@ func refuseMissing(tx *store.Tx, n wallet.Client) error {
 			return err
 		}
 	}
+	n.BaseProject = 0
+	if n.BaseLocation == 0 {
+		return nil
+	}
+	project, err := tx.LocationProject(n.BaseLocation)
+	switch {
+	case err != nil:
+		return err
+	case project == 0:
+		return wallet.FieldError("base_location", "there is no place %d", n.BaseLocation)
+	case !slices.Contains(n.Projects, project):
+		return wallet.FieldError("base_location", "place %d is in project %d, which the client does not represent", n.BaseLocation, project)
+	case n.MainProject != 0 && n.MainProject != project:
+		return wallet.FieldError("base_location", "place %d is in project %d, which is not the client's main project %d", n.BaseLocation, project, n.MainProject)
+	}
+	n.BaseProject = project
 	return nil
 }
 
-// Lengths of made-up names in bytes of randomness: a client's id is a name, an access token is
+// Lengths of made-up names: a client's id is as long as the documentation's sample, an access token is
 // also hard to guess.
 const (
-	macIDBytes       = 5
-	accessTokenBytes = 20
+	macIDLength       = 10
+	accessTokenLength = 32
 )
 
 var visible = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // visibleToken makes a name of capital letters and digits from the injected source.
-func (s *Service) visibleToken(n int) (string, error) {
-	raw := make([]byte, n)
+func (s *Service) visibleToken(length int) (string, error) {
+	raw := make([]byte, length) // more than enough: eight characters take five bytes
 	if _, err := io.ReadFull(s.Random, raw); err != nil {
 		return "", err
 	}
-	return visible.EncodeToString(raw), nil
+	return visible.EncodeToString(raw)[:length], nil
+}
+
+// newMACID makes a MAC id that no client has.
+func (s *Service) newMACID(tx *store.Tx) (string, error) {
+	for {
+		id, err := s.visibleToken(macIDLength)
+		if err != nil {
+			return "", err
+		}
+		if taken, err := tx.MACIDTaken(id); err != nil || !taken {
+			return id, err
+		}
+	}
 }
 
 // IssuedToken is an access token as it is handed out, once.
@@ -227,7 +286,7 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 			return IssuedToken{}, wallet.FieldError("scopes", "%q is not a scope", scope)
 		}
 	}
-	access, err := s.visibleToken(accessTokenBytes)
+	access, err := s.visibleToken(accessTokenLength)
 	if err != nil {
 		return IssuedToken{}, err
 	}
@@ -240,6 +299,9 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 		}
 		there, err := tx.ClientExists(client)
 		if err := unless(there, err, "client", "there is no client %d", client); err != nil {
+			return err
+		}
+		if err := s.audit(tx, c, "issue token", clientObject, client, nil, wallet.Token{UserID: user, ClientID: client, Scopes: scopes, ExpiresAt: expires}); err != nil {
 			return err
 		}
 		return tx.InsertToken(store.Token{
@@ -260,19 +322,23 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	if err := checkLocation(l); err != nil {
-		return 0, err
-	}
+	wanted := l.ID
 	l.UpdatedAt = s.BusinessClock()
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
+		if err := s.checkPlace(tx, l); err != nil {
+			return err
+		}
 		there, err := tx.ProjectExists(l.ProjectID)
 		if err := unless(there, err, "project_id", "there is no project %d", l.ProjectID); err != nil {
 			return err
 		}
-		if l.ID, err = tx.NextID(store.LocationIDs, l.ID); err != nil {
+		if l.ID, err = takeID(tx, store.LocationIDs, wanted); err != nil {
 			return err
 		}
-		return tx.InsertLocation(l)
+		if err := tx.InsertLocation(l); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "create", locationObject, l.ID, nil, l)
 	})
 	return l.ID, err
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/purserhq/purser/money"
 )
 
-// Options say how a server behaves. All fields are needed.
+// Options say how a server behaves. Fields without a word on their zero value are needed.
 type Options struct {
 	// WallClock is the real time: what signatures are checked against and GET /server tells.
 	WallClock func() time.Time
@@ -33,6 +33,13 @@ type Options struct {
 	Currencies []money.Currency
 	// MinimumPasswordLength is told to apps, in characters.
 	MinimumPasswordLength int
+	// RegistrationsPerHour is how many devices an application may register; 0 is no limit.
+	RegistrationsPerHour int
+	// QuietKeyDays is after how many quiet days a key that was replaced is retired; 0 is never.
+	QuietKeyDays int
+	// PublicURL is scheme, host and port that the server is called by from outside, for the address
+	// of its revocation list in certificates; empty leaves that out.
+	PublicURL string
 	// Sandbox allows the key that the public documentation prints.
 	Sandbox bool
 }
@@ -96,37 +103,6 @@ func (s *Service) ListCurrencies(_ context.Context, c wallet.Caller) ([]money.Cu
 	return s.Currencies, nil
 }
 
-// OwnClient is a client as it sees itself.
-type OwnClient struct {
-	*wallet.Client
-	// MainProject is nil when it has none.
-	MainProject *wallet.Project
-	// RightWallets are the wallets that it has static rights on, in the order of those rights.
-	RightWallets []*wallet.Wallet
-}
-
-// GetClient returns the client that calls; for a token, the client it was given to.
-func (s *Service) GetClient(ctx context.Context, c wallet.Caller) (OwnClient, error) {
-	if err := wallet.May(c, wallet.ReadOwnClient, wallet.Subject{}).Err(); err != nil {
-		return OwnClient{}, err
-	}
-	own := OwnClient{Client: c.Client}
-	var err error
-	if c.Client.MainProject != 0 {
-		if own.MainProject, err = s.db.Project(ctx, c.Client.MainProject); err != nil {
-			return OwnClient{}, err
-		}
-	}
-	for _, right := range c.Client.WalletRights {
-		w, err := s.db.Wallet(ctx, right.WalletID)
-		if err != nil {
-			return OwnClient{}, err
-		}
-		own.RightWallets = append(own.RightWallets, w)
-	}
-	return own, nil
-}
-
 // ProjectView is a project, with its wallet where that was asked for.
 type ProjectView struct {
 	*wallet.Project
@@ -175,7 +151,17 @@ func (s *Service) ListUserProjects(ctx context.Context, c wallet.Caller, user in
 	if user == Me {
 		user = c.UserID()
 	}
-	if err := wallet.May(c, wallet.ListUserProjects, wallet.Subject{UserID: user}).Err(); err != nil {
+	subject := wallet.Subject{UserID: user}
+	if user != c.UserID() {
+		u, err := s.db.User(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		if u != nil {
+			subject.UserType = u.Type
+		}
+	}
+	if err := wallet.May(c, wallet.ListUserProjects, subject).Err(); err != nil {
 		return nil, err
 	}
 	projects, err := s.db.ProjectsOfUser(ctx, user)

@@ -28,14 +28,20 @@ func walletView(c wallet.Caller, w *wallet.Wallet) WalletView {
 // client speaks for without one.
 func (s *Service) subjectWallet(ctx context.Context, c wallet.Caller, id int64, action wallet.Action) (*wallet.Wallet, error) {
 	// Who calls is judged before anything is looked up, and again with what was found.
-	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
-		return nil, err
+	subject := wallet.Subject{OwnProject: id == Me}
+	before := wallet.May(c, action, subject)
+	if !before.Allowed && id == Me && len(c.Projects()) == 0 {
+		return nil, before.Err()
 	}
 	w, err := s.findWallet(ctx, c, id)
+	if err != nil && !before.Allowed {
+		return nil, before.Err()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := wallet.May(c, action, wallet.Subject{Wallet: w}).Err(); err != nil {
+	subject.Wallet = w
+	if err := wallet.May(c, action, subject).Err(); err != nil {
 		return nil, err
 	}
 	switch {

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ func TestClientsComeBackAsTheyWere(t *testing.T) {
 			unsorted := much
 			unsorted.Permissions = []wallet.Permission{"use_wallet_api", "access_statements"}
 			unsorted.Projects = []int64{3, 1, 2}
-			return errors.Join(tx.InsertClient(little, "key 1"), tx.InsertClient(unsorted, "key 2"))
+			return errors.Join(tx.InsertClient(little, "key 1", time.Time{}), tx.InsertClient(unsorted, "key 2", time.Time{}))
 		})
 		for _, want := range []wallet.Client{little, much} {
 			got, err := db.Client(context.Background(), want.ID)
@@ -63,59 +62,19 @@ func TestClientsComeBackAsTheyWere(t *testing.T) {
 	})
 }
 
-// A client signs with up to two keys: the second comes beside the first, and each can be
-// replaced alone.
-func TestKeysOfAClient(t *testing.T) {
-	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
-		seed(t, db)
-		update(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertClient(till(1, "one"), "first"), tx.InsertClient(till(2, "two"), "other"))
-		})
-		for _, step := range []struct {
-			number int
-			key    secret.Text
-			want   []secret.Text
-		}{
-			{2, "second", []secret.Text{"first", "second"}},
-			{1, "third", []secret.Text{"third", "second"}},
-			{2, "fourth", []secret.Text{"third", "fourth"}},
-		} {
-			update(t, db, func(tx *store.Tx) error { return tx.SetClientKey(1, step.number, step.key) })
-			if got := signatures(credential(t, db, "one")); !slices.Equal(got, made(step.want...)) {
-				t.Errorf("with %s as key %d: %d keys, not the ones set", step.key.Reveal(), step.number, len(got))
-			}
-		}
-		if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.SetClientKey(1, 3, "third at once") }); err == nil {
-			t.Error("a client was given a third key")
-		}
-		var all []string
-		err := db.AllClientKeys(context.Background(), func(client int64, key secret.Text) error {
-			all = append(all, fmt.Sprint(client, " ", key.Reveal()))
-			return nil
-		})
-		if want := []string{"1 third", "1 fourth", "2 other"}; !slices.Equal(all, want) || err != nil {
-			t.Errorf("all keys: %v, %v; want %v", all, err, want)
-		}
-		enough := errors.New("enough")
-		if err := db.AllClientKeys(context.Background(), func(int64, secret.Text) error { return enough }); err != enough {
-			t.Errorf("answered %v, want the caller's own error", err)
-		}
-	})
-}
-
 // A key that somebody copied to another client's row in the database does not open there.
 func TestAKeyOfAnotherRowDoesNotOpen(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		db, _ := open(t, address)
 		seed(t, db)
 		update(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertClient(till(1, "mine"), "my key"), tx.InsertClient(till(2, "theirs"), "their key"))
+			return errors.Join(tx.InsertClient(till(1, "mine"), "my key", time.Time{}), tx.InsertClient(till(2, "theirs"), "their key", time.Time{}))
 		})
 		_, err := raw(t, address).Exec(`UPDATE client_keys SET sealed = (SELECT sealed FROM client_keys WHERE client_id = 1) WHERE client_id = 2`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.Credential(context.Background(), "theirs"); !errors.Is(err, secret.ErrSeal) || got != nil {
+		if got, err := db.Credential(context.Background(), "theirs"); !errors.Is(err, secret.ErrSeal) || got.Client != nil {
 			t.Errorf("the copied key opens: %v, %v; want %v", got, err, secret.ErrSeal)
 		}
 		if got := credential(t, db, "mine"); !slices.Equal(signatures(got), made("my key")) {
@@ -137,11 +96,11 @@ func TestTokens(t *testing.T) {
 		}
 		narrow := token
 		narrow.Access, narrow.Refresh, narrow.Key, narrow.Scopes = "access-2", "refresh-2", "key-2", []wallet.Scope{wallet.ScopeBalance}
-		if credential(t, db, "access-1") != nil {
+		if credential(t, db, "access-1").Known {
 			t.Fatal("a token that was not given yet stands for somebody")
 		}
 		update(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertClient(till(1, "till"), "key"), tx.InsertToken(token), tx.InsertToken(narrow))
+			return errors.Join(tx.InsertClient(till(1, "till"), "key", time.Time{}), tx.InsertToken(token), tx.InsertToken(narrow))
 		})
 		got := credential(t, db, "access-1")
 		want := token.Token
@@ -156,7 +115,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("the narrow token differs (-want +got):\n%s", diff)
 		}
 		for _, macID := range []string{"refresh-1", "key-1", "", hex.EncodeToString(secret.Fingerprint("access-1"))} {
-			if credential(t, db, macID) != nil {
+			if credential(t, db, macID).Known {
 				t.Errorf("%q stands for somebody", macID)
 			}
 		}
@@ -174,6 +133,7 @@ func TestTokens(t *testing.T) {
 func TestNoSecretIsInTheDatabase(t *testing.T) {
 	secrets := map[string]secret.Text{
 		"MAC key": "IamTheMACKeyOfTheClient000000001", "second MAC key": "IamTheSecondMACKeyOfTheClient002",
+		"retired MAC key": "IamTheRetiredMACKeyOfTheClient07", "key of the authority": "IamTheKeyOfTheAuthority000000008",
 		"access token": "IamTheAccessTokenOfTheUser000003", "refresh token": "IamTheRefreshTokenOfTheUser00004",
 		"key of the token": "IamTheMACKeyOfTheToken0000000005", "password": "IamThePasswordOfTheUser000000006",
 		"PIN": "70077007", "key-encryption key": wallettest.KEK, "key-encryption key itself": "0123456789abcdef0123456789abcdef",
@@ -186,14 +146,16 @@ func TestNoSecretIsInTheDatabase(t *testing.T) {
 			user := wallet.User{ID: 1, Type: wallet.Natural, DisplayName: "Ona", Locale: "lt"}
 			return errors.Join(
 				tx.InsertUser(user, secret.HashPassword(secrets["password"]), db.Box.HashPIN(secrets["PIN"])),
-				tx.InsertClient(client, secrets["MAC key"]), tx.SetClientKey(1, 2, secrets["second MAC key"]),
+				tx.InsertClient(client, secrets["MAC key"], time.Time{}), tx.AddClientKey(client, 2, secrets["second MAC key"], time.Time{}),
+				tx.AddClientKey(client, 3, secrets["retired MAC key"], time.Time{}), second(tx.RetireClientKey(client, 3)),
+				second(tx.InsertAuthority(store.Authority{PEM: []byte("certificate"), Key: secrets["key of the authority"]})),
 				tx.InsertToken(store.Token{
 					Token:  wallet.Token{UserID: 1, ClientID: 1, Scopes: []wallet.Scope{wallet.ScopeBalance}},
 					Access: secrets["access token"], Refresh: secrets["refresh token"], Key: secrets["key of the token"],
 				}),
 			)
 		})
-		if got := credential(t, db, secrets["access token"].Reveal()); got == nil || !slices.Equal(signatures(got), made(secrets["key of the token"])) {
+		if got := credential(t, db, secrets["access token"].Reveal()); !slices.Equal(signatures(got), made(secrets["key of the token"])) {
 			t.Fatal("the token does not work: this proves nothing")
 		}
 		places := dump(t, address)
@@ -231,6 +193,9 @@ func TestNoSecretIsInTheDatabase(t *testing.T) {
 		}
 	})
 }
+
+// second is the error of a call that answers something beside it.
+func second[T any](_ T, err error) error { return err }
 
 // dump is all that stands in all columns of all tables, by "table.column".
 func dump(t *testing.T, address string) map[string][]byte {

@@ -7,9 +7,10 @@
 // transaction; money alone goes through Money, which commits many commands at once and
 // answers each only after that commit is on disk (money.go).
 //
-// Clients, keys, tokens and projects are kept in memory. What is kept is valid for one
-// state of the row "changes", which every transaction that alters such a thing raises last:
-// this process follows at once, other processes on the same database within half a second.
+// Clients, keys, tokens, certificates and projects are kept in memory. Every transaction that
+// alters such a thing says so, and raises the row "changes" last: this process forgets what was
+// altered at once, other processes on the same database within half a second, or as soon as
+// they are about to refuse somebody.
 //
 // On SQLite one process owns the file; the lock is the caller's to hold (cmd/purser).
 package store
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,8 +57,13 @@ type DB struct {
 	postgres    bool
 	directory   *directory
 	money       *moneyWriter
-	stop        context.CancelFunc
-	background  *errgroup.Group
+	uses        *uses
+	// turn is held by the one Update of this process that runs. They all raise the same rows, so
+	// that on PostgreSQL those which run at once would only throw each other back; SQLite has one
+	// writer anyway.
+	turn       chan struct{}
+	stop       context.CancelFunc
+	background *errgroup.Group
 	// statements counts the statements sent to the engine: tests hold a budget against it.
 	statements atomic.Int64
 	rebound    sync.Map
@@ -78,7 +85,7 @@ var operationTimeout = 30 * time.Second
 // Open opens "sqlite:PATH" or a "postgres://…" address, brings its schema up to date and
 // checks that opts.Box is the one that its secrets were sealed with.
 func Open(ctx context.Context, address string, opts Options) (*DB, error) {
-	db := &DB{Options: opts}
+	db := &DB{Options: opts, turn: make(chan struct{}, 1)}
 	var err error
 	switch {
 	case strings.HasPrefix(address, "sqlite:"):
@@ -119,7 +126,9 @@ func (db *DB) start(ctx context.Context, address string) error {
 		stop()
 		return err
 	}
+	db.uses = newUses()
 	db.money.start(db.background)
+	db.background.Go(func() error { db.uses.run(background, db); return nil })
 	if db.postgres {
 		db.background.Go(func() error { db.followChanges(background); return nil })
 	}
@@ -236,19 +245,54 @@ type Tx struct {
 	db *DB
 	*sql.Tx
 	ctx     context.Context
-	touched bool
+	altered []alteration
 }
 
-// touch notes that the transaction alters something that servers keep in memory.
-func (tx *Tx) touch() { tx.touched = true }
+// alter notes that the transaction alters something that servers keep in memory.
+func (tx *Tx) alter(kind, name string) {
+	if a := (alteration{kind, name}); !slices.Contains(tx.altered, a) {
+		tx.altered = append(tx.altered, a)
+	}
+}
+
+// manyAltered is how many things a transaction names one by one; with more, everything is
+// forgotten.
+const manyAltered = 64
+
+// publish raises the counter that other processes follow, as the last thing in a transaction, and
+// says what was altered.
+func (tx *Tx) publish() error {
+	if len(tx.altered) == 0 {
+		return nil
+	}
+	var seq int64
+	if err := tx.queryRow(tx.ctx, `UPDATE changes SET seq = seq + 1 WHERE id = 1 RETURNING seq`).Scan(&seq); err != nil {
+		return err
+	}
+	if len(tx.altered) > manyAltered {
+		kept := slices.DeleteFunc(tx.altered, func(a alteration) bool { return a.kind != alteredCredential })
+		tx.altered = append([]alteration{{kind: alteredAll}}, kept...) // new ids must be known all the same
+	}
+	for _, a := range tx.altered {
+		if _, err := tx.exec(`INSERT INTO changed (seq, kind, name) VALUES ($1, $2, $3)`, seq, a.kind, a.name); err != nil {
+			return err
+		}
+	}
+	if seq%(followedChanges/4) != 0 {
+		return nil
+	}
+	_, err := tx.exec(`DELETE FROM changed WHERE seq <= $1`, seq-2*followedChanges)
+	return err
+}
 
 // Update runs work in a transaction and commits it. It is run again after a serialization
-// failure, a deadlock or a busy file, so it must do nothing outside the transaction. An error
+// failure, a deadlock, a busy file or when another process wrote the same unique value meanwhile,
+// which it then sees, so it must do nothing outside the transaction. An error
 // of work rolls everything back and is returned as it is.
 func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.updateOnce(ctx, work)
-		if err == nil || attempt == updateAttempts || !repeatable(err) {
+		if err == nil || attempt == updateAttempts || !repeatable(err) && !racedFor(err) {
 			return err
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -258,6 +302,12 @@ func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
 }
 
 func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err error) {
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	isolation := sql.LevelDefault
 	if db.postgres {
 		// SQLite has one writer; on PostgreSQL a closure that reads before it writes is only
@@ -273,18 +323,14 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 	if err := work(tx); err != nil {
 		return err
 	}
-	var seq int64
-	if tx.touched {
-		row := tx.queryRow(ctx, `UPDATE changes SET seq = seq + 1 WHERE id = 1 RETURNING seq`)
-		if err := row.Scan(&seq); err != nil {
-			return err
-		}
+	if err := tx.publish(); err != nil {
+		return err
 	}
 	if err := raw.Commit(); err != nil {
 		return err
 	}
-	if tx.touched {
-		db.directory.advance(seq)
+	if len(tx.altered) > 0 {
+		db.directory.forget(tx.altered)
 	}
 	return nil
 }
@@ -311,6 +357,12 @@ func repeatable(err error) bool {
 		return false
 	}
 	return sqliteBusy(err)
+}
+
+// racedFor says whether a unique value was there, which work, had it looked, may not have seen.
+func racedFor(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
 }
 
 // sqliteBusy says whether SQLite gave up waiting for the file.

@@ -2,7 +2,12 @@ package store
 
 import (
 	"context"
-	"strings"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,46 +18,129 @@ import (
 )
 
 // Credential is whom a MAC id stands for: a client, or an access token of a user for a client.
-// It is shared between requests and never changed.
+// What it points to is shared between requests and never changed.
 type Credential struct {
+	// Known is false for nobody: then there is a client that does not exist, with a key that
+	// nobody has, so that to judge it costs what to judge another one costs.
+	Known  bool
 	Client *wallet.Client
 	// Token is set when the MAC id is an access token.
 	Token *wallet.Token
 	// Keys sign; one or two.
-	Keys []*secret.Signer
+	Keys []*Key
 }
 
-// kept is how many clients and tokens, and how many projects, stay in memory.
+// Key is a key that signs, until it expires.
+type Key struct {
+	*secret.Signer
+	// number is 0 for the key of a token.
+	client    int64
+	number    int
+	expiresAt time.Time
+	notedAt   atomic.Int64
+}
+
+// Live says whether the key signs at that time, on the business clock.
+func (k *Key) Live(now time.Time) bool { return k.expiresAt.IsZero() || now.Before(k.expiresAt) }
+
+// LiveKeys is how many keys of a client sign at a time, and how many are tried before anybody is refused.
+const LiveKeys = 2
+
+// Strangers are keys that nobody has: as many as a client can have.
+var Strangers = [LiveKeys]*Key{{Signer: secret.NewSigner(secret.NewKey())}, {Signer: secret.NewSigner(secret.NewKey())}}
+
+// IsStranger says whether the key is one of Strangers.
+func (k *Key) IsStranger() bool { return slices.Contains(Strangers[:], k) }
+
+// held is what is kept of a credential; its client is kept by itself.
+type held struct {
+	client int64
+	token  *wallet.Token
+	keys   []*Key
+}
+
+// kept is how many credentials, clients, projects and certificates stay in memory, of each.
 const kept = 50_000
 
-// directory keeps clients, tokens and projects in memory. Every key carries the state of the
-// database that was current when its value was read: when that state moves on, nothing that
-// was read before can be found again, not even what a slow reader puts in late.
+// fingerprint is the SHA-256 of a MAC id.
+type fingerprint [32]byte
+
+// nobody is the fingerprint that an unknown MAC id is looked up by.
+var nobody fingerprint
+
+// directory keeps in memory who may call: all MAC ids, as fingerprints, and the credentials,
+// clients, projects and certificates that were asked for lately. A change tells what it altered, and
+// that alone is forgotten: at once by the process that made it, soon by others on the same
+// database. A value that was read while what it describes was changing is not kept.
 type directory struct {
-	db  *DB
-	seq atomic.Int64
+	db *DB
 
-	credentials *otter.Cache[keptKey[string], *Credential]
-	projects    *otter.Cache[keptKey[int64], *wallet.Project]
+	credentials  *otter.Cache[fingerprint, *held]
+	clients      *otter.Cache[int64, *wallet.Client]
+	projects     *otter.Cache[int64, *wallet.Project]
+	certificates *otter.Cache[fingerprint, *wallet.Certificate]
+
+	idsLock sync.RWMutex
+	// ids are the first eight bytes of the fingerprints of all clients' MAC ids and tokens.
+	ids map[uint64]struct{}
+
+	mu sync.Mutex
+	// changes counts what was forgotten so far; recent are the last of them, oldest first.
+	changes int64
+	recent  []forgotten
+
+	// followed is the state of the database up to which others' changes are known here.
+	followed   int64
+	polls      atomic.Int64
+	pollingOne sync.Mutex
 }
 
-type keptKey[K comparable] struct {
-	seq int64
-	key K
+// alteration is one thing that a transaction altered.
+type alteration struct{ kind, name string }
+
+// The kinds of alteration: what is forgotten for each. Names are numbers, and fingerprints in hex.
+const (
+	alteredCredential  = "credential"
+	alteredClient      = "client"
+	alteredProject     = "project"
+	alteredCertificate = "certificate"
+	alteredAll         = "all"
+)
+
+type forgotten struct {
+	change int64
+	alteration
 }
+
+// Limits of the memory for changes.
+const (
+	// recentChanges is how many changes a slow reader may have missed before what it read is
+	// not kept.
+	recentChanges = 512
+	// followedChanges is how many changes stay in the database for other processes to follow; a
+	// process that is further behind forgets everything.
+	followedChanges = 4096
+)
 
 func newDirectory(ctx context.Context, db *DB) (*directory, error) {
 	d := &directory{db: db}
 	var err error
-	if d.credentials, err = otter.New(&otter.Options[keptKey[string], *Credential]{MaximumSize: kept}); err != nil {
+	if d.credentials, err = otter.New(&otter.Options[fingerprint, *held]{MaximumSize: kept}); err != nil {
 		return nil, err
 	}
-	if d.projects, err = otter.New(&otter.Options[keptKey[int64], *wallet.Project]{MaximumSize: kept}); err != nil {
+	if d.clients, err = otter.New(&otter.Options[int64, *wallet.Client]{MaximumSize: kept}); err != nil {
 		return nil, err
 	}
-	seq, err := db.changes(ctx)
-	d.seq.Store(seq)
-	return d, err
+	if d.projects, err = otter.New(&otter.Options[int64, *wallet.Project]{MaximumSize: kept}); err != nil {
+		return nil, err
+	}
+	if d.certificates, err = otter.New(&otter.Options[fingerprint, *wallet.Certificate]{MaximumSize: kept}); err != nil {
+		return nil, err
+	}
+	if d.followed, err = db.changes(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.loadIDs(ctx)
 }
 
 // changes reads the row that every relevant transaction raises.
@@ -61,19 +149,102 @@ func (db *DB) changes(ctx context.Context) (seq int64, err error) {
 	return seq, err
 }
 
-// advance forgets what was read in earlier states than seq.
-func (d *directory) advance(seq int64) {
-	for {
-		now := d.seq.Load()
-		if seq <= now {
-			return
-		}
-		if d.seq.CompareAndSwap(now, seq) {
+// loadIDs reads all MAC ids.
+func (d *directory) loadIDs(ctx context.Context) error {
+	ids := map[uint64]struct{}{}
+	rows, err := d.db.query(ctx, d.db.read, `SELECT mac_id FROM clients`)
+	_, err = collect(rows, err, func(rows *sql.Rows) (_ struct{}, err error) {
+		var id string
+		err = rows.Scan(&id)
+		ids[shortFingerprint(macFingerprint(id))] = struct{}{}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	rows, err = d.db.query(ctx, d.db.read, `SELECT fingerprint FROM tokens`)
+	_, err = collect(rows, err, func(rows *sql.Rows) (_ struct{}, err error) {
+		var whole []byte
+		err = rows.Scan(&whole)
+		ids[binary.LittleEndian.Uint64(whole)] = struct{}{}
+		return struct{}{}, err
+	})
+	d.idsLock.Lock()
+	d.ids = ids
+	d.idsLock.Unlock()
+	return err
+}
+
+func macFingerprint(macID string) fingerprint {
+	return fingerprint(secret.Fingerprint(secret.Text(macID)))
+}
+
+func shortFingerprint(f fingerprint) uint64 { return binary.LittleEndian.Uint64(f[:]) }
+
+// forget drops what a change altered from memory.
+func (d *directory) forget(altered []alteration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range altered {
+		d.changes++
+		d.recent = append(d.recent, forgotten{d.changes, a})
+		switch a.kind {
+		case alteredCredential:
+			if raw, err := hex.DecodeString(a.name); err == nil && len(raw) == len(fingerprint{}) {
+				d.idsLock.Lock()
+				d.ids[binary.LittleEndian.Uint64(raw)] = struct{}{}
+				d.idsLock.Unlock()
+				d.credentials.Invalidate(fingerprint(raw))
+			}
+		case alteredCertificate:
+			if raw, err := hex.DecodeString(a.name); err == nil && len(raw) == len(fingerprint{}) {
+				d.certificates.Invalidate(fingerprint(raw))
+			}
+		case alteredClient:
+			d.clients.Invalidate(numbered(a.name))
+		case alteredProject:
+			d.projects.Invalidate(numbered(a.name))
+		default:
 			d.credentials.InvalidateAll()
+			d.clients.InvalidateAll()
 			d.projects.InvalidateAll()
+			d.certificates.InvalidateAll()
+		}
+	}
+	if len(d.recent) > 2*recentChanges {
+		d.recent = append([]forgotten(nil), d.recent[len(d.recent)-recentChanges:]...)
+	}
+}
+
+// numbered reads a name that is a number; 0, which nothing has, for another.
+func numbered(name string) int64 {
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// now counts the changes so far: a reader notes it before it reads.
+func (d *directory) now() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changes
+}
+
+// keep puts what was read since a count of changes into memory, unless it was altered meanwhile.
+func (d *directory) keep(since int64, kind, name string, put func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if since < d.changes && (len(d.recent) == 0 || d.recent[0].change > since+1) {
+		return // too long ago to tell
+	}
+	for i := len(d.recent) - 1; i >= 0 && d.recent[i].change > since; i-- {
+		if a := d.recent[i]; a.kind == alteredAll || a.kind == kind && a.name == name {
 			return
 		}
 	}
+	put()
 }
 
 // followChanges learns of what other processes on the same database changed.
@@ -87,50 +258,138 @@ func (db *DB) followChanges(ctx context.Context) {
 		case <-tick.C:
 		}
 		limited, cancel := context.WithTimeout(ctx, pollTimeout)
-		seq, err := db.changes(limited)
+		_, err := db.Refresh(limited)
 		cancel()
-		if err != nil {
-			if ctx.Err() == nil {
-				db.Log.Warn("cannot read the change counter; what is in memory may be stale", "error", err)
-			}
-			continue
+		if err != nil && ctx.Err() == nil {
+			db.Log.Warn("cannot read what others changed; what is in memory may be stale", "error", err)
 		}
-		db.directory.advance(seq)
 	}
 }
 
-// Credential returns whom the MAC id stands for, nil when for nobody. From memory, as a rule.
-func (db *DB) Credential(ctx context.Context, macID string) (*Credential, error) {
-	key := keptKey[string]{db.directory.seq.Load(), macID}
-	if c, ok := db.directory.credentials.GetIfPresent(key); ok {
+// Refresh returns when this process knows of everything that was committed before it was called, by
+// whichever process. It says whether that may be more than the caller saw before, which may also be
+// because somebody else's look came in between; on SQLite, where there is one process, it never is.
+func (db *DB) Refresh(ctx context.Context) (more bool, err error) {
+	if !db.postgres {
+		return false, nil
+	}
+	d := db.directory
+	enough := d.polls.Load() + 1 // a look that begins from now on
+	d.pollingOne.Lock()
+	defer d.pollingOne.Unlock()
+	if d.polls.Load() >= enough {
+		return true, nil // somebody else's look told
+	}
+	d.polls.Add(1)
+	seq, err := db.changes(ctx)
+	if err != nil || seq == d.followed {
+		return true, err
+	}
+	if seq-d.followed >= followedChanges {
+		if err := d.loadIDs(ctx); err != nil {
+			return false, err
+		}
+		d.forget([]alteration{{kind: alteredAll}})
+		d.followed = seq
+		return true, nil
+	}
+	rows, err := db.query(ctx, db.read, `SELECT kind, name FROM changed WHERE seq > $1 AND seq <= $2 ORDER BY seq`, d.followed, seq)
+	altered, err := collect(rows, err, func(rows *sql.Rows) (a alteration, err error) {
+		err = rows.Scan(&a.kind, &a.name)
+		return a, err
+	})
+	if err != nil {
+		return false, err
+	}
+	d.forget(altered)
+	d.followed = seq
+	return true, nil
+}
+
+// Credential returns whom the MAC id stands for. From memory, as a rule; and nobody's from memory
+// always, at the cost of somebody's.
+func (db *DB) Credential(ctx context.Context, macID string) (Credential, error) {
+	d := db.directory
+	id := macFingerprint(macID)
+	d.idsLock.RLock()
+	_, known := d.ids[shortFingerprint(id)]
+	d.idsLock.RUnlock()
+	if !known {
+		id = nobody
+	}
+	h, ok := d.credentials.GetIfPresent(id)
+	if !ok {
+		since := d.now()
+		var err error
+		if h, err = db.loadCredential(ctx, macID, known); err != nil {
+			return Credential{}, err
+		}
+		d.keep(since, alteredCredential, hex.EncodeToString(id[:]), func() { d.credentials.Set(id, h) })
+	}
+	client, err := db.Client(ctx, h.client)
+	if err != nil {
+		return Credential{}, err
+	}
+	return Credential{Known: h.client != 0, Client: client, Token: h.token, Keys: h.keys}, nil
+}
+
+// noClient stands for the client of a stranger.
+var noClient = &wallet.Client{}
+
+// Client returns the client by number, nil when there is none. From memory, as a rule; shared,
+// never to be changed. Number 0 is a client that does not exist.
+func (db *DB) Client(ctx context.Context, id int64) (*wallet.Client, error) {
+	d := db.directory
+	if c, ok := d.clients.GetIfPresent(id); ok {
 		return c, nil
 	}
-	c, err := db.loadCredential(ctx, macID)
-	if err != nil {
-		return nil, err
+	since := d.now()
+	c := noClient
+	if id != 0 {
+		found, err := db.clientsWhere(ctx, db.read, `c.id = $1`, id)
+		if err != nil || len(found) == 0 {
+			return nil, err
+		}
+		c = found[0]
 	}
-	// The id is a piece of the request's header, which must not be kept along with it.
-	key.key = strings.Clone(macID)
-	// Nobody is kept too: asking again for an id that does not exist costs no statement.
-	db.directory.credentials.Set(key, c)
+	d.keep(since, alteredClient, strconv.FormatInt(id, 10), func() { d.clients.Set(id, c) })
 	return c, nil
 }
 
 // Project returns the project, nil when there is none. From memory, as a rule; shared, never
 // to be changed.
 func (db *DB) Project(ctx context.Context, id int64) (*wallet.Project, error) {
-	key := keptKey[int64]{db.directory.seq.Load(), id}
-	if p, ok := db.directory.projects.GetIfPresent(key); ok {
+	d := db.directory
+	if p, ok := d.projects.GetIfPresent(id); ok {
 		return p, nil
 	}
+	since := d.now()
 	found, err := db.projectsWhere(ctx, `p.id = $1`, id)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	p := &found[0]
+	d.keep(since, alteredProject, strconv.FormatInt(id, 10), func() { d.projects.Set(id, p) })
+	return p, nil
+}
+
+// Certificate returns the certificate with that fingerprint, nil when no client has it. From
+// memory, as a rule; shared, never to be changed.
+func (db *DB) Certificate(ctx context.Context, sha256 [32]byte) (*wallet.Certificate, error) {
+	d := db.directory
+	id := fingerprint(sha256)
+	if c, ok := d.certificates.GetIfPresent(id); ok {
+		return c, nil
+	}
+	since := d.now()
+	found, err := db.certificatesWhere(ctx, `fingerprint = $1`, id[:])
 	if err != nil {
 		return nil, err
 	}
-	var p *wallet.Project
+	var c *wallet.Certificate // nobody's is kept too: what is refused again costs no statement
 	if len(found) > 0 {
-		p = &found[0]
+		c = &found[0]
 	}
-	db.directory.projects.Set(key, p)
-	return p, nil
+	d.keep(since, alteredCertificate, hex.EncodeToString(id[:]), func() { d.certificates.Set(id, c) })
+	return c, nil
 }

@@ -23,7 +23,7 @@ func till(id int64, macID string) wallet.Client {
 	}
 }
 
-func credential(t *testing.T, db *store.DB, macID string) *store.Credential {
+func credential(t *testing.T, db *store.DB, macID string) store.Credential {
 	t.Helper()
 	c, err := db.Credential(context.Background(), macID)
 	if err != nil {
@@ -34,7 +34,7 @@ func credential(t *testing.T, db *store.DB, macID string) *store.Credential {
 
 // signatures is what each key of a credential makes of one and the same message; made is what
 // these keys make of it.
-func signatures(c *store.Credential) (all []string) {
+func signatures(c store.Credential) (all []string) {
 	for _, key := range c.Keys {
 		sum := key.Sum([]byte("a message"))
 		all = append(all, string(sum[:]))
@@ -48,6 +48,23 @@ func made(keys ...secret.Text) (all []string) {
 		all = append(all, string(sum[:]))
 	}
 	return all
+}
+
+// rotate adds a key to client 1, the till; retire ends one.
+func rotate(t *testing.T, db *store.DB, number int, key secret.Text) {
+	t.Helper()
+	update(t, db, func(tx *store.Tx) error { return tx.AddClientKey(till(1, "till"), number, key, time.Time{}) })
+}
+
+func retire(t *testing.T, db *store.DB, number int) {
+	t.Helper()
+	update(t, db, func(tx *store.Tx) error {
+		retired, err := tx.RetireClientKey(till(1, "till"), number)
+		if !retired && err == nil {
+			err = fmt.Errorf("there is no key %d to retire", number)
+		}
+		return err
+	})
 }
 
 func project(t *testing.T, db *store.DB, id int64) *wallet.Project {
@@ -77,29 +94,30 @@ func TestTheDirectoryIsInMemory(t *testing.T) {
 	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
 		seed(t, db)
 		update(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertClient(till(1, "till-0"), "key"), tx.InsertClient(till(2, "till-1"), "key"), tx.InsertClient(till(3, "till-2"), "key"))
+			return errors.Join(tx.InsertClient(till(1, "till-0"), "key", time.Time{}), tx.InsertClient(till(2, "till-1"), "key", time.Time{}), tx.InsertClient(till(3, "till-2"), "key", time.Time{}))
 		})
 		for _, story := range []struct {
-			what string
-			ask  func(time int)
-			cold int64
+			what       string
+			ask        func(time int)
+			cold, warm int64
 		}{
-			{"a client", func(time int) { credential(t, db, fmt.Sprint("till-", time)) }, 4},
-			{"an id that does not exist", func(time int) { credential(t, db, fmt.Sprint("nobody-", time)) }, 2},
-			{"a project", func(time int) { project(t, db, int64(1+time)) }, 1},
-			{"a project that does not exist", func(time int) { project(t, db, int64(100+time)) }, 1},
+			{"a client", func(time int) { credential(t, db, fmt.Sprint("till-", time)) }, 5, 0},
+			{"an id that does not exist", func(time int) { credential(t, db, fmt.Sprint("nobody-", time)) }, 0, 0},
+			{"a project", func(time int) { project(t, db, int64(1+time)) }, 1, 0},
+			{"a project that does not exist", func(time int) { project(t, db, int64(100+time)) }, 1, 1},
 		} {
 			if n := cost(db, story.ask); n != story.cold {
 				t.Errorf("%s for the first time: %d statements, want %d", story.what, n, story.cold)
 			}
-			if n := cost(db, story.ask); n != 0 {
-				t.Errorf("%s again: %d statements, want none", story.what, n)
+			if n := cost(db, story.ask); n != story.warm {
+				t.Errorf("%s again: %d statements, want %d", story.what, n, story.warm)
 			}
 		}
 		if got := credential(t, db, "till-1"); got.Client.ID != 2 || !slices.Equal(signatures(got), made("key")) {
 			t.Errorf("from memory: %+v", got)
 		}
-		if got := credential(t, db, "nobody-1"); got != nil {
+		got := credential(t, db, "nobody-1")
+		if got.Known || got.Token != nil || got.Client.ID != 0 || !slices.Equal(got.Keys, store.Strangers[:]) {
 			t.Errorf("nobody is %+v", got)
 		}
 	})
@@ -110,14 +128,14 @@ func TestTheDirectoryIsInMemory(t *testing.T) {
 func TestAChangeIsSeenAtOnce(t *testing.T) {
 	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
 		seed(t, db)
-		if credential(t, db, "till") != nil || project(t, db, 9) != nil {
+		if credential(t, db, "till").Known || project(t, db, 9) != nil {
 			t.Fatal("there is a till, or a project 9, before they were made")
 		}
 		update(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertClient(till(1, "till"), "key 0"),
+			return errors.Join(tx.InsertClient(till(1, "till"), "key 0", time.Time{}),
 				tx.InsertProject(wallet.Project{ID: 9, Title: "New", OwnerID: 1, WalletID: 1}))
 		})
-		if credential(t, db, "till") == nil || project(t, db, 9) == nil {
+		if !credential(t, db, "till").Known || project(t, db, 9) == nil {
 			t.Fatal("a new client, or a new project, is not seen")
 		}
 		stop := make(chan struct{})
@@ -138,9 +156,14 @@ func TestAChangeIsSeenAtOnce(t *testing.T) {
 		defer func() { close(stop); <-done }()
 		for i := 1; i <= 50; i++ {
 			key := secret.Text(fmt.Sprint("key ", i))
-			update(t, db, func(tx *store.Tx) error { return tx.SetClientKey(1, 1+i%2, key) })
-			if got := signatures(credential(t, db, "till")); !slices.Contains(got, made(key)[0]) {
-				t.Fatalf("key %d was set, and it is not among the %d keys that sign", i, len(got))
+			before := secret.Text(fmt.Sprint("key ", i-1))
+			rotate(t, db, i+1, key)
+			if got := signatures(credential(t, db, "till")); !slices.Equal(got, made(key, before)) {
+				t.Fatalf("key %d was added, and %d others sign", i, len(got))
+			}
+			retire(t, db, i)
+			if got := signatures(credential(t, db, "till")); !slices.Equal(got, made(key)) {
+				t.Fatalf("key %d was retired, and %d others sign", i-1, len(got))
 			}
 		}
 	})
@@ -153,7 +176,7 @@ func TestAChangeIsSeenByTheOtherServerWithinASecond(t *testing.T) {
 		all, _ := servers(t, address)
 		here, there := all[0], all[1]
 		seed(t, here)
-		if credential(t, there, "till") != nil {
+		if credential(t, there, "till").Known {
 			t.Fatal("there is a till before it was made")
 		}
 		follows := func(what string, seen func() bool) {
@@ -164,9 +187,9 @@ func TestAChangeIsSeenByTheOtherServerWithinASecond(t *testing.T) {
 				}
 			}
 		}
-		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(1, "till"), "key") })
-		follows("a new client", func() bool { return credential(t, there, "till") != nil })
-		update(t, here, func(tx *store.Tx) error { return tx.SetClientKey(1, 2, "second key") })
+		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(1, "till"), "key", time.Time{}) })
+		follows("a new client", func() bool { return credential(t, there, "till").Known })
+		rotate(t, here, 2, "second key")
 		follows("a new key", func() bool { return len(credential(t, there, "till").Keys) == 2 })
 		if project(t, there, 9) != nil {
 			t.Fatal("there is a project 9 before it was made")
@@ -189,13 +212,14 @@ func TestTheOtherServerFollowsThoughTheNetworkHangs(t *testing.T) {
 		here, _ := open(t, address)
 		there, _ := open(t, through)
 		seed(t, here)
-		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(1, "till"), "leaked key") })
-		for credential(t, there, "till") == nil {
+		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(1, "till"), "leaked key", time.Time{}) })
+		for !credential(t, there, "till").Known {
 			time.Sleep(10 * time.Millisecond)
 		}
 		within(t, 10*time.Second, func() {
 			<-network.strike(questionStuck, "FROM changes")
-			update(t, here, func(tx *store.Tx) error { return tx.SetClientKey(1, 1, "fresh key") })
+			rotate(t, here, 2, "fresh key")
+			retire(t, here, 1)
 			for !slices.Equal(signatures(credential(t, there, "till")), made("fresh key")) {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -286,5 +310,122 @@ func TestAddressesThatCannotBeOpened(t *testing.T) {
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: the error shows the password: %v", address, err)
 		}
+	}
+}
+
+// A device is registered, somebody's key is changed, a client is edited, a certificate is pinned:
+// each costs the server what it remembers of that very thing, and no other client a statement.
+func TestAChangeForgetsOnlyWhatItAltered(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		ctx := context.Background()
+		certificate := func(n int) [32]byte { return [32]byte{1, byte(n)} }
+		update(t, db, func(tx *store.Tx) (err error) {
+			for i := range 4 {
+				err = errors.Join(err, tx.InsertClient(till(int64(1+i), fmt.Sprint("till-", i)), "key", time.Time{}))
+			}
+			return err
+		})
+		askFor := func(time int) {
+			credential(t, db, fmt.Sprint("till-", time))
+			project(t, db, 1)
+			if _, err := db.Certificate(ctx, certificate(time)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, change := range []struct {
+			what string
+			make func(tx *store.Tx, of int) error
+			// itself is what asking for what was changed costs then, others what asking for the rest does.
+			itself, others int64
+		}{
+			{"nothing", func(*store.Tx, int) error { return nil }, 0, 0},
+			{"a new device", func(tx *store.Tx, of int) error {
+				return tx.InsertClient(till(int64(10+of), fmt.Sprint("device-", of)), "key", wallettest.Epoch)
+			}, 0, 0},
+			{"another key", func(tx *store.Tx, of int) error {
+				return tx.AddClientKey(till(int64(1+of), fmt.Sprint("till-", of)), 2, "key 2", time.Time{})
+			}, 2, 0},
+			{"a retired key", func(tx *store.Tx, of int) error {
+				return second(tx.RetireClientKey(till(int64(1+of), fmt.Sprint("till-", of)), 1))
+			}, 2, 0},
+			{"an edited client", func(tx *store.Tx, of int) error { return tx.UpdateClient(till(int64(1+of), "")) }, 3, 0},
+			{"a pinned certificate", func(tx *store.Tx, of int) error {
+				return second(tx.InsertCertificate(wallet.Certificate{Fingerprint: certificate(of), ClientID: int64(1 + of), DER: []byte{1}, NotAfter: wallettest.Epoch}))
+			}, 1, 0},
+			{"a revoked certificate", func(tx *store.Tx, of int) error {
+				return second(tx.RevokeCertificate(int64(1+of), certificate(of)))
+			}, 1, 0},
+			{"a revoked client", func(tx *store.Tx, of int) error { return tx.RevokeClients([]int64{int64(1 + of)}) }, 3, 0},
+			{"a new project", func(tx *store.Tx, of int) error {
+				return tx.InsertProject(wallet.Project{ID: int64(20 + of), Title: "New", OwnerID: 1, WalletID: 1})
+			}, 6, 5 + 1 + 1}, // which can be anybody's: all is forgotten, once
+		} {
+			for time := range 4 {
+				askFor(time)
+			}
+			for of := range 3 {
+				update(t, db, func(tx *store.Tx) error { return change.make(tx, of) })
+			}
+			before := db.Statements()
+			askFor(3)
+			if got := db.Statements() - before; got < change.others || got > change.others+1 { // one is the look at what others changed
+				t.Errorf("%s: asking for another client costs %d statements, want %d", change.what, got, change.others)
+			}
+			if got := cost(db, askFor); got != change.itself {
+				t.Errorf("%s: asking for what it altered costs %d statements, want %d", change.what, got, change.itself)
+			}
+		}
+	})
+}
+
+// A phone is registered at one server, and its first call reaches the other one a moment later. It
+// is known there as soon as that server looks, also when it had fallen behind by more changes than
+// it can follow one by one.
+func TestARegistrationIsKnownAtTheOtherServerAtOnce(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		all, _ := servers(t, address)
+		here, there := all[0], all[1]
+		seed(t, here)
+		for i, skipped := range []int{0, 0, 1, 4095, 4096, 5000, 0, 20_000, 0} {
+			id := fmt.Sprint("phone-", i)
+			if credential(t, there, id).Known {
+				t.Fatal("a phone is known before it was registered")
+			}
+			update(t, here, func(tx *store.Tx) error {
+				_, err := tx.Exec(`UPDATE changes SET seq = seq + $1`, skipped)
+				return errors.Join(err, tx.InsertClient(till(int64(1+i), id), "key", wallettest.Epoch))
+			})
+			if _, err := there.Refresh(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if !credential(t, there, id).Known {
+				t.Errorf("after %d other changes: the phone is not known", skipped)
+			}
+			// What was in memory is replaced too.
+			if skipped > 4096 {
+				client, err := there.Client(context.Background(), int64(i))
+				if err != nil || client.MACID != fmt.Sprint("phone-", i-1) {
+					t.Errorf("after %d other changes: client %d is %+v, %v", skipped, i, client, err)
+				}
+			}
+		}
+		before := there.Statements()
+		crowd(32, func(int) { there.Refresh(context.Background()) })
+		if n := there.Statements() - before; n > 32 {
+			t.Errorf("32 looks at once cost %d statements", n)
+		}
+	})
+}
+
+// On SQLite there is no other server, and a look costs nothing.
+func TestOnSQLiteNothingIsMissed(t *testing.T) {
+	db, _ := open(t, "sqlite:"+t.TempDir()+"/purser.db")
+	if n := cost(db, func(int) {
+		if more, err := db.Refresh(context.Background()); more || err != nil {
+			t.Errorf("a look says %v, %v", more, err)
+		}
+	}); n != 0 {
+		t.Errorf("a look costs %d statements", n)
 	}
 }

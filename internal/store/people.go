@@ -34,6 +34,8 @@ const (
 	ProjectIDs  Counter = "project"
 	ClientIDs   Counter = "client"
 	LocationIDs Counter = "location"
+	auditIDs    Counter = "audit"
+	authorities Counter = "authority"
 	accountIDs  Counter = "account"
 	entryIDs    Counter = "entry"
 	writerIDs   Counter = "writer"
@@ -59,7 +61,9 @@ func (tx *Tx) nextIDs(of Counter, n int64) (first int64, err error) {
 
 // InsertUser adds a person or a company; the hashes may be nil.
 func (tx *Tx) InsertUser(u wallet.User, passwordHash, pinHash []byte) error {
-	tx.touch()
+	if len(u.Administrators) > 0 {
+		tx.alter(alteredAll, "") // what their tokens reach
+	}
 	_, err := tx.exec(`INSERT INTO users (id, type, display_name, email, phone, locale, company_code,
 			password_hash, pin_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		u.ID, u.Type, u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode),
@@ -114,7 +118,7 @@ func (db *DB) WalletOfUser(ctx context.Context, user int64) (*wallet.Wallet, err
 	return db.walletWhere(ctx, ` WHERE w.owner_id = $1 ORDER BY w.created_at, w.id LIMIT 1`, user)
 }
 
-func (db *DB) walletWhere(ctx context.Context, where string, arg int64) (*wallet.Wallet, error) {
+func (db *DB) walletWhere(ctx context.Context, where string, arg any) (*wallet.Wallet, error) {
 	rows, err := db.query(ctx, db.read, walletSelect+where, arg)
 	found, err := collect(rows, err, func(rows *sql.Rows) (w wallet.Wallet, err error) {
 		err = rows.Scan(&w.ID, &w.OwnerID, &w.AccountNumber, &w.Description, &w.OwnerType, &w.OwnerDisplayName)
@@ -137,7 +141,7 @@ func (db *DB) walletWhere(ctx context.Context, where string, arg int64) (*wallet
 
 // InsertProject adds a project; its wallet must belong to its owner, which the caller checks.
 func (tx *Tx) InsertProject(p wallet.Project) error {
-	tx.touch()
+	tx.alter(alteredAll, "")
 	_, err := tx.exec(`INSERT INTO projects (id, title, description, owner_id, wallet_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.ID, p.Title, p.Description, p.OwnerID, p.WalletID, micros(tx.db.Now()))
 	return err
@@ -148,6 +152,30 @@ func (tx *Tx) ProjectExists(id int64) (bool, error) {
 	var n int
 	err := tx.queryRow(tx.ctx, `SELECT count(*) FROM projects WHERE id = $1`, id).Scan(&n)
 	return n > 0, err
+}
+
+// MACIDTaken says whether some client signs as that.
+func (tx *Tx) MACIDTaken(macID string) (bool, error) {
+	var n int
+	err := tx.queryRow(tx.ctx, `SELECT count(*) FROM clients WHERE mac_id = $1`, macID).Scan(&n)
+	return n > 0, err
+}
+
+// LocationProject returns the project of a place; 0 when there is no such place.
+func (tx *Tx) LocationProject(id int64) (project int64, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT project_id FROM locations WHERE id = $1`, id).Scan(&project)
+	if err == sql.ErrNoRows {
+		return 0, nil
+	}
+	return project, err
+}
+
+// WalletByNumber returns the wallet with the account number; nil when there is none.
+func (db *DB) WalletByNumber(ctx context.Context, number string) (*wallet.Wallet, error) {
+	if !storable(number) {
+		return nil, nil
+	}
+	return db.walletWhere(ctx, ` WHERE w.account_number = $1`, number)
 }
 
 // ClientExists says whether there is such a client.

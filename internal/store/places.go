@@ -29,39 +29,7 @@ const locationColumns = `id, project_id, status, public, lat, lng, updated_at, d
 
 // InsertLocation adds a place.
 func (tx *Tx) InsertLocation(l wallet.Location) error {
-	tx.touch()
-	doc, err := json.Marshal(document{
-		Title: l.Title, Description: l.Description, Address: l.Address, Radius: l.Radius, Hours: l.Hours,
-		Services: l.Services, Prices: l.Prices, PinOpen: l.PinOpen, PinClosed: l.PinClosed,
-	})
-	if err != nil {
-		return err
-	}
-	var lat, lng sql.NullInt64
-	if l.Position != nil {
-		lat, lng = sql.NullInt64{Int64: l.Position.Lat, Valid: true}, sql.NullInt64{Int64: l.Position.Lng, Valid: true}
-	}
-	public := 0
-	if l.Public {
-		public = 1
-	}
-	_, err = tx.exec(`INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		l.ID, l.ProjectID, l.Status, public, lat, lng, micros(l.UpdatedAt), string(doc))
-	if err != nil {
-		return err
-	}
-	for service, offer := range l.Services {
-		if !offer.Available {
-			continue
-		}
-		for _, category := range append([]int64{0}, offer.Categories...) {
-			_, err := tx.exec(`INSERT INTO location_offers (location_id, service, category_id) VALUES ($1, $2, $3)`, l.ID, service, category)
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return tx.writeLocation(l, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 }
 
 func scanLocation(rows *sql.Rows) (l wallet.Location, err error) {

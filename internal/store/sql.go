@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // querier is what a pool and a transaction have in common.
@@ -95,6 +96,22 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 // fromMicros is a stored time, in UTC.
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// timeOrZero is a stored time, zero where there is none; microsOrNull stores one.
+func timeOrZero(us sql.NullInt64) time.Time {
+	if !us.Valid {
+		return time.Time{}
+	}
+	return fromMicros(us.Int64)
+}
+
+func microsOrNull(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
+}
+
+// storable says whether a text can be stored, or looked for, by both engines: PostgreSQL refuses a
+// zero byte and what is not UTF-8.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // orNull stores an empty text as NULL.
 func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }

@@ -34,8 +34,57 @@ type Caller struct {
 	Token *Token
 	// ProjectID is the project that the request names, itself or through its place; 0 for none.
 	ProjectID int64
-	// LocationID is the place that the request names; 0 for none.
+	// LocationID is the place that the request names or its client is based on; 0 for none.
 	LocationID int64
+	// From says where the request came from, for the audit trail.
+	From Origin
+	// Nonce is what a request that changes something uses up in the commit of its effect; zero
+	// for callers that sign nothing.
+	Nonce Nonce
+
+	// named is what the request names; every decision looks at it first.
+	named *named
+}
+
+// named are the project and place that a request names; 0 and nil for none.
+type named struct {
+	project int64
+	place   *Location
+}
+
+// Origin says where a request came from.
+type Origin struct {
+	// RequestID is what the server calls the request.
+	RequestID string
+	// Address is the network address of who sent it.
+	Address string
+	// Agent is the program, or the operator's name.
+	Agent string
+}
+
+// Nonce is the fingerprint of a request's id, ts and nonce, and that ts in seconds.
+type Nonce struct {
+	Fingerprint [16]byte
+	TS          int64
+}
+
+// OwnsClient says whether the caller is the owner of the client that calls, or the owner's own
+// program: who may read why it was refused. What an application or a device sends comes out of
+// strangers' hands.
+func (c Caller) OwnsClient() bool {
+	switch c.Kind {
+	case ByClient:
+		return c.Client.Type == PrivateClient
+	case ByToken:
+		if c.Client.Type == PrivateClient {
+			return true
+		}
+		return slices.ContainsFunc(c.Client.Projects, func(project int64) bool {
+			_, administers := slices.BinarySearch(c.Token.Projects, project)
+			return administers
+		})
+	}
+	return c.Kind == Operator
 }
 
 // UserID is the user behind an access token; 0 for other callers.
@@ -115,6 +164,15 @@ func (c Caller) Name() string {
 	return "nobody"
 }
 
+// CountedAs is what the calls of this caller are counted under.
+func (c Caller) CountedAs() string {
+	id := strconv.FormatInt(c.Client.ID, 10)
+	if c.Token != nil {
+		return "token " + id + " " + strconv.FormatInt(c.Token.UserID, 10)
+	}
+	return "client " + id
+}
+
 // ProjectsSentence says which projects the caller represents.
 func (c Caller) ProjectsSentence() string {
 	projects := c.Projects()
@@ -174,26 +232,22 @@ func contextID(refused FieldErrors, field, text string) int64 {
 
 // InContext is the caller speaking for the project and place that a request names. place is
 // the location as loaded, nil when there is none with that id. A place alone brings its
-// project with it (decisions.md 4). It returns Forbidden for a project that the caller may
-// not represent, for a place that is not in such a project, and for a place of another
-// project than the one named; NotFound for a place that does not exist.
+// project with it (decisions.md 4); without either, a client speaks from the place that it is
+// based on. Whether the caller may speak for them is the first thing that May looks at. It returns
+// NotFound for a place that does not exist.
 func (c Caller) InContext(project, location int64, place *Location) (Caller, error) {
-	if project != 0 && !c.Represents(project) {
-		return c, Errorf(Forbidden, "%s, not %d: name one of its own as project_id.", c.ProjectsSentence(), project)
+	if project != 0 || place != nil {
+		c.named = &named{project, place}
 	}
 	c.ProjectID = project
-	if location == 0 {
+	switch base := c.Client.BaseLocation; {
+	case location == 0 && base != 0 && (project == 0 || project == c.Client.BaseProject):
+		c.ProjectID, c.LocationID = c.Client.BaseProject, base
 		return c, nil
-	}
-	if place == nil {
+	case location == 0:
+		return c, nil
+	case place == nil:
 		return c, Errorf(NotFound, "there is no place %d, which the request names.", location)
-	}
-	if !c.Represents(place.ProjectID) {
-		return c, Errorf(Forbidden, "place %d is not in a project of this caller: %s.", location, c.ProjectsSentence())
-	}
-	if project != 0 && place.ProjectID != project {
-		return c, Errorf(Forbidden, "place %d belongs to project %d, not to project %d that the request names: leave project_id out, or name a place of that project.",
-			location, place.ProjectID, project)
 	}
 	c.ProjectID, c.LocationID = place.ProjectID, location
 	return c, nil

@@ -3,6 +3,7 @@ package wallet
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Code is the machine-readable name of an error on the wire (spec/wallet-api.md §1.5).
@@ -29,6 +30,10 @@ const (
 	MethodNotAllowed Code = "method_not_allowed"
 	// NotEnoughFunds: the account holds less than the movement needs.
 	NotEnoughFunds Code = "not_enough_funds"
+	// InvalidState: the thing is not in a state where that is possible.
+	InvalidState Code = "invalid_state"
+	// RateLimitExceeded: the caller asks more often than it may.
+	RateLimitExceeded Code = "rate_limit_exceeded"
 	// RequestTooLarge: the body is longer than the server reads.
 	RequestTooLarge Code = "request_too_large"
 	// InternalServerError: something of ours went wrong; the log says what.
@@ -41,7 +46,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, Forbidden,
-		NotFound, MethodNotAllowed, NotEnoughFunds, RequestTooLarge,
+		NotFound, MethodNotAllowed, InvalidState, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
 		InternalServerError, ServiceUnavailable,
 	}
 }
@@ -56,7 +61,15 @@ type Error struct {
 	// Properties names refused fields, each with at least one sentence; nil when no field is
 	// to blame.
 	Properties map[string][]string
+	// Refusal is the whole reason, where credentials or a permission refused: for the owner of the
+	// client and the operator, never for the wire.
+	Refusal *Refusal
+	// RetryAfter is how long to wait before asking again; 0 where nobody can tell.
+	RetryAfter time.Duration
 }
+
+// NonceUsed is the sentence of a replay.
+const NonceUsed = "Nonce already used: sign every request, a repeated one too, with a new nonce."
 
 // Error is the code and the description.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Description }

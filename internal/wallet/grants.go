@@ -37,6 +37,21 @@ var permissionMeaning = map[Permission]string{
 	ProvideRegistrationParameters: "may pass parameters when it registers a user",
 }
 
+// serverOnly are permissions that only a private client can hold (spec/wallet-api.md §4.2).
+var serverOnly = []Permission{GiveTrustedUserInfo, SearchByPersonCode, ClientMakeBankTransfers}
+
+// Fits says whether a client of that type can hold the permission. What an application has that fits a
+// device is what its devices get; the client API is the application's own.
+func (p Permission) Fits(t ClientType) bool {
+	switch t {
+	case PrivateClient:
+		return true
+	case Application:
+		return !slices.Contains(serverOnly, p)
+	}
+	return !slices.Contains(serverOnly, p) && p != UseClientAPI
+}
+
 // Permissions lists every permission in alphabetical order.
 func Permissions() []Permission {
 	all := make([]Permission, 0, len(permissionMeaning))

@@ -45,7 +45,12 @@ type Client struct {
 	ServiceAgreementID int64
 	// CreatedBy is the application that registered this device; 0 for none.
 	CreatedBy int64
-	CreatedAt time.Time
+	// BaseLocation is the place that a private client is based on, which its requests then speak
+	// from unless they name another; 0 for one on the web. BaseProject is that place's project.
+	BaseLocation, BaseProject int64
+	CreatedAt                 time.Time
+	// RevokedAt is when all its credentials were revoked for good; zero while they are not.
+	RevokedAt time.Time
 }
 
 // Host is an address pattern that a client may send users back to.
@@ -82,6 +87,49 @@ func (c *Client) WalletScopes(wallet int64) []Scope {
 		}
 	}
 	return nil
+}
+
+// Revoked says whether nothing that the client presents is accepted any more.
+func (c *Client) Revoked() bool { return !c.RevokedAt.IsZero() }
+
+// Use is the last use of a credential: when, from which address and by which program.
+type Use struct {
+	At      time.Time
+	Address string
+	// Agent is the User-Agent, cut to a reasonable length.
+	Agent string
+}
+
+// ClientKey is what is known of a MAC key, without the key.
+type ClientKey struct {
+	// Number tells the keys of a client apart; a later key has a larger one.
+	Number    int
+	CreatedAt time.Time
+	// ExpiresAt is zero for a key that does not expire, RetiredAt for one that is not retired.
+	ExpiresAt, RetiredAt time.Time
+	// LastUse is zero for a key that was never used. It is written some seconds later.
+	LastUse Use
+}
+
+// Live says whether the key signs at that time, on the business clock.
+func (k ClientKey) Live(now time.Time) bool {
+	return k.RetiredAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+}
+
+// Certificate is a TLS client certificate of a client.
+type Certificate struct {
+	// Fingerprint is the SHA-256 of its DER.
+	Fingerprint [32]byte
+	ClientID    int64
+	// AuthorityID is the authority of this server that signed it; 0 for one that was pinned.
+	AuthorityID int64
+	DER         []byte
+	// NotAfter is on the wall clock, as all of TLS is.
+	NotAfter  time.Time
+	CreatedAt time.Time
+	// RevokedAt is zero for one that is not revoked.
+	RevokedAt time.Time
+	LastUse   Use
 }
 
 // Project is an owner's business unit.

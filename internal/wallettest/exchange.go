@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,8 +23,9 @@ import (
 type Exchange struct {
 	// Line is where it begins in its file.
 	Line int
-	// Method and Target are the request line's, As is who signs.
-	Method, Target, As string
+	// Method and Target are the request line's, As is who signs, and Certificate whose TLS client
+	// certificate the connection has; empty for plain HTTP.
+	Method, Target, As, Certificate string
 	// Ext is the context of the request, Body its body; empty for none.
 	Ext, Body string
 	// TS is how many seconds the signer's clock is ahead of the server's, After how much later
@@ -31,10 +34,17 @@ type Exchange struct {
 	After time.Duration
 	// Headers are further header lines of the request, by name and value.
 	Headers [][2]string
-	// Status, AnswerHeaders and Answer are what comes back; <seconds> in Answer is any time.
+	// Status, AnswerHeaders and Answer are what comes back; see Blank for what Answer leaves open.
 	Status        int
 	AnswerHeaders [][2]string
 	Answer        string
+}
+
+// Change says whether one of the exchanges changes the world that it is played in.
+func Change(exchanges []Exchange) bool {
+	return slices.ContainsFunc(exchanges, func(e Exchange) bool {
+		return e.Status == http.StatusOK && e.Method != http.MethodGet && e.Method != http.MethodHead
+	})
 }
 
 // ReadExchanges reads a file of exchanges.
@@ -99,6 +109,8 @@ func (e *Exchange) request(line string) error {
 		e.As = value
 	case "ext":
 		e.Ext = value
+	case "certificate":
+		e.Certificate = value
 	case "body":
 		e.Body = value
 	case "ts":
@@ -107,7 +119,7 @@ func (e *Exchange) request(line string) error {
 		e.After, err = time.ParseDuration(value + "s")
 	default:
 		if name == strings.ToLower(name) {
-			return fmt.Errorf("%q is none of as, ext, ts, after and body, and the names of headers begin with a capital", name)
+			return fmt.Errorf("%q is none of as, certificate, ext, ts, after and body, and the names of headers begin with a capital", name)
 		}
 		e.Headers = append(e.Headers, [2]string{name, value})
 	}
@@ -130,8 +142,67 @@ func (e *Exchange) answer(line string) (err error) {
 	return nil
 }
 
-// Replay makes the request and compares the answer, byte for byte but for times.
-func (s *Server) Replay(e Exchange) {
+// Replay makes the requests of a file, one after the other, and compares the answers: byte for byte,
+// but for what a server makes up anew.
+func (s *Server) Replay(exchanges []Exchange) {
+	s.t.Helper()
+	var said remembered
+	for _, e := range exchanges {
+		s.replay(e, &said)
+	}
+}
+
+// remembered is what a file refers to of its earlier answers.
+type remembered struct {
+	// requestID names the request before this one.
+	requestID string
+	// registered signs for the client that was registered last.
+	registered walletapi.MAC
+}
+
+// Words of an exchange for what is remembered.
+const (
+	requestIDWord  = "<request_id>"
+	registeredName = "registered"
+)
+
+func (r *remembered) learn(a *Answer) {
+	r.requestID = a.Header.Get("paysera-correlation-id")
+	var client walletapi.ClientInfo
+	if json.Unmarshal([]byte(a.Body), &client) == nil && client.Credentials != nil && client.Credentials.MACKey != "" {
+		r.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
+	}
+}
+
+func (s *Server) replay(e Exchange, said *remembered) {
+	s.t.Helper()
+	options := s.options(e)
+	if e.As == registeredName {
+		options = append(options, SignedBy(said.registered))
+	}
+	target := strings.ReplaceAll(e.Target, requestIDWord, said.requestID)
+	want := strings.ReplaceAll(e.Answer, requestIDWord, said.requestID)
+	s.Business.Advance(e.After)
+	answer := s.Send(e.As, e.Method, target, options...)
+	s.Business.Advance(-e.After)
+	said.learn(answer)
+
+	if answer.Status != e.Status {
+		s.t.Errorf("line %d: %s %s: status %d, want %d\n%s", e.Line, e.Method, target, answer.Status, e.Status, answer.Body)
+		return
+	}
+	for _, header := range e.AnswerHeaders {
+		if got := answer.Header.Get(header[0]); got != header[1] {
+			s.t.Errorf("line %d: %s %s: the header %s is %q, want %q", e.Line, e.Method, target, header[0], got, header[1])
+		}
+	}
+	if want, got := blankAlike(want, answer.Body); want != got {
+		s.t.Errorf("line %d: %s %s: the body differs (-want +got)\n%s", e.Line, e.Method, target, cmp.Diff(indented(want), indented(got)))
+	}
+}
+
+// options are how an exchange is sent.
+func (s *Server) options(e Exchange) []Option {
 	s.t.Helper()
 	options := []Option{Body(e.Body), Signing(func(r *walletapi.Request) {
 		if e.TS != 0 {
@@ -146,32 +217,45 @@ func (s *Server) Replay(e Exchange) {
 		}
 		options = append(options, Ext(ext))
 	}
+	switch e.Certificate {
+	case "":
+	case "shop":
+		options = append(options, OverTLS(s.ShopCertificate()))
+	default:
+		s.t.Fatalf("line %d: %q has no certificate in the sample world", e.Line, e.Certificate)
+	}
 	for _, header := range e.Headers {
 		options = append(options, Header(header[0], header[1]))
 	}
-	s.Business.Advance(e.After)
-	answer := s.Send(e.As, e.Method, e.Target, options...)
-	s.Business.Advance(-e.After)
+	return options
+}
 
-	if answer.Status != e.Status {
-		s.t.Errorf("line %d: %s %s: status %d, want %d\n%s", e.Line, e.Method, e.Target, answer.Status, e.Status, answer.Body)
-		return
+// madeUp is what a server makes up anew every time: the word that stands in an expected answer in
+// place of it, what it looks like, and the member that holds it.
+var madeUp = []struct{ word, form, member string }{
+	{`"<mac_id>"`, `"[A-Z2-7]{10}"`, "access_token"},
+	{`"<mac_key>"`, `"[A-Za-z0-9]{32}"`, "mac_key"},
+	{`"` + requestIDWord + `"`, `"[0-9a-f]{16}"`, "request_id"},
+}
+
+// Blank puts words in place of what a server makes up anew: <mac_id>, <mac_key> and <request_id> in the
+// members access_token, mac_key and request_id. What does not look like such a value stays.
+func Blank(text string) string {
+	for _, m := range madeUp {
+		text = regexp.MustCompile(`("`+m.member+`": ?)`+m.form).ReplaceAllString(text, "${1}"+m.word)
 	}
-	for _, header := range e.AnswerHeaders {
-		if got := answer.Header.Get(header[0]); got != header[1] {
-			s.t.Errorf("line %d: %s %s: the header %s is %q, want %q", e.Line, e.Method, e.Target, header[0], got, header[1])
-		}
-	}
-	want, got := sameTimes(e.Answer, answer.Body)
-	if want != got {
-		s.t.Errorf("line %d: %s %s: the body differs (-want +got)\n%s", e.Line, e.Method, e.Target, cmp.Diff(indented(want), indented(got)))
-	}
+	return text
 }
 
 var anyTime = regexp.MustCompile(`("[a-z_]+"):<seconds>`)
 
-// sameTimes gives times that the expected answer leaves open one and the same text in both.
-func sameTimes(want, got string) (string, string) {
+// blankAlike gives what the expected answer leaves open one and the same text in both.
+func blankAlike(want, got string) (string, string) {
+	for _, m := range madeUp {
+		if strings.Contains(want, m.word) {
+			got = regexp.MustCompile(`("`+m.member+`":)`+m.form).ReplaceAllString(got, "${1}"+m.word)
+		}
+	}
 	for _, found := range anyTime.FindAllStringSubmatch(want, -1) {
 		times := regexp.MustCompile(regexp.QuoteMeta(found[1]) + `:[0-9]+`)
 		got = times.ReplaceAllString(got, found[1]+`:"<seconds>"`)

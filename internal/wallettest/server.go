@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,8 +45,9 @@ import (
 // Every answer that passes through Send or SendRaw is held against the contract: api/openapi.yaml
 // and what no schema can say (see Answer). A test that only sends already tests that.
 type Server struct {
-	// URL is scheme, host and port, without a path. It outlives Restart.
-	URL string
+	// URL is scheme, host and port, without a path. It outlives Restart. TLSURL is the same over TLS,
+	// where the server asks for client certificates.
+	URL, TLSURL string
 	// Manifest names the clients, users, tokens, projects, wallets and places of the world.
 	Manifest *sandbox.Manifest
 	// Wall is what signatures are judged by and GET /server tells; Business stamps and expires
@@ -66,7 +68,10 @@ type Process struct {
 
 	address string
 	nonces  *auth.Nonces
+	proof   *auth.Authenticator
 	folder  string
+	// forget has the next start remember no nonces.
+	forget  bool
 	change  []func(*auth.Options)
 	handler atomic.Pointer[httpapi.API]
 	log     *lockedBuffer
@@ -101,7 +106,6 @@ func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Ser
 	listener.Start()
 	t.Cleanup(listener.Close)
 	s.URL = listener.URL
-
 	ctx := context.Background()
 	manifest, err := sandbox.Read(ctx, s.Service, s.URL)
 	if err != nil {
@@ -113,6 +117,7 @@ func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Ser
 		}
 	}
 	s.Manifest = manifest
+	s.startTLS()
 	return s
 }
 
@@ -134,6 +139,11 @@ func (s *Server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if s.forget {
+		if err := os.Remove(filepath.Join(s.folder, "nonces")); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	if s.nonces, err = auth.OpenNonces(filepath.Join(s.folder, "nonces"), auth.DefaultWindow, s.Wall.Now()); err != nil {
 		s.t.Fatal(err)
 	}
@@ -144,9 +154,16 @@ func (s *Server) start() {
 	for _, change := range s.change {
 		change(&proof)
 	}
+	s.proof = auth.New(proof)
+	s.Limit(httpapi.Budgets{})
+}
+
+// Limit puts limits on how often somebody may call; a sandbox has none.
+func (s *Server) Limit(budgets httpapi.Budgets) {
 	s.API = httpapi.New(httpapi.Options{
-		Service: s.Service, Auth: auth.New(proof),
+		Service: s.Service, Auth: s.proof,
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), WallClock: s.Wall.Now, Random: s.random,
+		Limits: auth.NewLimits(s.Wall.Now), Budgets: budgets,
 	})
 	s.handler.Store(s.API)
 }
@@ -196,6 +213,7 @@ type message struct {
 	ext                        *string
 	authorization              *string
 	signing                    []func(*walletapi.Request)
+	tls                        *tls.Config
 }
 
 // Ext is what stands between the quotes of ext="…", exactly. Without it ext holds the hash of
@@ -234,16 +252,36 @@ const Anonymous = "anonymous"
 // it is written. The nonce is new, and as unpleasant as the PHP client's.
 func (s *Server) Send(as, method, target string, options ...Option) *Answer {
 	s.t.Helper()
-	return s.SendRaw(s.Compose(as, method, target, options...))
+	m := s.message(method, target, options)
+	if m.tls == nil {
+		return s.SendRaw(s.compose(as, m))
+	}
+	return s.exchange(s.dialTLS(m.tls), s.compose(as, m))
+}
+
+func (s *Server) message(method, target string, options []Option) message {
+	m := message{method: method, target: target}
+	for _, option := range options {
+		option(&m)
+	}
+	switch {
+	case m.host != "":
+	case m.tls != nil:
+		m.host = strings.TrimPrefix(s.TLSURL, "https://")
+	default:
+		m.host = strings.TrimPrefix(s.URL, "http://")
+	}
+	return m
 }
 
 // Compose returns the bytes that Send sends, to send them twice or in pieces.
 func (s *Server) Compose(as, method, target string, options ...Option) string {
 	s.t.Helper()
-	m := message{method: method, target: target, host: strings.TrimPrefix(s.URL, "http://")}
-	for _, option := range options {
-		option(&m)
-	}
+	return s.compose(as, s.message(method, target, options))
+}
+
+func (s *Server) compose(as string, m message) string {
+	s.t.Helper()
 	if m.mac == (walletapi.MAC{}) && as != Anonymous && m.authorization == nil {
 		m.mac = s.Credentials(as)
 	}
@@ -339,6 +377,11 @@ func (s *Server) SendRaw(request string) *Answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return s.exchange(connection, request)
+}
+
+func (s *Server) exchange(connection net.Conn, request string) *Answer {
+	s.t.Helper()
 	defer connection.Close()
 	defer time.AfterFunc(answerTimeout, func() { connection.Close() }).Stop()
 	if _, err := io.WriteString(connection, request); err != nil {
@@ -518,7 +561,7 @@ func documented(method, target string, a *Answer) error {
 		route.Operation = route.PathItem.GetOperation(method)
 	}
 	if route.Operation == nil {
-		names := []string{"NoSuchRoute", "UnreadableBody", "TooLarge", "Broken", "Unavailable"}
+		names := []string{"NoSuchRoute", "UnreadableBody", "TooLarge", "TooManyRequests", "Broken", "Unavailable"}
 		if route.PathItem != nil {
 			names = append(names, "MethodNotAllowed")
 		}

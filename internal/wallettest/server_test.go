@@ -76,13 +76,13 @@ func TestAnswersThatBreakTheContractAreCaught(t *testing.T) {
 
 // The whole grammar of an exchange, and what is not in it.
 func TestExchangesAreReadAsTheirReadmeSays(t *testing.T) {
-	all, err := parseExchanges("# Why.\n\n> PUT /a?b=c:d\n> as: shop\n> ext: x=1\n> ts: -0.5\n> after: 60\n> body: {}\n> Accept: a: b\n" +
+	all, err := parseExchanges("# Why.\n\n> PUT /a?b=c:d\n> as: shop\n> certificate: shop\n> ext: x=1\n> ts: -0.5\n> after: 60\n> body: {}\n> Accept: a: b\n" +
 		"< 405\n< Allow: GET\n< {\n<   \"a\":[1,\n#  on the way\n<  2]}\n> GET /\n< 404\n< {}\n")
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%v %v", all, err)
 	}
 	e := all[0]
-	if e.Line != 3 || e.Method != "PUT" || e.Target != "/a?b=c:d" || e.As != "shop" || e.Ext != "x=1" || e.TS != -0.5 || e.After.Seconds() != 60 ||
+	if e.Line != 3 || e.Method != "PUT" || e.Target != "/a?b=c:d" || e.As != "shop" || e.Certificate != "shop" || e.Ext != "x=1" || e.TS != -0.5 || e.After.Seconds() != 60 ||
 		e.Body != "{}" || e.Headers[0] != [2]string{"Accept", "a: b"} || e.Status != 405 || e.AnswerHeaders[0] != [2]string{"Allow", "GET"} ||
 		e.Answer != `{"a":[1,2]}` || all[1].As != Anonymous {
 		t.Errorf("%+v", e)
@@ -103,22 +103,31 @@ func TestExchangesAreReadAsTheirReadmeSays(t *testing.T) {
 	}
 }
 
-// Times that a file leaves open are left open, and nothing else is: not another number, not the
-// order of keys, not a blank.
+// What a file leaves open is left open, and nothing else is: not another number, not the order of
+// keys, not a blank.
 func TestExchangesAreComparedByteForByte(t *testing.T) {
-	const want = `{"time":<seconds>,"id":1}`
-	for got, same := range map[string]bool{
-		`{"time":1795262400,"id":1}`:  true,
-		`{"time":0,"id":1}`:           true,
-		`{"time":1795262400,"id":2}`:  false,
-		`{"id":1,"time":1795262400}`:  false,
-		`{"time":1795262400, "id":1}`: false,
-		`{"time":"17","id":1}`:        false,
-		`{"time":-1,"id":1}`:          false,
-		`{"time":1.5,"id":1}`:         false,
+	const times, credentials = `{"time":<seconds>,"id":1}`, `{"access_token":"<mac_id>","mac_key":"<mac_key>","id":1}`
+	for _, c := range []struct {
+		want, got string
+		same      bool
+	}{
+		{times, `{"time":1795262400,"id":1}`, true},
+		{times, `{"time":0,"id":1}`, true},
+		{times, `{"time":1795262400,"id":2}`, false},
+		{times, `{"id":1,"time":1795262400}`, false},
+		{times, `{"time":1795262400, "id":1}`, false},
+		{times, `{"time":"17","id":1}`, false},
+		{times, `{"time":-1,"id":1}`, false},
+		{times, `{"time":1.5,"id":1}`, false},
+		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"0123456789abcdefghijABCDEFGHIJkl","id":1}`, true},
+		{credentials, `{"access_token":"ABCDEFGHI","mac_key":"0123456789abcdefghijABCDEFGHIJkl","id":1}`, false},
+		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"short","id":1}`, false},
+		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"","id":1}`, false},
+		{credentials, `{"access_token":"ABCDEFGHI2","id":1}`, false},
+		{`{"mac_key":"x"}`, `{"mac_key":"0123456789abcdefghijABCDEFGHIJkl"}`, false},
 	} {
-		if a, b := sameTimes(want, got); (a == b) != same {
-			t.Errorf("%s and %s: the same is %v, want %v", want, got, a == b, same)
+		if a, b := blankAlike(c.want, c.got); (a == b) != c.same {
+			t.Errorf("%s and %s: the same is %v, want %v", c.want, c.got, a == b, c.same)
 		}
 	}
 }

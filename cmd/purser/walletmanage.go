@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// newWalletManagement are the commands of `purser wallet` that do not move money.
+func newWalletManagement(p *program) []*cobra.Command {
+	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p)}
+}
+
+// walletAnswer is a wallet in JSON.
+type walletAnswer struct {
+	ID               int64  `json:"id"`
+	Owner            int64  `json:"owner"`
+	OwnerDisplayName string `json:"owner_display_name"`
+	AccountNumber    string `json:"account_number"`
+	Description      string `json:"description,omitempty"`
+	// Projects are those whose payments go there.
+	Projects []int64 `json:"projects"`
+}
+
+func walletToAnswer(w wallet.Wallet) walletAnswer {
+	return walletAnswer{w.ID, w.OwnerID, w.OwnerDisplayName, w.AccountNumber, w.Description, list(w.Projects)}
+}
+
+// fundsAnswer is what a wallet holds in one currency, as decimal text.
+type fundsAnswer struct {
+	Currency  string `json:"currency"`
+	Available string `json:"available"`
+	Reserved  string `json:"reserved"`
+}
+
+// walletDetails is all about a wallet in JSON.
+type walletDetails struct {
+	walletAnswer
+	Funds []fundsAnswer `json:"funds"`
+}
+
+// walletSpec is a wallet to be made.
+type walletSpec struct {
+	ID          int64  `json:"id"`
+	Owner       int64  `json:"owner"`
+	Description string `json:"description"`
+}
+
+func newWalletCreate(p *program) *cobra.Command {
+	var n walletSpec
+	command := &cobra.Command{
+		Use:     "create",
+		Short:   "Make an empty wallet of a user",
+		Example: "  purser wallet create --owner 8 --description Main",
+		Args:    cobra.NoArgs,
+	}
+	bind := func(flags *pflag.FlagSet) {
+		flags.Int64Var(&n.Owner, "owner", 0, "`user` whose it is")
+		flags.StringVar(&n.Description, "description", "", "what it is for")
+		flags.Int64Var(&n.ID, "id", 0, "`number` to take rather than the next free one")
+	}
+	command = newVerb(p, command, bind, func(v *verb) error {
+		made, err := ask[createdAnswer](v, "wallet/create", n)
+		if err != nil {
+			return err
+		}
+		return v.answer(made, func(p *page) { p.line("Wallet %d of user %d was made.", made.ID, n.Owner) })
+	})
+	needs(command, "owner")
+	return command
+}
+
+// walletListAnswer is a page of wallets in JSON.
+type walletListAnswer struct {
+	Wallets []walletAnswer `json:"wallets"`
+	Total   int            `json:"total"`
+	paging
+}
+
+func newWalletList(p *program) *cobra.Command {
+	var q ownerQuery
+	command := &cobra.Command{Use: "list", Short: "List wallets", Args: cobra.NoArgs}
+	return newVerb(p, command, q.bind, func(v *verb) error {
+		found, err := ask[walletListAnswer](v, "wallet/list", q)
+		if err != nil {
+			return err
+		}
+		return v.answer(found, func(p *page) {
+			if len(found.Wallets) == 0 {
+				p.line("There are no such wallets.")
+				return
+			}
+			writeWallets(p, found.Wallets)
+			p.rest(len(found.Wallets), found.Total, found.paging)
+		})
+	})
+}
+
+func writeWallets(p *page, wallets []walletAnswer) {
+	var rows [][]string
+	for _, w := range wallets {
+		rows = append(rows, []string{number(w.ID), w.AccountNumber, fmt.Sprintf("%d %s", w.Owner, w.OwnerDisplayName), w.Description, words(w.Projects)})
+	}
+	p.table([]string{"WALLET", "ACCOUNT", "OWNER", "DESCRIPTION", "PROJECTS"}, rows)
+}
+
+func newWalletShow(p *program) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "show WALLET",
+		Short: "Show a wallet with what it holds",
+		Args:  cobra.ExactArgs(1),
+	}
+	return newVerb(p, command, nil, func(v *verb) error {
+		id, err := v.id(0, "wallet")
+		if err != nil {
+			return err
+		}
+		d, err := ask[walletDetails](v, "wallet/show", idQuery{id})
+		if err != nil {
+			return err
+		}
+		return v.answer(d, d.write)
+	})
+}
+
+// write shows a wallet for people.
+func (d walletDetails) write(p *page) {
+	p.fields(
+		"id", number(d.ID), "account", d.AccountNumber, "owner", fmt.Sprintf("%d %s", d.Owner, d.OwnerDisplayName),
+		"description", d.Description, "projects", words(d.Projects),
+	)
+	p.line("")
+	if len(d.Funds) == 0 {
+		p.line("It never held anything.")
+		return
+	}
+	var rows [][]string
+	for _, f := range d.Funds {
+		rows = append(rows, []string{f.Currency, f.Available, f.Reserved})
+	}
+	p.table([]string{"CURRENCY", "AVAILABLE", "RESERVED"}, rows)
+}
+
+// walletEdit is a change as the command line gives it; what is nil stays.
+type walletEdit struct {
+	ID          int64   `json:"id"`
+	Description *string `json:"description"`
+	Apply       bool    `json:"apply"`
+}
+
+func newWalletUpdate(p *program) *cobra.Command {
+	var description string
+	command := &cobra.Command{
+		Use:     "update WALLET",
+		Short:   "Change a wallet's description",
+		Long:    "Changes what a wallet is described as; its owner and account number stay. " + updateHelp,
+		Example: "  purser wallet update 12 --description Savings",
+		Args:    cobra.ExactArgs(1),
+	}
+	bind := func(flags *pflag.FlagSet) {
+		flags.StringVar(&description, "description", "", "what it is for; empty for nothing")
+		applyFlag(flags)
+	}
+	return newVerb(p, command, bind, func(v *verb) error {
+		id, err := v.id(0, "wallet")
+		if err != nil {
+			return err
+		}
+		e := walletEdit{ID: id, Description: value(v, "description", &description), Apply: v.applies()}
+		done, err := ask[changeAnswer[walletAnswer]](v, "wallet/update", e)
+		if err != nil {
+			return err
+		}
+		return answerChange(v, done)
+	})
+}
+
+// walletVerbs answer the verbs on wallets that do not move money.
+func walletVerbs(mux *http.ServeMux, s *service.Service) {
+	handleVerb(mux, "wallet/create", func(ctx context.Context, c wallet.Caller, n walletSpec) (createdAnswer, error) {
+		id, err := s.CreateWallet(ctx, c, wallet.Wallet{ID: n.ID, OwnerID: n.Owner, Description: n.Description})
+		return createdAnswer{id}, err
+	})
+	handleVerb(mux, "wallet/list", func(ctx context.Context, c wallet.Caller, q ownerQuery) (walletListAnswer, error) {
+		found, total, err := s.ListWallets(ctx, c, q.filter())
+		answer := walletListAnswer{Wallets: []walletAnswer{}, Total: total, paging: q.paging}
+		for _, w := range found {
+			answer.Wallets = append(answer.Wallets, walletToAnswer(w))
+		}
+		return answer, err
+	})
+	handleVerb(mux, "wallet/show", func(ctx context.Context, c wallet.Caller, q idQuery) (walletDetails, error) {
+		d, err := s.InspectWallet(ctx, c, q.ID)
+		a := walletDetails{walletAnswer: walletToAnswer(d.Wallet), Funds: []fundsAnswer{}}
+		for _, f := range d.Funds {
+			a.Funds = append(a.Funds, fundsAnswer{string(f.Available.Currency), f.Available.Decimal(), f.Reserved.Decimal()})
+		}
+		return a, err
+	})
+	handleVerb(mux, "wallet/update", func(ctx context.Context, c wallet.Caller, e walletEdit) (changeAnswer[walletAnswer], error) {
+		changed, err := s.UpdateWallet(ctx, c, e.ID, service.WalletChange{Description: e.Description}, e.Apply)
+		return changeToAnswer(changed, walletToAnswer), err
+	})
+}

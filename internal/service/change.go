@@ -1,0 +1,99 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// change runs what a caller changes in one transaction, together with the nonce of its request: who
+// sends the request again, to this process or another, changes nothing (decisions.md 22).
+func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *store.Tx) error) error {
+	err := s.db.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.ClaimNonce(c.Nonce); err != nil {
+			return err
+		}
+		return work(tx)
+	})
+	if errors.Is(err, store.ErrNonceUsed) {
+		return wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
+	}
+	return err
+}
+
+// Objects of the audit trail.
+const (
+	clientObject    = "client"
+	userObject      = "user"
+	projectObject   = "project"
+	walletObject    = "wallet"
+	locationObject  = "location"
+	authorityObject = "authority"
+)
+
+// audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.
+// Only what differs is kept of them.
+func (s *Service) audit(tx *store.Tx, c wallet.Caller, action, object string, id int64, before, after any) error {
+	e := store.AuditEntry{Actor: c.Name(), UserID: c.UserID(), Action: action, Object: object, ObjectID: id, From: c.From}
+	if c.Client != nil {
+		e.ClientID = c.Client.ID
+	}
+	e.Before, e.After = differences(before, after)
+	return tx.Audit(e)
+}
+
+// differences are two nouns as JSON, without what is the same in both; empty where nothing is left.
+func differences(before, after any) (was, is string) {
+	old, fresh := members(before), members(after)
+	for name, value := range old {
+		if other, both := fresh[name]; both && string(other) == string(value) {
+			delete(old, name)
+			delete(fresh, name)
+		}
+	}
+	return objectText(old), objectText(fresh)
+}
+
+// members are the fields of a noun that say something.
+func members(noun any) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	if noun == nil {
+		return all
+	}
+	value := reflect.ValueOf(noun)
+	for i := range value.NumField() {
+		field := value.Field(i)
+		if field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0 {
+			continue
+		}
+		text, err := json.Marshal(field.Interface())
+		if err == nil {
+			all[value.Type().Field(i).Name] = text
+		}
+	}
+	return all
+}
+
+func objectText(members map[string]json.RawMessage) string {
+	if len(members) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// AuditTrail returns the last changes, newest first: of one object, such as client 7, or of all
+// when object is empty. It fails with Forbidden.
+func (s *Service) AuditTrail(ctx context.Context, c wallet.Caller, object string, id int64, limit int) ([]store.AuditEntry, error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	return s.db.AuditTrail(ctx, object, id, limit)
+}

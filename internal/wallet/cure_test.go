@@ -1,0 +1,184 @@
+package wallet
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// draw picks some of a list at random.
+func draw[T any](r *rand.Rand, all ...T) (some []T) {
+	for _, one := range all {
+		if r.IntN(2) == 0 {
+			some = append(some, one)
+		}
+	}
+	return some
+}
+
+func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
+
+func randomClient(r *rand.Rand, id int64) *Client {
+	c := &Client{
+		ID: id, Type: oneOf(r, PrivateClient, PrivateClient, Application, AppClient), Projects: draw(r, int64(1), 2, 3),
+		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements), CreatedBy: oneOf(r, int64(0), 7, 8),
+	}
+	for _, id := range draw(r, int64(11), 12) {
+		c.WalletRights = append(c.WalletRights, WalletRight{WalletID: id, Scopes: draw(r, ScopeBalance, ScopeStatements)})
+	}
+	return c
+}
+
+func randomCaller(r *rand.Rand) Caller {
+	c := Caller{Kind: oneOf(r, Anonymous, ByClient, ByClient, ByClient, ByToken, ByToken, Operator), Client: randomClient(r, 7)}
+	switch c.Kind {
+	case ByToken:
+		c.Token = &Token{UserID: oneOf(r, int64(21), 22), ClientID: 7, Scopes: draw(r, ScopeBalance, ScopeProjects, ScopeWalletList)}
+		if c.Token.Has(ScopeProjects) {
+			c.Token.Projects = map[int64][]int64{21: {1, 2, 3}, 22: {3}}[c.Token.UserID]
+		}
+	case Anonymous, Operator:
+		c.Client = nil
+		return c
+	}
+	if r.IntN(3) == 0 {
+		c.named = &named{oneOf(r, int64(0), 1, 2), oneOf(r, nil, &Location{ID: 31, ProjectID: 1}, &Location{ID: 32, ProjectID: 2})}
+	}
+	return c
+}
+
+// User 21 has wallet 11 and the projects 1 and 2, company 22 wallet 12 and project 3; user 21 acts for
+// the company.
+func randomSubject(r *rand.Rand) Subject {
+	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))}}
+	s := Subject{
+		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
+		UserID: oneOf(r, int64(0), 21, 22), Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
+	}
+	s.Giving = Giving{Permissions: draw(r, UseWalletAPI, AcceptWithPIN), Projects: draw(r, int64(1), 3)}
+	for _, w := range draw(r, wallets...) {
+		s.Giving.Rights = append(s.Giving.Rights, WalletRight{WalletID: w.ID, Scopes: draw(r, ScopeBalance, ScopeStatements)})
+		s.Giving.Wallets = append(s.Giving.Wallets, w)
+	}
+	return s
+}
+
+// singleGrants lists single grants that the caller of a decision could be given. A token of somebody
+// else than asked about is no grant to a client, but another caller.
+func singleGrants(d Decision) (all []Grant) {
+	c, s := d.question.Caller, d.question.subject
+	if c.Client == nil {
+		return nil
+	}
+	for p := range permissionMeaning {
+		if p.Fits(c.Client.Type) {
+			all = append(all, Grant{Kind: GrantPermission, Name: string(p)})
+		}
+	}
+	if c.Client.Type == PrivateClient {
+		for _, project := range []int64{1, 2, 3} {
+			all = append(all, Grant{Kind: GrantProject, ID: project})
+		}
+	}
+	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList} {
+		if c.Token != nil {
+			all = append(all, Grant{Kind: GrantScope, Name: string(scope)})
+		} else if s.UserType == Natural && d.Action == ListUserProjects {
+			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.UserID})
+		}
+		for _, id := range []int64{11, 12} {
+			all = append(all, Grant{Kind: GrantWalletRight, Name: string(scope), ID: id})
+		}
+	}
+	return all
+}
+
+// size orders grants by what they open; a wallet's two scopes are less than its whole project.
+func size(g Grant) int {
+	return slices.Index([]GrantKind{GrantScope, GrantWalletRight, GrantPermission, GrantProject}, g.Kind)
+}
+
+// largest is the size of the largest; where nothing is proposed, any grant would be a smaller one.
+func largest(cure []Grant) int {
+	if len(cure) == 0 {
+		return size(Grant{Kind: GrantProject})
+	}
+	return size(slices.MaxFunc(cure, func(a, b Grant) int { return size(a) - size(b) }))
+}
+
+// Of any refusal, whoever calls and whatever for: the grants that are proposed make the call pass, none
+// of them can be left out, no single grant that is not larger passes where several are proposed, and
+// where none is proposed, none passes.
+func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 14))
+	actions := []Action{}
+	for a := range policies {
+		actions = append(actions, a)
+	}
+	slices.Sort(actions)
+	cured := map[Action]int{}
+	for range 40_000 {
+		d := May(randomCaller(r), oneOf(r, actions...), randomSubject(r))
+		if d.Allowed {
+			if d.Err() != nil || d.Cure() != nil {
+				t.Fatalf("%s is allowed, with %v and %v", d.Action, d.Err(), d.Cure())
+			}
+			continue
+		}
+		cure := d.Cure()
+		if len(cure) > 0 {
+			cured[d.Action]++
+			if !d.with(cure).Allowed {
+				t.Fatalf("%s %s, refused by %s: %v do not help", d.question.Name(), d.Action, d.Refused, cure)
+			}
+		}
+		for i := range cure {
+			if fewer := slices.Delete(slices.Clone(cure), i, i+1); d.with(fewer).Allowed {
+				t.Fatalf("%s %s, refused by %s: %v would do, proposed are %v", d.question.Name(), d.Action, d.Refused, fewer, cure)
+			}
+		}
+		if len(cure) == 1 {
+			continue
+		}
+		for _, grant := range singleGrants(d) {
+			if size(grant) <= largest(cure) && d.with([]Grant{grant}).Allowed {
+				t.Fatalf("%s (%+v) %s %+v, refused by %s: %s would do, proposed are %v", d.question.Name(), *d.question.Client, d.Action, d.question.subject,
+					d.Refused, grant, cure)
+			}
+		}
+		checkKept(t, d, cure)
+	}
+	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects} {
+		if cured[a] == 0 {
+			t.Errorf("nothing was proposed for %s: this proves nothing", a)
+		}
+	}
+}
+
+// checkKept holds what is kept of a refusal against the decision.
+func checkKept(t *testing.T, d Decision, cure []Grant) {
+	t.Helper()
+	kept := d.Refusal()
+	if kept.Refused != d.Refused || kept.Action != d.Action || !slices.Equal(kept.Needs, cure) || kept.Reason == "" || len(kept.Rules) == 0 || kept.Rules[0].Rule == "" {
+		t.Fatalf("kept is %+v", kept)
+	}
+	if refused := kept.Rules[len(kept.Rules)-1]; refused.Holds {
+		t.Fatalf("the last rule that was looked at holds: %+v", kept.Rules)
+	}
+}
+
+// Every action has a policy, and every policy is of an action that somebody may do.
+func TestEveryActionCanBeAllowed(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	allowed := map[Action]bool{}
+	for range 20_000 {
+		for a := range policies {
+			allowed[a] = allowed[a] || May(randomCaller(r), a, randomSubject(r)).Allowed
+		}
+	}
+	for a := range policies {
+		if !allowed[a] {
+			t.Errorf("nobody may %s", a)
+		}
+	}
+}
