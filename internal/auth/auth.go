@@ -103,7 +103,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body 
 		return wallet.Caller{}, err
 	}
 	caller.From = from
-	return a.inContext(ctx, caller, named)
+	caller, err = a.inContext(ctx, caller, named)
+	if err != nil {
+		return wallet.Caller{}, explained(err, caller.Client.ID)
+	}
+	return caller, nil
 }
 
 // byMAC proves a request by its signature.
@@ -118,7 +122,11 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 		return nobody(err)
 	}
 	if key == nil || credential.Client.Revoked() {
-		return nobody(unproven(credential, key))
+		return nobody(unproven(credential))
+	}
+	// From here on it is known who was refused, and its owner may ask why.
+	nobody = func(err error) (wallet.Caller, wallet.Named, error) {
+		return wallet.Caller{}, wallet.Named{}, explained(err, credential.Client.ID)
 	}
 	ext, err := readExt(header.Ext, body)
 	if err != nil {
@@ -140,7 +148,19 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 	}
 	a.DB.NoteKey(key, wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
 	named := wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}
-	return caller, named, headersRepeat(r, named)
+	if err := headersRepeat(r, named); err != nil {
+		return nobody(err)
+	}
+	return caller, named, nil
+}
+
+// explained keeps for the owner of a client what it was refused for, where that is no secret to it.
+func explained(err error, client int64) error {
+	var refused *wallet.Error
+	if errors.As(err, &refused) && refused.Refusal == nil {
+		refused.Refusal = &wallet.Refusal{ClientID: client, Error: refused.Code, Reason: refused.Description}
+	}
+	return err
 }
 
 // nonceFingerprint tells requests apart, wherever they arrive.
@@ -172,12 +192,12 @@ func (a *Authenticator) prove(ctx context.Context, r *http.Request, header walle
 }
 
 // unproven refuses a signature. To the outside there is one answer; the operator can see more.
-func unproven(credential store.Credential, key *store.Key) error {
-	reason := "no key of this client that is live signed what arrived"
+func unproven(credential store.Credential) error {
+	reason := "the MAC matches none of the client's live keys"
 	switch {
 	case !credential.Known:
 		reason = "no client and no token has this id"
-	case key != nil:
+	case credential.Client.Revoked():
 		reason = "the client was revoked"
 	}
 	return refusal(NotProven, credential.Client.ID, reason)
@@ -400,21 +420,21 @@ func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, nam
 	}
 	project, location, err := named.IDs()
 	if err != nil {
-		return wallet.Caller{}, err
+		return caller, err
 	}
 	if project != 0 && !caller.Represents(project) {
 		there, err := a.DB.Project(ctx, project)
 		if err != nil {
-			return wallet.Caller{}, err
+			return caller, err
 		}
 		if there == nil {
-			return wallet.Caller{}, noSuchProject(caller, project)
+			return caller, noSuchProject(caller, project)
 		}
 	}
 	var place *wallet.Location
 	if location != 0 {
 		if place, err = a.DB.Location(ctx, location); err != nil {
-			return wallet.Caller{}, err
+			return caller, err
 		}
 	}
 	return caller.InContext(project, location, place)

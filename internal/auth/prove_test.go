@@ -133,7 +133,7 @@ func TestTheOtherServerKnowsBeforeItRefuses(t *testing.T) {
 				return err
 			})
 		}
-		change(t, here, func(tx *store.Tx) error { return tx.RevokeClients([]int64{1}) })
+		change(t, here, func(tx *store.Tx) error { return tx.RevokeClients([]int64{1}, wallettest.Epoch) })
 		// Who is accepted from memory is not asked about: that ends within a second.
 		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 			_, err := a.Authenticate(context.Background(), signedCall(walletapi.MAC{ID: tokenID, Secret: "the key of the token"}, ""), nil, "")
@@ -182,7 +182,7 @@ func TestWhichKeysSign(t *testing.T) {
 			}
 			var refused *wallet.Error
 			if errors.As(err, &refused) && (refused.Description != auth.NotProven || refused.Refusal == nil || refused.Refusal.ClientID != 1 ||
-				refused.Refusal.Reason != "No key of this client that is live signed what arrived.") {
+				refused.Refusal.Reason != "The MAC matches none of the client's live keys.") {
 				t.Errorf("%s is told %q and kept as %+v", what, refused.Description, refused.Refusal)
 			}
 		}

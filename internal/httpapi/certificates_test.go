@@ -18,6 +18,7 @@ import (
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/pki"
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 )
@@ -325,5 +326,20 @@ func TestTheProxysCertificateHeader(t *testing.T) {
 		expect(t, forged, 401, wallet.Unauthorized)
 		expect(t, doubting.Send(wallettest.Anonymous, "GET", clientPath, passedOn, wallettest.Header("X-Forwarded-For", "10.0.0.1")), 401, wallet.Unauthorized)
 		expect(t, doubting.Send("two-shops", "GET", clientPath, passedOn), 200, "")
+	})
+}
+
+// A client is ended while its connection is open and its certificate is known from memory: the next
+// request is refused, at the other server within a second.
+func TestACertificateEndsWithItsClient(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		certificate := server.NewCertificate(3)
+		byCertificate(t, server, certificate, "")
+		if _, err := server.Service.Revoke(context.Background(), wallettest.Operator, service.Revocation{ClientID: 3}, true); err != nil {
+			t.Fatal(err)
+		}
+		byCertificate(t, server, certificate, "the client was revoked")
+		server.Restart()
+		byCertificate(t, server, certificate, "was revoked")
 	})
 }

@@ -11,13 +11,25 @@ import (
 )
 
 // change runs what a caller changes in one transaction, together with the nonce of its request: who
-// sends the request again, to this process or another, changes nothing (decisions.md 22).
-func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *store.Tx) error) error {
+// sends the request again, to this process or another, changes nothing (decisions.md 22). work gets the
+// caller as the transaction sees it, who may have lost rights since its request was proven; one that
+// was revoked meanwhile changes nothing.
+func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *store.Tx, c wallet.Caller) error) error {
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.ClaimNonce(c.Nonce); err != nil {
 			return err
 		}
-		return work(tx)
+		now := c
+		if c.Client != nil {
+			var err error
+			if now.Client, err = tx.Client(c.Client.ID); err != nil {
+				return err
+			}
+			if now.Client == nil || now.Client.Revoked() {
+				return wallet.Errorf(wallet.Unauthorized, "this client was revoked.")
+			}
+		}
+		return work(tx, now)
 	})
 	if errors.Is(err, store.ErrNonceUsed) {
 		return wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)

@@ -159,29 +159,20 @@ const maxInfo = 16 << 10
 // of its permissions that a device can hold; its key is in the answer and nowhere else. It fails
 // with Forbidden, InvalidParameters and RateLimitExceeded.
 func (s *Service) RegisterDevice(ctx context.Context, c wallet.Caller, d Device) (ClientView, error) {
-	if err := wallet.May(c, wallet.RegisterDevice, wallet.Subject{Giving: wallet.Giving{Permissions: fitting(d.Permissions)}}).Err(); err != nil {
+	if err := s.mayRegister(c, d); err != nil {
 		return ClientView{}, err
 	}
-	if err := d.check(c.Client); err != nil {
-		return ClientView{}, err
-	}
-	permissions := slices.Compact(slices.Sorted(slices.Values(d.Permissions)))
-	if d.Permissions == nil {
-		for _, p := range c.Client.Permissions {
-			if p.Fits(wallet.AppClient) {
-				permissions = append(permissions, p)
-			}
-		}
-	}
-	device := wallet.Client{
-		Title: c.Client.Title, Type: wallet.AppClient, Permissions: permissions, Projects: c.Client.Projects,
-		MainProject: c.Client.MainProject, Hosts: c.Client.Hosts, Info: d.Info, CreatedBy: c.Client.ID, CreatedAt: s.BusinessClock(),
-	}
+	var device wallet.Client
 	key := secret.NewKey()
-	err := s.change(ctx, c, func(tx *store.Tx) (err error) {
+	err := s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) (err error) {
+		if err := s.mayRegister(c, d); err != nil {
+			return err
+		}
 		if err := s.allowRegistration(tx, c.Client.ID); err != nil {
 			return err
 		}
+		device = d.of(c.Client)
+		device.CreatedAt = s.BusinessClock()
 		if device.MACID, err = s.newMACID(tx); err != nil {
 			return err
 		}
@@ -199,6 +190,25 @@ func (s *Service) RegisterDevice(ctx context.Context, c wallet.Caller, d Device)
 	view, err := s.clientView(ctx, c, &device)
 	view.Key, view.ShowInfo = key, true
 	return view, err
+}
+
+func (s *Service) mayRegister(c wallet.Caller, d Device) error {
+	if err := wallet.May(c, wallet.RegisterDevice, wallet.Subject{Giving: wallet.Giving{Permissions: fitting(d.Permissions)}}).Err(); err != nil {
+		return err
+	}
+	return d.check(c.Client)
+}
+
+// of is the device as a client of its application.
+func (d Device) of(application *wallet.Client) wallet.Client {
+	permissions := slices.Compact(slices.Sorted(slices.Values(d.Permissions)))
+	if d.Permissions == nil {
+		permissions = fitting(application.Permissions)
+	}
+	return wallet.Client{
+		Title: application.Title, Type: wallet.AppClient, Permissions: permissions, Projects: application.Projects,
+		MainProject: application.MainProject, Hosts: application.Hosts, Info: d.Info, CreatedBy: application.ID,
+	}
 }
 
 func (d Device) check(application *wallet.Client) error {
@@ -280,15 +290,12 @@ type RightChange struct {
 // operator. Nobody gives more than they have. A change that has taken effect already is no error.
 // It fails with Forbidden, NotFound and InvalidParameters.
 func (s *Service) UpdateClient(ctx context.Context, c wallet.Caller, id int64, change ClientChange) (ClientView, error) {
-	if c.Kind == wallet.Nobody {
-		return ClientView{}, wallet.May(c, wallet.UpdateClient, wallet.Subject{}).Err()
-	}
-	wallets, err := s.wallets(ctx, change.Rights)
+	wallets, err := s.mayUpdate(ctx, c, id, change)
 	if err != nil {
 		return ClientView{}, err
 	}
 	var next wallet.Client
-	err = s.change(ctx, c, func(tx *store.Tx) error {
+	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
 		now, err := tx.Client(id)
 		if err != nil {
 			return err
@@ -300,27 +307,92 @@ func (s *Service) UpdateClient(ctx context.Context, c wallet.Caller, id int64, c
 		if err := wallet.May(c, wallet.UpdateClient, wallet.Subject{Client: now, Giving: giving(now, &next, wallets)}).Err(); err != nil {
 			return err
 		}
-		if err := change.check(c, now, &next, wallets); err != nil {
-			return err
-		}
-		if err := s.checkClient(next, ""); err != nil {
-			return err
-		}
-		if err := refuseMissing(tx, &next); err != nil {
-			return err
-		}
-		if before, after := differences(*now, next); before == after {
-			return nil
-		}
-		if err := tx.UpdateClient(next); err != nil {
-			return err
-		}
-		return s.audit(tx, c, "update", clientObject, id, *now, next)
+		return s.replaceClient(tx, c, now, &next, change, wallets)
 	})
 	if err != nil {
 		return ClientView{}, err
 	}
 	return s.clientView(ctx, c, &next)
+}
+
+// mayUpdate asks whether the caller may update a client, by what is in memory, before anything is
+// opened to be written. It returns the wallets of the change's rights, one for one; nil for one that
+// does not exist. Who could not be given the right to update looks nothing up by it.
+func (s *Service) mayUpdate(ctx context.Context, c wallet.Caller, id int64, change ClientChange) ([]*wallet.Wallet, error) {
+	if err := wallet.May(c, wallet.UpdateClient, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	now, err := s.db.Client(ctx, max(id, 0))
+	if err != nil {
+		return nil, err
+	}
+	if now == nil || now.ID == 0 {
+		return nil, mayAboutClient(c, wallet.UpdateClient, nil, id)
+	}
+	if d := wallet.May(c, wallet.UpdateClient, wallet.Subject{Client: now}); !d.Allowed && len(d.Cure()) == 0 {
+		return nil, d.Err()
+	}
+	wallets, err := s.wallets(ctx, change.Rights)
+	if err != nil {
+		return nil, err
+	}
+	next := change.to(*now, wallets)
+	return wallets, wallet.May(c, wallet.UpdateClient, wallet.Subject{Client: now, Giving: giving(now, &next, wallets)}).Err()
+}
+
+// replaceClient checks what a client is to become and stores it; what is so already is not written.
+func (s *Service) replaceClient(tx *store.Tx, c wallet.Caller, now, next *wallet.Client, change ClientChange, wallets []*wallet.Wallet) error {
+	if err := change.check(c, now, next, wallets); err != nil {
+		return err
+	}
+	if err := s.checkClient(*next, ""); err != nil {
+		return err
+	}
+	if err := refuseMissing(tx, next); err != nil {
+		return err
+	}
+	if same(*now, *next) {
+		return nil
+	}
+	if err := tx.UpdateClient(*next); err != nil {
+		return err
+	}
+	return s.audit(tx, c, "update", clientObject, now.ID, *now, *next)
+}
+
+// EditClient is the operator's change of a client that depends on what it is: plan is told that, as the
+// transaction sees it, and says what to change and whether to do it. Wallets are named by number. It
+// returns the client after the change, or as it is when it was not to be done. It fails with Forbidden,
+// NotFound, InvalidParameters and what plan fails with.
+func (s *Service) EditClient(ctx context.Context, c wallet.Caller, id int64, plan func(now *wallet.Client) (change ClientChange, do bool, err error)) (*wallet.Client, error) {
+	var after *wallet.Client
+	err := s.operate(ctx, c, func(tx *store.Tx) error {
+		now, err := tx.Client(id)
+		if err != nil {
+			return err
+		}
+		if now == nil {
+			return noSuchClient(id)
+		}
+		after = now
+		change, do, err := plan(now)
+		if err != nil || !do {
+			return err
+		}
+		var wallets []*wallet.Wallet
+		if change.Rights != nil {
+			for _, right := range *change.Rights {
+				wallets = append(wallets, &wallet.Wallet{ID: right.WalletID}) // refuseMissing looks whether it is there
+			}
+		}
+		next := change.to(*now, wallets)
+		after = &next
+		return s.replaceClient(tx, c, now, &next, change, wallets)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return after, nil
 }
 
 // wallets finds the wallets of rights, one for one; nil where there is none, which is told when it is
@@ -349,7 +421,6 @@ func (s *Service) wallets(ctx context.Context, rights *[]RightChange) ([]*wallet
 
 // to is the client after the change.
 func (change ClientChange) to(c wallet.Client, wallets []*wallet.Wallet) wallet.Client {
-	c.Projects = slices.Clone(c.Projects)
 	set(&c.Title, change.Title)
 	set(&c.Permissions, change.Permissions)
 	set(&c.Hosts, change.Hosts)
@@ -361,7 +432,7 @@ func (change ClientChange) to(c wallet.Client, wallets []*wallet.Wallet) wallet.
 	if c.Type != wallet.PrivateClient && c.MainProject != 0 && change.MainProject != nil {
 		c.Projects = []int64{c.MainProject}
 	} else if c.MainProject != 0 && !slices.Contains(c.Projects, c.MainProject) && change.Projects == nil {
-		c.Projects = append(c.Projects, c.MainProject)
+		c.Projects = append(slices.Clone(c.Projects), c.MainProject)
 	}
 	if change.Rights != nil {
 		c.WalletRights = nil
@@ -375,9 +446,9 @@ func (change ClientChange) to(c wallet.Client, wallets []*wallet.Wallet) wallet.
 		}
 		slices.SortFunc(c.WalletRights, func(a, b wallet.WalletRight) int { return int(a.WalletID - b.WalletID) })
 	}
+	// Sorted copies: what the change and the client hold is others'.
 	c.Permissions = slices.Compact(slices.Sorted(slices.Values(c.Permissions)))
-	slices.Sort(c.Projects)
-	c.Projects = slices.Compact(c.Projects)
+	c.Projects = slices.Compact(slices.Sorted(slices.Values(c.Projects)))
 	return c
 }
 

@@ -144,7 +144,7 @@ func (s *Service) Revoke(ctx context.Context, c wallet.Caller, r Revocation, app
 		if revoked, err = tx.Revocable(r); err != nil || !apply || len(revoked) == 0 {
 			return err
 		}
-		if err := tx.RevokeClients(revoked); err != nil {
+		if err := tx.RevokeClients(revoked, s.WallClock()); err != nil {
 			return err
 		}
 		for _, id := range revoked {
@@ -163,6 +163,8 @@ const (
 	DefaultCertificateLifetime = 90 * 24 * time.Hour
 	authorityLifetime          = 10 * 365 * 24 * time.Hour
 	crlLifetime                = 24 * time.Hour
+	// crlInterval is how long a list is given out before another one is signed.
+	crlInterval = 10 * time.Second
 	// maxLiveCertificates is how many certificates of a client are good at a time: room for two
 	// ways of connecting, each while it is being renewed.
 	maxLiveCertificates = 4
@@ -176,11 +178,6 @@ func (s *Service) InitAuthority(ctx context.Context, c wallet.Caller, certificat
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return nil, err
 	}
-	if there, err := s.db.Authority(ctx, 0); err != nil {
-		return nil, err
-	} else if there != nil && !replace {
-		return nil, wallet.Errorf(wallet.InvalidState, "this server has a certificate authority already: replace it (`purser ca init --replace --apply`) to have a new one sign from now on.")
-	}
 	var made *pki.Authority
 	var err error
 	if len(certificate) > 0 || key != "" {
@@ -190,18 +187,30 @@ func (s *Service) InitAuthority(ctx context.Context, c wallet.Caller, certificat
 	} else if made, err = pki.NewAuthority("purser client certificates", s.WallClock(), authorityLifetime); err != nil {
 		return nil, err
 	}
+	if _, err := made.CRL(1, nil, s.WallClock(), s.WallClock().Add(crlLifetime)); err != nil {
+		return nil, wallet.FieldError("certificate", "%s", err)
+	}
 	sealed, err := made.KeyPEM()
 	if err != nil {
 		return nil, err
 	}
 	err = s.operate(ctx, c, func(tx *store.Tx) error {
+		switch there, err := tx.HasAuthority(); {
+		case err != nil:
+			return err
+		case there && !replace:
+			return wallet.Errorf(wallet.InvalidState, "this server has a certificate authority already: replace it (`purser ca init --replace --apply`) to have a new one sign from now on.")
+		}
 		id, err := tx.InsertAuthority(store.Authority{PEM: made.CertificatePEM(), Key: sealed})
 		if err != nil {
 			return err
 		}
 		return s.audit(tx, c, "init", authorityObject, id, nil, struct{ Fingerprint string }{fmt.Sprintf("%x", pki.Fingerprint(made.Certificate))})
 	})
-	return made.Certificate, err
+	if err != nil {
+		return nil, err
+	}
+	return made.Certificate, nil
 }
 
 // authority is the one with that number, the one that signs for 0. It fails with NotFound.
@@ -246,7 +255,7 @@ func (s *Service) SignCertificate(ctx context.Context, c wallet.Caller, client i
 	if err != nil {
 		return nil, wallet.FieldError("request", "%s", err)
 	}
-	return made, s.addCertificate(ctx, c, "sign certificate", wallet.Certificate{ClientID: client, AuthorityID: id}, made)
+	return s.addCertificate(ctx, c, "sign certificate", wallet.Certificate{ClientID: client, AuthorityID: id}, made)
 }
 
 // PinCertificate lets a client use a certificate that it brings, PEM or DER, whoever issued it: that
@@ -263,12 +272,12 @@ func (s *Service) PinCertificate(ctx context.Context, c wallet.Caller, client in
 	if err != nil && !errors.Is(err, pki.ErrNotYetValid) {
 		return nil, wallet.FieldError("certificate", "%s", err)
 	}
-	return brought, s.addCertificate(ctx, c, "pin certificate", wallet.Certificate{ClientID: client}, brought)
+	return s.addCertificate(ctx, c, "pin certificate", wallet.Certificate{ClientID: client}, brought)
 }
 
-func (s *Service) addCertificate(ctx context.Context, c wallet.Caller, action string, entry wallet.Certificate, x *x509.Certificate) error {
+func (s *Service) addCertificate(ctx context.Context, c wallet.Caller, action string, entry wallet.Certificate, x *x509.Certificate) (*x509.Certificate, error) {
 	entry.Fingerprint, entry.DER, entry.NotAfter = pki.Fingerprint(x), x.Raw, x.NotAfter
-	return s.operate(ctx, c, func(tx *store.Tx) error {
+	err := s.operate(ctx, c, func(tx *store.Tx) error {
 		if _, err := clientToOperateOn(tx, entry.ClientID); err != nil {
 			return err
 		}
@@ -285,6 +294,10 @@ func (s *Service) addCertificate(ctx context.Context, c wallet.Caller, action st
 		}
 		return s.audit(tx, c, action, clientObject, entry.ClientID, nil, certificateNote(entry.Fingerprint))
 	})
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
 }
 
 func certificateNote(sha256 [32]byte) any {
@@ -295,7 +308,7 @@ func certificateNote(sha256 [32]byte) any {
 // Forbidden and NotFound.
 func (s *Service) RevokeCertificate(ctx context.Context, c wallet.Caller, client int64, sha256 [32]byte) error {
 	return s.operate(ctx, c, func(tx *store.Tx) error {
-		revoked, err := tx.RevokeCertificate(client, sha256)
+		revoked, err := tx.RevokeCertificate(client, sha256, s.WallClock())
 		if err != nil {
 			return err
 		}
@@ -312,11 +325,17 @@ func (s *Service) RevocationList(ctx context.Context, c wallet.Caller, authority
 	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
 		return nil, err
 	}
+	now := s.WallClock()
+	s.listsLock.Lock()
+	defer s.listsLock.Unlock()
+	if last, ok := s.lists[authority]; ok && now.Sub(last.at).Abs() < crlInterval {
+		return last.der, nil
+	}
 	id, signer, err := s.authority(ctx, authority)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := s.db.RevokedCertificates(ctx, id)
+	certificates, err := s.db.RevokedCertificates(ctx, id, now)
 	if err != nil {
 		return nil, err
 	}
@@ -328,9 +347,19 @@ func (s *Service) RevocationList(ctx context.Context, c wallet.Caller, authority
 		}
 		revoked = append(revoked, pki.Revoked{Serial: x.SerialNumber, At: entry.RevokedAt})
 	}
-	now := s.WallClock()
 	// The number only has to rise, and seconds do.
-	return signer.CRL(now.Unix(), revoked, now, now.Add(crlLifetime))
+	der, err := signer.CRL(now.Unix(), revoked, now, now.Add(crlLifetime))
+	if err == nil {
+		s.lists[authority] = signedList{now, der}
+	}
+	return der, err
+}
+
+// signedList is a revocation list that was signed lately. Anybody may ask for it, and to sign one anew
+// each time is work.
+type signedList struct {
+	at  time.Time
+	der []byte
 }
 
 // AuthorityCertificate is the certificate of the authority that signs, PEM, for those who check
@@ -359,19 +388,29 @@ func (s *Service) ServerCertificate(ctx context.Context, c wallet.Caller, hosts 
 	return signer.SignServer(hosts, s.WallClock(), DefaultCertificateLifetime)
 }
 
-// Expiring returns what expires within that time, or has, and changes nothing. It fails with
+// Expiring returns what expires within that time, or has in the last thirty days, and changes nothing. It fails with
 // Forbidden.
 func (s *Service) Expiring(ctx context.Context, c wallet.Caller, within time.Duration) ([]Ending, error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return nil, err
 	}
-	expiring, err := s.db.Expiring(ctx, s.BusinessClock().Add(within), s.WallClock().Add(within))
-	endings := make([]Ending, len(expiring))
-	for i, e := range expiring {
-		endings[i] = Ending{Ending: e}
+	business, wall := s.BusinessClock(), s.WallClock()
+	expiring, err := s.db.Expiring(ctx, business.Add(within), wall.Add(within))
+	var endings []Ending
+	for _, e := range expiring {
+		now := business
+		if e.Key == 0 {
+			now = wall
+		}
+		if now.Sub(e.At) <= toldAfterwards {
+			endings = append(endings, Ending{Ending: e})
+		}
 	}
 	return endings, err
 }
+
+// toldAfterwards is how long what has expired is told.
+const toldAfterwards = 30 * 24 * time.Hour
 
 // Ending is a key or certificate that ends soon, has ended, or was retired because it was quiet.
 type Ending struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -407,5 +408,61 @@ func TestWhoMayAskWhyARequestWasRefused(t *testing.T) {
 		w.business.Advance(24*time.Hour + time.Second)
 		keep("another", shop)
 		refuses(t, "a day later", second(w.ExplainRefusal(ctx, w.by(shop), "of-the-shop")), wallet.NotFound)
+	})
+}
+
+// A client is revoked between the moment its request was proven and the moment that request changes
+// something: it changes nothing any more. One that lost a permission meanwhile gives it to nobody.
+func TestWhoLostItsRightsMeanwhileChangesNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w world) {
+		application, head := w.by(app), w.by(manager)
+		device := w.device(app, "").ID
+		if _, err := w.EditClient(ctx, operator, manager, func(now *wallet.Client) (service.ClientChange, bool, error) {
+			return service.ClientChange{Permissions: &[]wallet.Permission{}}, true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "a manager no more", unanswered(w.UpdateClient(ctx, head, shop, service.ClientChange{Title: ptr("x")})), wallet.Forbidden)
+		for _, id := range []int64{app, manager} {
+			if _, err := w.Revoke(ctx, operator, service.Revocation{ClientID: id}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refuses(t, "register", unanswered(w.RegisterDevice(ctx, application, service.Device{})), wallet.Unauthorized)
+		refuses(t, "update", unanswered(w.UpdateClient(ctx, application, device, service.ClientChange{Title: ptr("x")})), wallet.Unauthorized)
+		_, err := w.IssueToken(ctx, operator, 1, app, nil, time.Hour)
+		refuses(t, "a token for it", err, wallet.InvalidState)
+	})
+}
+
+// Two operators change a client at once, one takes a permission away and one gives another: neither
+// undoes what the other did, since each works on what the transaction sees.
+func TestEditsWorkOnWhatIsThere(t *testing.T) {
+	inWorld(t, func(t *testing.T, w world) {
+		edit := func(change func(now []wallet.Permission) []wallet.Permission) error {
+			_, err := w.EditClient(ctx, operator, shop, func(now *wallet.Client) (service.ClientChange, bool, error) {
+				permissions := change(slices.Clone(now.Permissions))
+				return service.ClientChange{Permissions: &permissions}, true, nil
+			})
+			return err
+		}
+		var both sync.WaitGroup
+		for _, p := range []wallet.Permission{wallet.AcceptWithPIN, wallet.AcceptWithFlash, wallet.AccessStatements, wallet.UseOAuthAPI} {
+			both.Go(func() {
+				if err := edit(func(now []wallet.Permission) []wallet.Permission { return append(now, p) }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		view, err := w.GetOtherClient(ctx, operator, shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []wallet.Permission{wallet.AcceptWithPIN, wallet.AcceptWithFlash, wallet.AccessStatements, wallet.UseOAuthAPI} {
+			if !view.Has(p) {
+				t.Errorf("%s was lost: %v", p, view.Permissions)
+			}
+		}
 	})
 }

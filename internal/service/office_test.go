@@ -320,7 +320,8 @@ func TestAWalletIsKept(t *testing.T) {
 		if wallets, total, err := o.ListWallets(o.ctx, o.operator, service.OwnerFilter{}); len(wallets) != 2 || total != 2 || err != nil {
 			t.Errorf("the wallets are %v of %d, %v", wallets, total, err)
 		}
-		if trail := o.entries("wallet", 1); len(trail) != 1 {
+		// What was paid in by hand, and the change.
+		if trail := o.entries("wallet", 1); len(trail) != 2 {
 			t.Errorf("the trail is %v", trail)
 		}
 	})

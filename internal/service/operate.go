@@ -23,7 +23,7 @@ func (s *Service) operate(ctx context.Context, c wallet.Caller, change func(tx *
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.change(ctx, c, change)
+	return s.change(ctx, c, func(tx *store.Tx, _ wallet.Caller) error { return change(tx) })
 }
 
 // unless is err, or the refusal of a field when what it refers to is not as it must be.
@@ -297,8 +297,7 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 		if err := unless(kind == wallet.Natural, err, "user", "user %d is not a person", user); err != nil {
 			return err
 		}
-		there, err := tx.ClientExists(client)
-		if err := unless(there, err, "client", "there is no client %d", client); err != nil {
+		if _, err := clientToOperateOn(tx, client); err != nil {
 			return err
 		}
 		if err := s.audit(tx, c, "issue token", clientObject, client, nil, wallet.Token{UserID: user, ClientID: client, Scopes: scopes, ExpiresAt: expires}); err != nil {

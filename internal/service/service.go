@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/purserhq/purser/internal/secret"
@@ -56,12 +57,15 @@ var ErrPublishedKey = errors.New("a client holds the key that the public documen
 type Service struct {
 	Options
 	db *store.DB
+
+	listsLock sync.Mutex
+	lists     map[int64]signedList
 }
 
 // New returns the service on db. It returns ErrPublishedKey when a client holds the key that
 // the documentation prints and this is not a sandbox.
 func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
-	s := &Service{Options: options, db: db}
+	s := &Service{Options: options, db: db, lists: map[int64]signedList{}}
 	if options.Sandbox {
 		return s, nil
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -163,7 +164,18 @@ func (s *Service) moveByHand(ctx context.Context, c wallet.Caller, id int64, amo
 	if kind == operatorDebit {
 		after = entries[0].DebitAfter
 	}
-	return Receipt{Entry: entries[0].ID, Available: money.Amount{Minor: after, Currency: amount.Currency}}, nil
+	receipt := Receipt{Entry: entries[0].ID, Available: money.Amount{Minor: after, Currency: amount.Currency}}
+	// The money has moved, whatever becomes of this: who moved it stands in the trail, why in the ledger.
+	err = s.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		return s.audit(tx, c, kind, walletObject, id, nil, struct {
+			Entry  int64
+			Amount string
+		}{receipt.Entry, amount.String()})
+	})
+	if err != nil {
+		return receipt, fmt.Errorf("entry %d was made, and who made it could not be noted: %w", receipt.Entry, err)
+	}
+	return receipt, nil
 }
 
 func (s *Service) checkByHand(amount money.Amount, reason string) error {

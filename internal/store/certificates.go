@@ -38,9 +38,11 @@ func (db *DB) Certificates(ctx context.Context, client int64) ([]wallet.Certific
 	return db.certificatesWhere(ctx, `client_id = $1 ORDER BY created_at, fingerprint`, client)
 }
 
-// RevokedCertificates returns the certificates of an authority that are revoked.
-func (db *DB) RevokedCertificates(ctx context.Context, authority int64) ([]wallet.Certificate, error) {
-	return db.certificatesWhere(ctx, `authority_id = $1 AND revoked_at IS NOT NULL ORDER BY revoked_at, fingerprint`, authority)
+// RevokedCertificates returns the certificates of an authority that are revoked and would be valid
+// otherwise. now is the wall clock.
+func (db *DB) RevokedCertificates(ctx context.Context, authority int64, now time.Time) ([]wallet.Certificate, error) {
+	return db.certificatesWhere(ctx, `authority_id = $1 AND revoked_at IS NOT NULL AND not_after > $2 ORDER BY revoked_at, fingerprint`,
+		authority, micros(now))
 }
 
 // InsertCertificate gives a client a certificate; false when somebody has it already.
@@ -60,12 +62,12 @@ func (tx *Tx) LiveCertificates(client int64, now time.Time) (n int, err error) {
 	return n, err
 }
 
-// RevokeCertificate ends a certificate of a client for good; false when it has no such certificate
-// that is not revoked.
-func (tx *Tx) RevokeCertificate(client int64, sha256 [32]byte) (bool, error) {
+// RevokeCertificate ends a certificate of a client for good, at that time of the wall clock; false when
+// it has no such certificate that is not revoked.
+func (tx *Tx) RevokeCertificate(client int64, sha256 [32]byte, wall time.Time) (bool, error) {
 	tx.alter(alteredCertificate, hex.EncodeToString(sha256[:]))
 	n, err := tx.exec(`UPDATE certificates SET revoked_at = $3 WHERE fingerprint = $1 AND client_id = $2 AND revoked_at IS NULL`,
-		sha256[:], client, micros(tx.db.Now()))
+		sha256[:], client, micros(wall))
 	return n > 0, err
 }
 
@@ -87,6 +89,13 @@ func (tx *Tx) InsertAuthority(a Authority) (id int64, err error) {
 	_, err = tx.exec(`INSERT INTO authorities (id, certificate, sealed_key, created_at) VALUES ($1, $2, $3, $4)`,
 		id, a.PEM, tx.db.Box.Seal(a.Key, authorityPlace(id)), micros(tx.db.Now()))
 	return id, err
+}
+
+// HasAuthority says whether there is an authority that signs.
+func (tx *Tx) HasAuthority() (bool, error) {
+	var n int
+	err := tx.queryRow(tx.ctx, `SELECT count(*) FROM authorities`).Scan(&n)
+	return n > 0, err
 }
 
 // Authority returns an authority, the one that signs for number 0; nil when there is none.

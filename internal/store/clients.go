@@ -175,31 +175,53 @@ const (
 	appVersion = "app_version"
 )
 
-// SameDevice returns for each of those clients the other clients, not revoked, that the same
-// application registered for the same device, by number.
+// maxSameDevice is how many other clients of a device are told.
+const maxSameDevice = 10
+
+// SameDevice returns for each of those clients the latest of the other clients, not revoked, that the
+// same application registered for the same device, by number.
 func (db *DB) SameDevice(ctx context.Context, clients []*wallet.Client) (map[int64][]int64, error) {
-	same := map[int64][]int64{}
-	for chunk := range slices.Chunk(clients, 500) {
-		args := []any{deviceID}
-		for _, c := range chunk {
-			args = append(args, c.ID)
-		}
-		rows, err := db.query(ctx, db.read, `SELECT i.client_id, o.client_id
-			FROM client_info i
-			JOIN clients c ON c.id = i.client_id
-			JOIN client_info o ON o.name = i.name AND o.value = i.value AND o.client_id <> i.client_id
-			JOIN clients d ON d.id = o.client_id AND d.created_by = c.created_by AND d.revoked_at IS NULL
-			WHERE i.name = $1 AND i.client_id IN (`+parameters(2, len(chunk))+`)
-			ORDER BY i.client_id, o.client_id`, args...)
-		_, err = collect(rows, err, func(rows *sql.Rows) (_ struct{}, err error) {
-			var client, other int64
-			if err = rows.Scan(&client, &other); err == nil {
-				same[client] = append(same[client], other)
+	type device struct {
+		application int64
+		id          string
+	}
+	devices, args := map[device][]*wallet.Client{}, []any{deviceID}
+	for _, c := range clients {
+		if id := plainMembers(c.Info)[deviceID]; c.CreatedBy != 0 && id != "" {
+			if devices[device{c.CreatedBy, id}] == nil {
+				args = append(args, id)
 			}
-			return struct{}{}, err
+			devices[device{c.CreatedBy, id}] = append(devices[device{c.CreatedBy, id}], c)
+		}
+	}
+	same := map[int64][]int64{}
+	if len(devices) == 0 {
+		return same, nil
+	}
+	for chunk := range slices.Chunk(args[1:], 500) {
+		rows, err := db.query(ctx, db.read, `SELECT c.created_by, i.value FROM client_info i JOIN clients c ON c.id = i.client_id
+			WHERE i.name = $1 AND i.value IN (`+parameters(2, len(chunk))+`) AND c.created_by IS NOT NULL AND c.revoked_at IS NULL
+			GROUP BY c.created_by, i.value HAVING count(*) > 1`, append([]any{deviceID}, chunk...)...)
+		several, err := collect(rows, err, func(rows *sql.Rows) (d device, err error) {
+			err = rows.Scan(&d.application, &d.id)
+			return d, err
 		})
 		if err != nil {
 			return nil, err
+		}
+		for _, d := range several {
+			rows, err := db.query(ctx, db.read, `SELECT i.client_id FROM client_info i JOIN clients c ON c.id = i.client_id
+				WHERE i.name = $1 AND i.value = $2 AND c.created_by = $3 AND c.revoked_at IS NULL
+				ORDER BY i.client_id DESC LIMIT $4`, deviceID, d.id, d.application, maxSameDevice+1)
+			all, err := collect(rows, err, scanID)
+			if err != nil {
+				return nil, err
+			}
+			slices.Sort(all)
+			for _, c := range devices[d] {
+				others := slices.DeleteFunc(slices.Clone(all), func(id int64) bool { return id == c.ID })
+				same[c.ID] = others[max(0, len(others)-maxSameDevice):]
+			}
 		}
 	}
 	return same, nil
@@ -475,9 +497,9 @@ func (tx *Tx) Revocable(r Revocation) ([]int64, error) {
 	return collect(rows, err, scanID)
 }
 
-// RevokeClients ends clients for good: their keys are erased, and their certificates are revoked.
-// Their tokens end with them.
-func (tx *Tx) RevokeClients(clients []int64) error {
+// RevokeClients ends clients for good: their keys are erased, and their certificates are revoked, at
+// that time of the wall clock. Their tokens end with them.
+func (tx *Tx) RevokeClients(clients []int64, wall time.Time) error {
 	at := micros(tx.db.Now())
 	for chunk := range slices.Chunk(clients, 500) {
 		args := []any{at}
@@ -489,11 +511,14 @@ func (tx *Tx) RevokeClients(clients []int64) error {
 		for _, statement := range []string{
 			`UPDATE clients SET revoked_at = $1 WHERE id` + in,
 			`UPDATE client_keys SET retired_at = $1 WHERE retired_at IS NULL AND client_id` + in,
-			`UPDATE certificates SET revoked_at = $1 WHERE revoked_at IS NULL AND client_id` + in,
 		} {
 			if _, err := tx.exec(statement, args...); err != nil {
 				return err
 			}
+		}
+		args[0] = micros(wall)
+		if _, err := tx.exec(`UPDATE certificates SET revoked_at = $1 WHERE revoked_at IS NULL AND client_id`+in, args...); err != nil {
+			return err
 		}
 		args[0] = []byte{}
 		if _, err := tx.exec(`UPDATE client_keys SET sealed = $1 WHERE client_id`+in, args...); err != nil {

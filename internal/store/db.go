@@ -16,6 +16,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -246,11 +247,21 @@ type Tx struct {
 	*sql.Tx
 	ctx     context.Context
 	altered []alteration
+	// much says that more is altered than was noted.
+	much bool
+	// auditIDs are numbers of the audit trail that this transaction owns.
+	auditIDs numbers
 }
 
 // alter notes that the transaction alters something that servers keep in memory.
 func (tx *Tx) alter(kind, name string) {
-	if a := (alteration{kind, name}); !slices.Contains(tx.altered, a) {
+	a := alteration{kind, name}
+	switch {
+	case kind == alteredCredential: // one that is new must be known everywhere
+		tx.altered = append(tx.altered, a)
+	case len(tx.altered) >= manyAltered:
+		tx.much = true
+	case !slices.Contains(tx.altered, a):
 		tx.altered = append(tx.altered, a)
 	}
 }
@@ -269,10 +280,11 @@ func (tx *Tx) publish() error {
 	if err := tx.queryRow(tx.ctx, `UPDATE changes SET seq = seq + 1 WHERE id = 1 RETURNING seq`).Scan(&seq); err != nil {
 		return err
 	}
-	if len(tx.altered) > manyAltered {
-		kept := slices.DeleteFunc(tx.altered, func(a alteration) bool { return a.kind != alteredCredential })
-		tx.altered = append([]alteration{{kind: alteredAll}}, kept...) // new ids must be known all the same
+	if tx.much {
+		tx.altered = append(tx.altered, alteration{kind: alteredAll})
 	}
+	slices.SortFunc(tx.altered, func(a, b alteration) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name)) })
+	tx.altered = slices.Compact(tx.altered)
 	for _, a := range tx.altered {
 		if _, err := tx.exec(`INSERT INTO changed (seq, kind, name) VALUES ($1, $2, $3)`, seq, a.kind, a.name); err != nil {
 			return err
@@ -290,6 +302,8 @@ func (tx *Tx) publish() error {
 // which it then sees, so it must do nothing outside the transaction. An error
 // of work rolls everything back and is returned as it is.
 func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := db.updateOnce(ctx, work)
 		if err == nil || attempt == updateAttempts || !repeatable(err) && !racedFor(err) {

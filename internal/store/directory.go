@@ -89,10 +89,12 @@ type directory struct {
 	changes int64
 	recent  []forgotten
 
-	// followed is the state of the database up to which others' changes are known here.
+	// followed is the state of the database up to which others' changes are known here. Looks are
+	// numbered; looked is the last one that was answered.
 	followed   int64
-	polls      atomic.Int64
-	pollingOne sync.Mutex
+	looks      atomic.Int64
+	looked     int64
+	lookingOne sync.Mutex
 }
 
 // alteration is one thing that a transaction altered.
@@ -257,9 +259,7 @@ func (db *DB) followChanges(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		limited, cancel := context.WithTimeout(ctx, pollTimeout)
-		_, err := db.Refresh(limited)
-		cancel()
+		_, err := db.Refresh(ctx)
 		if err != nil && ctx.Err() == nil {
 			db.Log.Warn("cannot read what others changed; what is in memory may be stale", "error", err)
 		}
@@ -274,24 +274,37 @@ func (db *DB) Refresh(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	d := db.directory
-	enough := d.polls.Load() + 1 // a look that begins from now on
-	d.pollingOne.Lock()
-	defer d.pollingOne.Unlock()
-	if d.polls.Load() >= enough {
+	enough := d.looks.Load() + 1 // a look that begins from now on
+	d.lookingOne.Lock()
+	defer d.lookingOne.Unlock()
+	if d.looked >= enough {
 		return true, nil // somebody else's look told
 	}
-	d.polls.Add(1)
+	// Others wait for this look: it does not end with the request that began it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pollTimeout)
+	defer cancel()
+	look := d.looks.Add(1)
+	if err := db.look(ctx); err != nil {
+		return false, err
+	}
+	d.looked = look
+	return true, nil
+}
+
+// look reads what was altered since the last look, and forgets it.
+func (db *DB) look(ctx context.Context) error {
+	d := db.directory
 	seq, err := db.changes(ctx)
 	if err != nil || seq == d.followed {
-		return true, err
+		return err
 	}
 	if seq-d.followed >= followedChanges {
 		if err := d.loadIDs(ctx); err != nil {
-			return false, err
+			return err
 		}
 		d.forget([]alteration{{kind: alteredAll}})
 		d.followed = seq
-		return true, nil
+		return nil
 	}
 	rows, err := db.query(ctx, db.read, `SELECT kind, name FROM changed WHERE seq > $1 AND seq <= $2 ORDER BY seq`, d.followed, seq)
 	altered, err := collect(rows, err, func(rows *sql.Rows) (a alteration, err error) {
@@ -299,11 +312,11 @@ func (db *DB) Refresh(ctx context.Context) (more bool, err error) {
 		return a, err
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	d.forget(altered)
 	d.followed = seq
-	return true, nil
+	return nil
 }
 
 // Credential returns whom the MAC id stands for. From memory, as a rule; and nobody's from memory

@@ -354,9 +354,9 @@ func TestAChangeForgetsOnlyWhatItAltered(t *testing.T) {
 				return second(tx.InsertCertificate(wallet.Certificate{Fingerprint: certificate(of), ClientID: int64(1 + of), DER: []byte{1}, NotAfter: wallettest.Epoch}))
 			}, 1, 0},
 			{"a revoked certificate", func(tx *store.Tx, of int) error {
-				return second(tx.RevokeCertificate(int64(1+of), certificate(of)))
+				return second(tx.RevokeCertificate(int64(1+of), certificate(of), wallettest.Epoch))
 			}, 1, 0},
-			{"a revoked client", func(tx *store.Tx, of int) error { return tx.RevokeClients([]int64{int64(1 + of)}) }, 3, 0},
+			{"a revoked client", func(tx *store.Tx, of int) error { return tx.RevokeClients([]int64{int64(1 + of)}, wallettest.Epoch) }, 3, 0},
 			{"a new project", func(tx *store.Tx, of int) error {
 				return tx.InsertProject(wallet.Project{ID: int64(20 + of), Title: "New", OwnerID: 1, WalletID: 1})
 			}, 6, 5 + 1 + 1}, // which can be anybody's: all is forgotten, once

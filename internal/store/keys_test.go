@@ -238,10 +238,10 @@ func TestWhatExpires(t *testing.T) {
 				second(tx.InsertCertificate(certificate(1, 1, 20))), second(tx.InsertCertificate(certificate(2, 2, 19))),
 				second(tx.InsertCertificate(certificate(1, 3, 21))), second(tx.InsertCertificate(certificate(3, 4, 1))),
 				second(tx.InsertCertificate(certificate(1, 5, -1))), second(tx.InsertCertificate(certificate(1, 6, 5))),
-				second(tx.RevokeCertificate(1, [32]byte{6})),
+				second(tx.RevokeCertificate(1, [32]byte{6}, wallettest.Epoch)),
 			)
 		})
-		update(t, db, func(tx *store.Tx) error { return tx.RevokeClients([]int64{3}) })
+		update(t, db, func(tx *store.Tx) error { return tx.RevokeClients([]int64{3}, wallettest.Epoch) })
 		got, err := db.Expiring(context.Background(), at(10), at(20))
 		want := []store.Ending{
 			{ClientID: 2, Key: 2, At: at(9)}, {ClientID: 1, Key: 2, At: at(10)},

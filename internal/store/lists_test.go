@@ -279,7 +279,7 @@ func TestRevokedClientsAreGone(t *testing.T) {
 				t.Fatalf("%s is not there before: %+v", id, c)
 			}
 		}
-		update(t, here, func(tx *store.Tx) error { return tx.RevokeClients(ids) })
+		update(t, here, func(tx *store.Tx) error { return tx.RevokeClients(ids, wallettest.Epoch) })
 		refresh()
 		for id, revoked := range map[string]bool{"phone-1000": true, "phone-1500": true, "phone-1999": true, "till": false} {
 			for _, db := range all {
@@ -313,7 +313,7 @@ func TestACertificateIsOneClients(t *testing.T) {
 			theirs := mine
 			theirs.ClientID = 2
 			again, err2 := tx.InsertCertificate(theirs)
-			stolen, err3 := tx.RevokeCertificate(2, mine.Fingerprint)
+			stolen, err3 := tx.RevokeCertificate(2, mine.Fingerprint, wallettest.Epoch)
 			n, err4 := tx.LiveCertificates(1, wallettest.Epoch)
 			later, err5 := tx.LiveCertificates(1, mine.NotAfter)
 			if !first || again || stolen || n != 1 || later != 0 {
@@ -330,12 +330,12 @@ func TestACertificateIsOneClients(t *testing.T) {
 		if err != nil || c == nil || c.ClientID != 1 || hex.EncodeToString(c.DER) != "0102" || !c.NotAfter.Equal(mine.NotAfter) || !c.RevokedAt.IsZero() {
 			t.Fatalf("it is %+v, %v", c, err)
 		}
-		update(t, db, func(tx *store.Tx) error { return second(tx.RevokeCertificate(1, mine.Fingerprint)) })
+		update(t, db, func(tx *store.Tx) error { return second(tx.RevokeCertificate(1, mine.Fingerprint, wallettest.Epoch)) })
 		if c, err = db.Certificate(ctx, mine.Fingerprint); err != nil || !c.RevokedAt.Equal(wallettest.Epoch) {
 			t.Errorf("revoked, it is %+v, %v", c, err)
 		}
 		update(t, db, func(tx *store.Tx) error {
-			again, err := tx.RevokeCertificate(1, mine.Fingerprint)
+			again, err := tx.RevokeCertificate(1, mine.Fingerprint, wallettest.Epoch)
 			if again {
 				t.Error("it was revoked twice")
 			}

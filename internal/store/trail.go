@@ -59,7 +59,7 @@ type AuditEntry struct {
 
 // Audit adds an entry to the audit trail.
 func (tx *Tx) Audit(e AuditEntry) error {
-	id, err := tx.NextID(auditIDs, 0)
+	id, err := tx.nextAuditID()
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,24 @@ func (tx *Tx) Audit(e AuditEntry) error {
 		id, micros(tx.db.Now()), e.Actor, idOrNull(e.ClientID), idOrNull(e.UserID), e.Action, e.Object, e.ObjectID,
 		e.From.RequestID, e.From.Address, agentText(e.From.Agent), e.Before, e.After)
 	return err
+}
+
+// auditBlock is how many numbers a transaction takes that makes several entries.
+const auditBlock = 256
+
+// nextAuditID is the number of the next entry: one for one, and a block for more.
+func (tx *Tx) nextAuditID() (id int64, err error) {
+	if n := &tx.auditIDs; n.next == n.end {
+		take := int64(1)
+		if n.end != 0 {
+			take = auditBlock
+		}
+		if n.next, err = tx.nextIDs(auditIDs, take); err != nil {
+			return 0, err
+		}
+		n.end = n.next + take
+	}
+	return tx.auditIDs.take(), nil
 }
 
 // AuditTrail returns the last entries, newest first: of one object, or of all when object is empty.
@@ -131,11 +149,12 @@ func (db *DB) Refusal(ctx context.Context, requestID string) (*wallet.Refusal, e
 	if !storable(requestID) {
 		return nil, nil
 	}
-	if err := db.WriteUses(ctx); err != nil {
-		return nil, err
+	if r := db.uses.refusal(requestID); r != nil && db.Now().Sub(r.At) <= refusalLife {
+		return r, nil
 	}
 	var document string
-	err := db.queryRow(ctx, db.read, `SELECT document FROM refusals WHERE request_id = $1`, requestID).Scan(&document)
+	err := db.queryRow(ctx, db.read, `SELECT document FROM refusals WHERE request_id = $1 AND at >= $2`,
+		requestID, micros(db.Now().Add(-refusalLife))).Scan(&document)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil

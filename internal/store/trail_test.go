@@ -178,6 +178,9 @@ func refused(id string, at time.Time, action wallet.Action) wallet.Refusal {
 
 func refusal(t *testing.T, db *store.DB, id string) *wallet.Refusal {
 	t.Helper()
+	if err := db.WriteUses(context.Background()); err != nil { // as it is some seconds later
+		t.Fatal(err)
+	}
 	r, err := db.Refusal(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +272,28 @@ func TestRefusalsAreBounded(t *testing.T) {
 		var n int
 		if err := raw(t, address).QueryRow(`SELECT count(*) FROM refusals`).Scan(&n); err != nil || n < 100_000 || n > 100_001 {
 			t.Errorf("%d refusals are kept, %v", n, err)
+		}
+	})
+}
+
+// The database does not answer when what was gathered is to be written: it is gathered still, and
+// written the next time.
+func TestWhatCannotBeWrittenIsNotLost(t *testing.T) {
+	onAClock(t, func(t *testing.T, db *store.DB, clock *wallettest.Clock, _ string) {
+		db.NoteRefusal(refused("kept", clock.Now(), wallet.ReadProject))
+		gone, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := db.WriteUses(gone); err == nil {
+			t.Fatal("it was written by somebody who is gone")
+		}
+		if r, err := db.Refusal(gone, "kept"); r == nil || err != nil { // not written yet, and known all the same
+			t.Errorf("%v, %v", r, err)
+		}
+		if err := db.WriteUses(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if refusal(t, db, "kept") == nil {
+			t.Error("it was lost")
 		}
 	})
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +20,9 @@ type uses struct {
 	certificates map[fingerprint]wallet.Use
 	refusals     []wallet.Refusal
 	unproven     int
+	// writing are refusals that are on their way into the database; one goroutine at a time writes.
+	writing    []wallet.Refusal
+	writingOne sync.Mutex
 }
 
 type usedKey struct {
@@ -111,33 +116,66 @@ func (u *uses) run(ctx context.Context, db *DB) {
 // WriteUses writes what NoteKey, NoteCertificate and NoteRefusal have gathered.
 func (db *DB) WriteUses(ctx context.Context) error {
 	u := db.uses
+	u.writingOne.Lock()
+	defer u.writingOne.Unlock()
 	u.mu.Lock()
 	keys, certificates, refusals := u.keys, u.certificates, u.refusals
 	u.keys, u.certificates, u.refusals = map[usedKey]wallet.Use{}, map[fingerprint]wallet.Use{}, nil
-	u.unproven = 0
+	u.unproven, u.writing = 0, refusals
 	u.mu.Unlock()
 	if len(keys)+len(certificates)+len(refusals) == 0 {
 		return nil
 	}
-	return db.Update(ctx, func(tx *Tx) error {
-		for key, use := range keys {
-			_, err := tx.exec(`UPDATE client_keys SET last_used_at = $3, last_used_from = $4, last_used_by = $5
-				WHERE client_id = $1 AND number = $2 AND (last_used_at IS NULL OR last_used_at < $3)`,
-				key.client, key.number, micros(use.At), use.Address, use.Agent)
-			if err != nil {
-				return err
-			}
+	err := db.Update(ctx, func(tx *Tx) error { return tx.writeUses(keys, certificates, refusals) })
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.writing = nil
+	if err != nil {
+		u.giveBack(keys, certificates, refusals)
+	}
+	return err
+}
+
+// giveBack gathers again what could not be written; the lock is held.
+func (u *uses) giveBack(keys map[usedKey]wallet.Use, certificates map[fingerprint]wallet.Use, refusals []wallet.Refusal) {
+	maps.Copy(keys, u.keys) // what was gathered meanwhile is newer
+	maps.Copy(certificates, u.certificates)
+	u.keys, u.certificates = keys, certificates
+	all := append(refusals, u.refusals...)
+	u.refusals = all[max(0, len(all)-maxGathered):]
+}
+
+// refusal is one that is not written yet; nil when there is none with that id.
+func (u *uses) refusal(requestID string) *wallet.Refusal {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, list := range [2][]wallet.Refusal{u.writing, u.refusals} {
+		if i := slices.IndexFunc(list, func(r wallet.Refusal) bool { return r.RequestID == requestID }); i >= 0 {
+			found := list[i]
+			return &found
 		}
-		for sha256, use := range certificates {
-			_, err := tx.exec(`UPDATE certificates SET last_used_at = $2, last_used_from = $3, last_used_by = $4
-				WHERE fingerprint = $1 AND (last_used_at IS NULL OR last_used_at < $2)`,
-				sha256[:], micros(use.At), use.Address, use.Agent)
-			if err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+func (tx *Tx) writeUses(keys map[usedKey]wallet.Use, certificates map[fingerprint]wallet.Use, refusals []wallet.Refusal) error {
+	for key, use := range keys {
+		_, err := tx.exec(`UPDATE client_keys SET last_used_at = $3, last_used_from = $4, last_used_by = $5
+			WHERE client_id = $1 AND number = $2 AND (last_used_at IS NULL OR last_used_at < $3)`,
+			key.client, key.number, micros(use.At), use.Address, use.Agent)
+		if err != nil {
+			return err
 		}
-		return tx.insertRefusals(refusals)
-	})
+	}
+	for sha256, use := range certificates {
+		_, err := tx.exec(`UPDATE certificates SET last_used_at = $2, last_used_from = $3, last_used_by = $4
+			WHERE fingerprint = $1 AND (last_used_at IS NULL OR last_used_at < $2)`,
+			sha256[:], micros(use.At), use.Address, use.Agent)
+		if err != nil {
+			return err
+		}
+	}
+	return tx.insertRefusals(refusals)
 }
 
 // storedUse is a use as it stands in its three columns.

@@ -131,14 +131,16 @@ func (g Grant) to(c Caller) Caller {
 	return c
 }
 
-// WithRight is the list of rights with one more scope on a wallet.
+// WithRight is the list of rights with a scope on a wallet, where it is not there yet.
 func WithRight(rights []WalletRight, id int64, scope Scope) []WalletRight {
 	more := make([]WalletRight, 0, len(rights)+1)
 	found := false
 	for _, right := range rights {
 		if right.WalletID == id {
 			found = true
-			right.Scopes = append(slices.Clone(right.Scopes), scope)
+			if !slices.Contains(right.Scopes, scope) {
+				right.Scopes = append(slices.Clone(right.Scopes), scope)
+			}
 		}
 		more = append(more, right)
 	}
