@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -428,4 +429,64 @@ func TestOnSQLiteNothingIsMissed(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("a look costs %d statements", n)
 	}
+}
+
+// The look at what others changed is cut off together with the request that began it, while others wait
+// for its answer: they look for themselves, and know of the device that was just registered.
+func TestAFailedLookIsNobodysAnswer(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		all, _ := servers(t, address)
+		here, there := all[0], all[1]
+		seed(t, here)
+		for i := range 20 {
+			id := fmt.Sprint("device-", i)
+			update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(int64(1+i), id), "key", time.Time{}) })
+			gone, cancel := context.WithCancel(context.Background())
+			var asked sync.WaitGroup
+			asked.Go(func() { there.Refresh(gone) })
+			asked.Go(cancel)
+			asked.Go(func() {
+				if _, err := there.Refresh(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if c := credential(t, there, id); !c.Known {
+					t.Errorf("%s is not known", id)
+				}
+			})
+			asked.Wait()
+		}
+	})
+}
+
+// Changes are thrown away once nobody needs them any more: whoever follows closely learns of each.
+func TestPrunedChangesWereFollowed(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		all, _ := servers(t, address)
+		here, there := all[0], all[1]
+		seed(t, here)
+		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(1, "till"), "key", time.Time{}) })
+		if _, err := there.Refresh(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		// Just before the next pruning: the one that prunes must not take the one before it along.
+		if _, err := raw(t, address).Exec(`UPDATE changes SET seq = 4094 + 1024 * 8`); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := there.Refresh(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := credential(t, there, "till"); len(got.Keys) != 1 {
+			t.Fatal("the till has no key")
+		}
+		update(t, here, func(tx *store.Tx) error { return tx.AddClientKey(till(1, "till"), 2, "second", time.Time{}) })
+		update(t, here, func(tx *store.Tx) error { return tx.InsertClient(till(2, "other"), "key", time.Time{}) })
+		if _, err := there.Refresh(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := credential(t, there, "till"); len(got.Keys) != 2 {
+			t.Error("a change was thrown away before the other server could follow it")
+		}
+	})
 }
