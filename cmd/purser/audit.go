@@ -73,7 +73,7 @@ func newAudit(p *program) *cobra.Command {
 		for i, o := range auditObjects {
 			flags.Int64Var(&ids[i], o.flag, 0, "changes of this `"+o.flag+"`")
 		}
-		flags.IntVar(&q.Limit, "limit", 50, "how `many` to show")
+		flags.IntVar(&q.Limit, "limit", 50, "show `N` at most")
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
 		for i, o := range auditObjects {

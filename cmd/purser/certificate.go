@@ -162,7 +162,7 @@ func newCAInit(p *program) *cobra.Command {
 			}
 			p.line("This authority signs client certificates from now on:")
 			done.write(p)
-			p.line("Sign a client's request with `purser certificate sign CLIENT --request csr.pem`.")
+			p.line("%s", v.proposed("Sign a client's request with `purser certificate sign CLIENT --request csr.pem`."))
 		})
 	})
 }
@@ -220,7 +220,7 @@ type certificateRequest struct {
 
 func newCertificateSign(p *program) *cobra.Command {
 	var request, out string
-	var lifetime span
+	lifetime := span(service.DefaultCertificateLifetime)
 	command := &cobra.Command{
 		Use:   "sign CLIENT",
 		Short: "Sign a client's certificate signing request",
@@ -232,7 +232,7 @@ func newCertificateSign(p *program) *cobra.Command {
 	}
 	bind := func(flags *pflag.FlagSet) {
 		flags.StringVar(&request, "request", "", "`file` with the signing request, PEM or DER")
-		flags.Var(&lifetime, "lifetime", "how long it is valid, such as 720h or 30d; 0 is 90 days")
+		flags.Var(&lifetime, "lifetime", "how long it is valid, such as 720h or 30d")
 		flags.StringVar(&out, "out", "", "`file` to write the certificate to, rather than show it")
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
@@ -253,7 +253,7 @@ func newCertificateSign(p *program) *cobra.Command {
 		}
 		if out != "" {
 			if err := os.WriteFile(out, []byte(made.PEM), 0o644); err != nil {
-				return fmt.Errorf("%w; the certificate was signed all the same: revoke it with `purser certificate revoke %d --fingerprint %s --apply`", err, id, made.Fingerprint)
+				return fmt.Errorf("%w; the certificate was signed all the same: revoke it with `%s`", err, v.onData(fmt.Sprintf("purser certificate revoke %d --fingerprint %s --apply", id, made.Fingerprint)))
 			}
 		}
 		return v.answer(made, func(p *page) {
@@ -325,7 +325,8 @@ func newCertificateList(p *program) *cobra.Command {
 		}
 		return v.answer(found, func(p *page) {
 			if len(found.Certificates) == 0 {
-				p.line("Client %d has no certificates. Sign one with `purser certificate sign`, or pin one with `purser certificate pin`.", id)
+				p.line("Client %d has no certificates.%s", id, v.proposed(fmt.Sprintf(
+					" Sign one with `purser certificate sign %d --request csr.pem`, or pin one with `purser certificate pin %d --file cert.pem`.", id, id)))
 				return
 			}
 			writeCertificates(p, found.Certificates)

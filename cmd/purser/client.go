@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -219,21 +219,11 @@ func (n clientSpec) client() (wallet.Client, error) {
 	}
 	for _, r := range n.WalletRights {
 		for _, scope := range r.Scopes {
-			c.WalletRights = withRight(c.WalletRights, r.WalletID, wallet.Scope(scope))
+			c.WalletRights = wallet.WithRight(c.WalletRights, r.WalletID, wallet.Scope(scope))
 		}
 	}
 	c.Permissions, c.Projects = edited(nil, &c.Permissions, nil, nil), edited(nil, &c.Projects, nil, nil)
 	return c, nil
-}
-
-// withRight adds a scope that is not there yet.
-func withRight(rights []wallet.WalletRight, id int64, scope wallet.Scope) []wallet.WalletRight {
-	for _, r := range rights {
-		if r.WalletID == id && slices.Contains(r.Scopes, scope) {
-			return rights
-		}
-	}
-	return wallet.WithRight(rights, id, scope)
 }
 
 // newKeyAnswer is the one answer that a key stands in.
@@ -286,7 +276,7 @@ func newClientCreate(p *program) *cobra.Command {
 			v.handOut(p, made)
 			for _, hint := range clientHints(made.Client) {
 				p.line("")
-				p.line("%s", hint)
+				p.line("%s", v.proposed(hint))
 			}
 		})
 	})
@@ -312,16 +302,20 @@ func (v *verb) handOut(p *page, made newKeyAnswer) {
 	p.line("")
 	p.fields("signs as", made.MACID, "key", made.MACKey, "key number", number(made.KeyNumber), "expires", stamp(made.ExpiresAt))
 	p.line("")
-	p.line("The key is shown this once: keep it where the client reads it. To try it from here:")
+	p.line("The key is shown this once: keep it where the client reads it. To try it from here, paste the key when")
+	p.line("the first of these waits for it:")
 	p.line("")
 	name := fmt.Sprintf("client-%d", made.Client.ID)
-	p.line("  echo %s | purser profile add %s --base-url %s --id %s", made.MACKey, name, v.baseURL(), made.MACID)
+	p.line("  purser profile add %s --base-url %s --id %s", name, v.baseURL(), made.MACID)
 	p.line("  purser request GET /client --as %s", name)
 }
 
-// baseURL is where the API answers, as far as that is known here.
+// baseURL is where the API answers, as far as that is known here: the first origin of the server that
+// runs, or of the settings, or the address that it answers at.
 func (v *verb) baseURL() string {
 	switch {
+	case v.operator != nil && v.operator.origin != "":
+		return v.operator.origin
 	case len(v.config.origins) > 0:
 		return strings.TrimSuffix(v.config.origins[0], "/")
 	case v.operator != nil && v.operator.address != "":
@@ -541,6 +535,9 @@ func newClientUpdate(p *program) *cobra.Command {
 		if e.ID, err = v.id(0, "client"); err != nil {
 			return err
 		}
+		if err := v.namesChange(); err != nil {
+			return err
+		}
 		e.Title, e.Permissions, e.Projects = value(v, "title", &title), value(v, "permission", &permissions), value(v, "project", &projects)
 		e.MainProject, e.Location = value(v, "main-project", &mainProject), value(v, "location", &location)
 		e.Hosts, e.ServiceAgreementID = value(v, "host", &hosts), value(v, "service-agreement-id", &agreement)
@@ -593,7 +590,7 @@ func clientVerbs(mux *http.ServeMux, s *service.Service) {
 		return newKeyAnswer{Client: clientToAnswer(&made), MACID: made.MACID, MACKey: key.Reveal(), KeyNumber: 1}, nil
 	})
 	handleVerb(mux, "client/list", func(ctx context.Context, c wallet.Caller, q clientQuery) (clientListAnswer, error) {
-		if err := q.check(); err != nil {
+		if err := errors.Join(q.check(), oneOf("type", q.Type, wallet.PrivateClient, wallet.Application, wallet.AppClient)); err != nil {
 			return clientListAnswer{}, err
 		}
 		found, total, err := s.ListClients(ctx, c, service.ClientFilter{
@@ -622,35 +619,26 @@ func clientVerbs(mux *http.ServeMux, s *service.Service) {
 		a.Keys, a.Certificates = keysToAnswer(held.Keys, s.BusinessClock()), certificatesToAnswer(held.Certificates, s.WallClock())
 		return a, nil
 	})
-	var one sync.Mutex // a change reads what is there first
 	handleVerb(mux, "client/update", func(ctx context.Context, c wallet.Caller, e clientEdit) (editAnswer, error) {
-		one.Lock()
-		defer one.Unlock()
 		return editClient(ctx, s, c, e)
 	})
 }
 
-// editClient changes a client, unless that takes something away and apply is not said.
-func editClient(ctx context.Context, s *service.Service, c wallet.Caller, e clientEdit) (editAnswer, error) {
-	view, err := s.GetOtherClient(ctx, c, e.ID)
+// editClient changes a client, unless that takes something away and apply is not said. What it is now
+// is read in the transaction that changes it.
+func editClient(ctx context.Context, s *service.Service, c wallet.Caller, e clientEdit) (a editAnswer, err error) {
+	after, err := s.EditClient(ctx, c, e.ID, func(now *wallet.Client) (change service.ClientChange, do bool, err error) {
+		if change, err = e.change(now); err != nil {
+			return change, false, err
+		}
+		a.Gives, a.Takes = e.differences(clientToAnswer(now), change)
+		a.Applied = len(a.Takes) == 0 || e.Apply
+		return change, a.Applied, nil
+	})
 	if err != nil {
 		return editAnswer{}, err
 	}
-	change, err := e.change(view.Client)
-	if err != nil {
-		return editAnswer{}, err
-	}
-	before := clientToAnswer(view.Client)
-	a := editAnswer{Client: before}
-	a.Gives, a.Takes = e.differences(before, change)
-	if len(a.Takes) > 0 && !e.Apply {
-		return a, nil
-	}
-	updated, err := s.UpdateClient(ctx, c, e.ID, change)
-	if err != nil {
-		return editAnswer{}, err
-	}
-	a.Applied, a.Client = true, clientToAnswer(updated.Client)
+	a.Client = clientToAnswer(after)
 	return a, nil
 }
 
@@ -715,7 +703,7 @@ func (e clientEdit) rights(now []wallet.WalletRight) []service.RightChange {
 	rights := slices.Clone(now)
 	for _, more := range e.WalletRights {
 		for _, scope := range more.Scopes {
-			rights = withRight(rights, more.WalletID, wallet.Scope(scope))
+			rights = wallet.WithRight(rights, more.WalletID, wallet.Scope(scope))
 		}
 	}
 	changes := []service.RightChange{}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +62,13 @@ func newExplain(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return v.answer(e, e.write)
+		for i, n := range e.Needs {
+			if n.Command != "" {
+				e.Needs[i].Command = v.onData(n.Command)
+			}
+			e.Needs[i].Hint = v.proposed(n.Hint)
+		}
+		return v.answer(e, func(p *page) { e.write(v, p) })
 	})
 }
 
@@ -67,7 +76,7 @@ type explainQuery struct {
 	RequestID string `json:"request_id"`
 }
 
-func (e explanation) write(p *page) {
+func (e explanation) write(v *verb, p *page) {
 	p.fields(
 		"request", e.RequestID, "what", e.Request, "when", stamp(e.At), "from", e.Address, "who", e.Caller, "client", number(e.ClientID),
 		"for project", number(e.ProjectID), "at place", number(e.LocationID), "answered", e.Error, "action", e.Action, "because", e.Reason,
@@ -85,7 +94,7 @@ func (e explanation) write(p *page) {
 	case len(e.Needs) > 0:
 		p.line("These grants, and no fewer, would allow it:")
 	case e.Action == "":
-		p.line("No grant can allow it: the request did not prove who sent it. `purser mac explain` finds the mistake in a signature.")
+		p.line("%s", v.proposed("No grant can allow it: the request did not prove who sent it."+e.wayOut()))
 	default:
 		p.line("No grant can allow it.")
 	}
@@ -100,6 +109,24 @@ func (e explanation) write(p *page) {
 	}
 }
 
+// clientRevoked is how auth says that the client is revoked.
+var clientRevoked = regexp.MustCompile(`(?i)\bclient( [0-9]+)? was revoked`)
+
+// wayOut says what to do about a request that did not prove who sent it; it begins with a blank.
+func (e explanation) wayOut() string {
+	client := cmp.Or(number(e.ClientID), "CLIENT")
+	switch {
+	case clientRevoked.MatchString(e.Reason):
+		return " A client that was revoked stays so: make a new client: `purser client create`."
+	case strings.Contains(e.Reason, "certificate"):
+		return fmt.Sprintf(" `purser certificate list %s` shows which certificates a client has; "+
+			"`purser certificate sign %[1]s --request csr.pem` or `purser certificate pin %[1]s --file cert.pem` gives it another.", client)
+	case strings.Contains(e.Reason, "MAC matches"):
+		return " `purser mac explain` finds the mistake in a signature."
+	}
+	return ""
+}
+
 // needOf is a grant with the command that gives it to that client.
 func needOf(g wallet.Grant, c *wallet.Client) need {
 	n := need{Grant: g, Description: g.String()}
@@ -109,7 +136,7 @@ func needOf(g wallet.Grant, c *wallet.Client) need {
 		n.Command = update + "--grant " + g.Name
 	case wallet.GrantProject:
 		if g.ID == 0 {
-			n.Hint = fmt.Sprintf("Any project will do: purser client update %d --attach PROJECT, with a number that `purser project list` shows.", c.ID)
+			n.Hint = fmt.Sprintf("Any project will do: `purser client update %d --attach PROJECT`, with a number that `purser project list` shows.", c.ID)
 			break
 		}
 		n.Command = update + fmt.Sprintf("--attach %d", g.ID)

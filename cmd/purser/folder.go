@@ -35,6 +35,8 @@ type holder struct {
 	PID int `json:"pid"`
 	// Address is where it answers; empty until it listens.
 	Address string `json:"address,omitempty"`
+	// Origin is what it is called by from outside; empty when it was not told.
+	Origin string `json:"origin,omitempty"`
 	// Socket is where operator verbs reach it.
 	Socket string `json:"socket,omitempty"`
 	// Database tells databases apart without naming one.

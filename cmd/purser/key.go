@@ -154,9 +154,9 @@ func newClientRotate(p *program) *cobra.Command {
 			for _, k := range made.Client.Keys {
 				if k.Status == statusGood && k.Number != made.KeyNumber {
 					p.line("")
-					p.line("Once the client signs with it (`purser client show %d` tells), end the old one:", id)
+					p.line("%s", v.proposed(fmt.Sprintf("Once the client signs with it (`purser client show %d` tells), end the old one:", id)))
 					p.line("")
-					p.line("  purser client retire %d --key %d --apply", id, k.Number)
+					p.line("  %s", v.onData(fmt.Sprintf("purser client retire %d --key %d --apply", id, k.Number)))
 				}
 			}
 		})
@@ -332,7 +332,7 @@ func newClientExpiring(p *program) *cobra.Command {
 				if e.Key == 0 {
 					what, next = "certificate "+e.Certificate[:16], fmt.Sprintf("purser certificate sign %d --request csr.pem", e.ClientID)
 				}
-				rows = append(rows, []string{number(e.ClientID), what, stamp(e.At), map[bool]string{true: statusExpired}[e.Expired], next})
+				rows = append(rows, []string{number(e.ClientID), what, stamp(e.At), map[bool]string{true: statusExpired}[e.Expired], v.onData(next)})
 			}
 			if len(rows) == 0 {
 				p.line("Nothing expires within %s.", within.String())

@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string, p *program) int {
 		return 0
 	case errors.As(err, &quiet):
 		return int(quiet)
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(p.err, "\npurser:", err)
+		return interrupted
 	}
 	fmt.Fprintln(p.err, "purser:", err)
 	return 1
@@ -64,8 +67,9 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 
 func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "purser",
-		Short: "A self-hosted Wallet API: sandbox and server in one binary",
+		Use:     "purser",
+		Short:   "A self-hosted Wallet API: sandbox and server in one binary",
+		Version: version(),
 		Long: "purser answers the public Wallet API v1: clients, projects, places, wallets and payments behind\n" +
 			"signed requests. Start with `purser dev`, a sandbox with sample data.",
 		SilenceUsage:  true,
@@ -77,5 +81,7 @@ func newRoot(p *program) *cobra.Command {
 		newRequest(p), newProfile(p), newMACCommand(p),
 		newUser(p), newProject(p), newPlace(p), newWallet(p), newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newOnboard(p),
 	)
+	root.SetVersionTemplate("purser {{.Version}}\n")
+	guard(root)
 	return root
 }

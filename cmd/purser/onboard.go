@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
@@ -61,7 +60,7 @@ type onboarding struct {
 	Type        string   `json:"type"`
 	Permissions []string `json:"permissions"`
 
-	useCase, profile string
+	useCase, profile, baseURL string
 }
 
 // question is one of the dialogue, and a flag.
@@ -74,6 +73,8 @@ type question struct {
 	optional bool
 	// choices are all answers there are; none for free text.
 	choices []string
+	// wrong says what is wrong with an answer; empty for nothing.
+	wrong func(answer string) string
 }
 
 // needed says that nothing can be done without an answer.
@@ -90,9 +91,9 @@ func (o *onboarding) questions() []question {
 	return []question{
 		{flag: "owner", ask: "Name of the owner, a person or a company", into: &o.Owner},
 		{flag: "owner-type", ask: "Person or company", into: &o.OwnerType, usual: text("person"), choices: []string{"person", "company"}},
-		{flag: "email", ask: "The owner's e-mail address", into: &o.Email},
+		{flag: "email", ask: "The owner's e-mail address", into: &o.Email, wrong: wrongEmail},
 		{flag: "project", ask: "Title of the project, as payers see it", into: &o.Project},
-		{flag: "description", ask: "Its description", into: &o.Description, optional: true},
+		{flag: "description", ask: "Its description, which may stay empty", into: &o.Description, optional: true},
 		{flag: "use-case", ask: "What the client is: a shop, a dashboard or an app", into: &o.useCase, usual: text("shop"), choices: useCaseNames()},
 		{flag: "title", ask: "Title of the client", into: &o.Title, usual: func() string { return chosen().title }},
 		{flag: "profile", ask: "Name to keep its credentials under on this machine", into: &o.profile, usual: func() string { return slug(o.Project) }},
@@ -106,7 +107,7 @@ func slug(title string) string {
 }
 
 // complete fills in what was not answered; with people to ask, it asks them.
-func (o *onboarding) complete(given func(flag string) bool, in *bufio.Reader, out io.Writer) error {
+func (o *onboarding) complete(given func(flag string) bool, in *dialogue, out io.Writer) error {
 	var missing []string
 	if !slices.ContainsFunc(o.questions(), func(q question) bool { return q.needed() && !given(q.flag) }) {
 		in = nil // flags have said all that must be known
@@ -139,7 +140,7 @@ func (o *onboarding) complete(given func(flag string) bool, in *bufio.Reader, ou
 }
 
 // put asks until there is an answer that will do.
-func (q question) put(in *bufio.Reader, out io.Writer) error {
+func (q question) put(in *dialogue, out io.Writer) error {
 	usual := ""
 	if q.usual != nil {
 		usual = q.usual()
@@ -150,11 +151,16 @@ func (q question) put(in *bufio.Reader, out io.Writer) error {
 			fmt.Fprintf(out, " [%s]", usual)
 		}
 		fmt.Fprint(out, ": ")
-		line, err := in.ReadString('\n')
+		line, err := in.line()
+		if errors.Is(err, errInterrupted) {
+			return err
+		}
 		answer := cmp.Or(strings.TrimSpace(line), usual)
 		switch {
 		case answer != "" && len(q.choices) > 0 && !slices.Contains(q.choices, answer):
 			fmt.Fprintf(out, "Answer %s.\n", strings.Join(q.choices, ", "))
+		case answer != "" && q.wrong != nil && q.wrong(answer) != "":
+			fmt.Fprintf(out, "That %s.\n", q.wrong(answer))
 		case answer != "" || q.optional && err == nil:
 			*q.into = answer
 			return nil
@@ -184,6 +190,8 @@ type onboarded struct {
 	Client  wallet.ClientType `json:"type"`
 	// Unused says that no key of a client that was there was ever used.
 	Unused bool `json:"unused,omitempty"`
+	// started says that the test call was answered by an API that was started for it.
+	started bool
 }
 
 // testCall is the signed call at the end.
@@ -216,12 +224,18 @@ func newOnboard(p *program) *cobra.Command {
 			flags.StringVar(q.into, q.flag, "", usage)
 		}
 		flags.Int64Var(&o.Wallet, "wallet", 0, "`wallet` of the owner to pay into; one is made when not given")
+		flags.StringVar(&o.baseURL, "base-url", "", "`address` to keep in the profile, such as https://wallet.example; known where a server runs")
 		flags.StringSliceVar(&o.Permissions, "permission", nil, "`permission` to grant, in place of those of the use case")
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
-		var in *bufio.Reader
+		if o.baseURL != "" {
+			if err := checkBaseURL(o.baseURL); err != nil {
+				return err
+			}
+		}
+		var in *dialogue
 		if !v.json && isTerminal(p.in) {
-			in = bufio.NewReader(p.in)
+			in = newDialogue(v.ctx, p.in)
 		}
 		if err := o.complete(v.given, in, p.out); err != nil {
 			return err
@@ -231,7 +245,7 @@ func newOnboard(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := v.answer(done, func(p *page) { done.write(p, o) }); err != nil {
+		if err := v.answer(done, func(p *page) { done.write(v, p, o) }); err != nil {
 			return err
 		}
 		if done.Test != nil && done.Test.Status != http.StatusOK {
@@ -263,7 +277,7 @@ func (v *verb) onboard(o onboarding) (onboarded, error) {
 	}
 	kept, name, err := v.profileOf(done.MACID)
 	if err != nil {
-		return done, fmt.Errorf("%w; the client is made: `purser client rotate %d` gives it another key", err, done.ClientID)
+		return done, fmt.Errorf("%w; the client is made: `%s` gives it another key", err, v.onData(fmt.Sprintf("purser client rotate %d", done.ClientID)))
 	}
 	if kept == nil && done.MACKey == "" && done.Unused {
 		// Made by a run that was interrupted before anybody saw the key.
@@ -278,12 +292,8 @@ func (v *verb) onboard(o onboarding) (onboarded, error) {
 	if err != nil {
 		return done, err
 	}
-	done.BaseURL = v.lastingURL()
-	if done.MACKey != "" {
-		kept = &profile{BaseURL: done.BaseURL, ID: done.MACID, MACKey: done.MACKey}
-		name = v.keep(cmp.Or(o.profile, slug(o.Project)), done.ClientID, *kept)
-	}
-	if done.Profile = name; kept == nil {
+	done.started = v.operator.address == ""
+	if done.Profile, kept = v.store(&done, o, name, kept); kept == nil {
 		return done, nil
 	}
 	done.Test, err = v.tryOut(address, done, *kept)
@@ -306,12 +316,35 @@ func (v *verb) profileOf(macID string) (*profile, string, error) {
 	return nil, "", err
 }
 
+// store keeps the credentials on this machine where there is something new to keep, and an address to
+// keep it with. It returns them, nil when this machine has none, and the profile's name, empty for none.
+func (v *verb) store(done *onboarded, o onboarding, name string, kept *profile) (string, *profile) {
+	if done.MACKey == "" {
+		if kept == nil {
+			done.BaseURL = cmp.Or(o.baseURL, v.knownURL())
+			return "", nil
+		}
+		if o.baseURL != "" && o.baseURL != kept.BaseURL {
+			kept.BaseURL = o.baseURL
+			name = v.keep(name, done.ClientID, *kept)
+		}
+		done.BaseURL = kept.BaseURL
+		return name, kept
+	}
+	done.BaseURL = cmp.Or(o.baseURL, v.knownURL())
+	kept = &profile{BaseURL: done.BaseURL, ID: done.MACID, MACKey: done.MACKey}
+	if done.BaseURL == "" {
+		return "", kept // a profile with an address that was made up would lead nowhere
+	}
+	return v.keep(cmp.Or(o.profile, slug(o.Project)), done.ClientID, *kept), kept
+}
+
 // keep stores credentials under a name, or under another one when that is taken. It returns the name,
 // empty when there is no place for profiles.
 func (v *verb) keep(name string, client int64, p profile) string {
 	profiles, err := v.readProfiles()
 	if err == nil && profiles != nil {
-		if _, taken := profiles[name]; taken {
+		if other, taken := profiles[name]; taken && other.ID != p.ID {
 			name = fmt.Sprintf("%s-%d", name, client)
 		}
 		profiles[name] = p
@@ -332,15 +365,12 @@ func (v *verb) apiAddress() (string, error) {
 	return v.operator.start()
 }
 
-// lastingURL is where the API is called later on, as far as that is known.
-func (v *verb) lastingURL() string {
+// knownURL is where the API is called later on; empty where that is not known.
+func (v *verb) knownURL() string {
 	if known := v.baseURL(); known != noURL {
 		return known
 	}
-	if v.config.tlsCertificate != "" {
-		return "https://" + v.config.listen
-	}
-	return "http://" + v.config.listen
+	return ""
 }
 
 func (o onboarded) testTarget() string {
@@ -384,7 +414,7 @@ func isLoopback(address string) bool {
 }
 
 // write shows what there is now, and how to go on.
-func (o onboarded) write(p *page, asked onboarding) {
+func (o onboarded) write(v *verb, p *page, asked onboarding) {
 	state := func(what string) string {
 		if slices.Contains(o.Made, what) {
 			return "made"
@@ -403,13 +433,17 @@ func (o onboarded) write(p *page, asked onboarding) {
 		p.line("The key is shown this once: keep it where the client reads it.")
 	}
 	if slices.Contains(o.Made, "key") {
-		p.line("It is a second one: nobody has used the first. `purser client retire %d --key 1 --apply` ends that.", o.ClientID)
+		p.line("%s", v.proposed(fmt.Sprintf("It is a second one: nobody has used the first. `purser client retire %d --key 1 --apply` ends that.", o.ClientID)))
 	}
 	if o.Test == nil {
 		p.line("")
 		p.line("Its key was shown when it was made, and no profile on this machine holds it. If it is lost:")
-		p.line("  purser client rotate %d", o.ClientID)
+		p.line("  %s", v.onData(fmt.Sprintf("purser client rotate %d", o.ClientID)))
 		return
+	}
+	if o.MACKey != "" && o.Profile == "" && o.BaseURL == "" {
+		p.line("No profile was stored: no server runs on this data, so its address is not known. When it is:")
+		p.line("  purser profile add %s --base-url %s --id %s", shellWord(cmp.Or(asked.profile, slug(asked.Project))), noURL, o.MACID)
 	}
 	p.line("")
 	p.line("A signed call to try it: %s answered %d (request %s)", o.Test.Request, o.Test.Status, cmp.Or(o.Test.RequestID, "none"))
@@ -419,14 +453,22 @@ func (o onboarded) write(p *page, asked onboarding) {
 	encoder.SetIndent("", "  ")
 	encoder.Encode(o.Test.Answer)
 	p.verbatim(pretty.String())
+	if o.started {
+		p.line("No server runs on this data: the API was started for that one call, and has ended.")
+	}
+	o.goOn(v, p)
+}
+
+// goOn shows what to do next.
+func (o onboarded) goOn(v *verb, p *page) {
 	p.line("")
 	p.line("How to go on:")
 	steps := [][]string{
-		{"  purser client show " + number(o.ClientID), "its permissions, and when its key was used last"},
-		{"  purser audit --client " + number(o.ClientID), "who changed what about it"},
-		{"  purser explain REQUEST", "why a request was refused, and the command that would allow it"},
+		{"  " + v.onData("purser client show "+number(o.ClientID)), "its permissions, and when its key was used last"},
+		{"  " + v.onData("purser audit --client "+number(o.ClientID)), "who changed what about it"},
+		{"  " + v.onData("purser explain REQUEST"), "why a request was refused, and the command that would allow it"},
 	}
-	if o.Profile != "" {
+	if o.Profile != "" && !o.started {
 		steps = append([][]string{{"  purser request " + o.Test.Request + " --as " + shellWord(o.Profile), "the same call again"}}, steps...)
 	}
 	p.columns(steps)

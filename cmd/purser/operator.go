@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,7 +130,55 @@ func movementVerbs(mux *http.ServeMux, s *service.Service) {
 			done, err := run(r.Context(), operatorOf(r), id, amount, m.Reason)
 			replyOperator(w, receipt{Entry: done.Entry, Available: done.Available.String()}, err)
 		})
+		// Its own road: a process of an older version, which knows no plans, must not take it for the deed.
+		mux.HandleFunc("POST /wallet/{id}/"+verb+"/plan", func(w http.ResponseWriter, r *http.Request) {
+			id, m, amount, err := readMovement(r)
+			if err == nil {
+				err = planMovement(r.Context(), s, operatorOf(r), id, amount, m.Reason, verb == "debit")
+			}
+			replyOperator(w, struct{}{}, err)
+		})
 	}
+}
+
+// maxReason is how many bytes of a reason the ledger keeps.
+const maxReason = 500
+
+// planMovement refuses what a credit or a debit would be refused for, and moves nothing.
+func planMovement(ctx context.Context, s *service.Service, c wallet.Caller, id int64, amount money.Amount, reason string, takes bool) error {
+	refused := wallet.FieldErrors{}
+	if !amount.Positive() {
+		refused.Refuse("amount", "must be more than zero")
+	}
+	if !slices.Contains(s.Currencies, amount.Currency) {
+		refused.Refuse("currency", "%q is not one of the currencies of this server", amount.Currency)
+	}
+	switch reason = strings.TrimSpace(reason); {
+	case reason == "":
+		refused.Refuse("reason", "must say why, for whoever reads the ledger later")
+	case len(reason) > maxReason:
+		refused.Refuse("reason", "must be at most %d bytes", maxReason)
+	}
+	if err := refused.Err(); err != nil {
+		return err
+	}
+	there, err := s.InspectWallet(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	held := money.Amount{Currency: amount.Currency}
+	for _, f := range there.Funds {
+		if f.Available.Currency == amount.Currency {
+			held = f.Available
+		}
+	}
+	if takes && held.Minor < amount.Minor {
+		return wallet.Errorf(wallet.NotEnoughFunds, "wallet %d holds less than %s: take out no more than it has.", id, amount)
+	}
+	if _, err := held.Add(amount); err != nil && !takes {
+		return wallet.FieldError("amount", "is more than an account can hold")
+	}
+	return nil
 }
 
 func readMovement(r *http.Request) (id int64, m movement, amount money.Amount, err error) {
@@ -180,6 +229,8 @@ type operatorClient struct {
 	name string
 	// address is where the process that holds the folder answers the API; empty when none does.
 	address string
+	// origin is what that process is called by from outside; empty when it knows no origin.
+	origin string
 	// start has the API answer on a loopback port, and returns its address; nil where another process
 	// holds the folder.
 	start func() (string, error)
@@ -292,7 +343,7 @@ func (s *server) overHolder() (o *operatorClient, soon bool, err error) {
 	}
 	probe.Close()
 	o = overSocket(held.Socket)
-	o.address = held.Address
+	o.address, o.origin = held.Address, held.Origin
 	return o, false, nil
 }
 

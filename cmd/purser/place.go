@@ -587,6 +587,9 @@ func newPlaceUpdate(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := v.namesChange(); err != nil {
+			return err
+		}
 		d, err := f.document(v)
 		if err != nil {
 			return err
@@ -613,7 +616,10 @@ func placeVerbs(mux *http.ServeMux, s *service.Service) {
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "place/list", func(ctx context.Context, c wallet.Caller, q placeQuery) (placeListAnswer, error) {
-		f := wallet.LocationFilter{Limit: max(q.Limit, 0), Offset: max(q.Offset, 0)}
+		if err := errors.Join(q.check(), oneOf("status", q.Status, wallet.Active, wallet.Inactive)); err != nil {
+			return placeListAnswer{}, err
+		}
+		f := wallet.LocationFilter{Limit: q.Limit, Offset: q.Offset}
 		if q.Project != 0 {
 			f.Projects = []int64{q.Project}
 		}

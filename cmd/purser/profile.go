@@ -73,8 +73,10 @@ func (p *program) writeProfiles(profiles map[string]profile) error {
 
 // newProfile is `purser profile`.
 func newProfile(p *program) *cobra.Command {
-	command := &cobra.Command{Use: "profile", Short: "Keep credentials of other servers for `purser request`"}
-	command.AddCommand(newProfileAdd(p), newProfileList(p))
+	command := &cobra.Command{Use: "profile", Short: "Keep credentials of other servers for `purser request`",
+		Long: "Keeps credentials for `purser request` in ~/.config/purser/profiles.toml, or in the place of ~/.config\n" +
+			"under what XDG_CONFIG_HOME names. The file can be read by its owner only."}
+	command.AddCommand(newProfileAdd(p), newProfileList(p), newProfileRemove(p))
 	return command
 }
 
@@ -84,14 +86,23 @@ func newProfileAdd(p *program) *cobra.Command {
 		Use:   "add NAME",
 		Short: "Store a profile; its MAC key is read from standard input",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			key, err := io.ReadAll(io.LimitReader(p.in, 4096))
-			if err != nil {
+		RunE: func(command *cobra.Command, args []string) error {
+			const needed = "a profile needs --base-url, --id and the MAC key on standard input"
+			if added.BaseURL == "" || added.ID == "" {
+				return errors.New(needed)
+			}
+			if err := checkBaseURL(added.BaseURL); err != nil {
 				return err
 			}
-			added.MACKey = strings.TrimRight(string(key), "\r\n")
-			if added.BaseURL == "" || added.ID == "" || added.MACKey == "" {
-				return errors.New("a profile needs --base-url, --id and the MAC key on standard input")
+			if isTerminal(p.in) {
+				fmt.Fprint(p.err, "MAC key: ")
+			}
+			key, err := newDialogue(command.Context(), io.LimitReader(p.in, 4096)).line() // one line, so that it can be pasted
+			if err != nil && err != io.EOF {
+				return err
+			}
+			if added.MACKey = strings.TrimSpace(key); added.MACKey == "" {
+				return errors.New(needed)
 			}
 			profiles, err := p.readProfiles()
 			if err != nil {
@@ -104,6 +115,25 @@ func newProfileAdd(p *program) *cobra.Command {
 	command.Flags().StringVar(&added.BaseURL, "base-url", "", "scheme, host and port of the server: `https://wallet.example`")
 	command.Flags().StringVar(&added.ID, "id", "", "what the client signs as")
 	return command
+}
+
+func newProfileRemove(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Forget a profile; the client's key stays good",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			profiles, err := p.readProfiles()
+			if err != nil {
+				return err
+			}
+			if _, known := profiles[args[0]]; !known {
+				return fmt.Errorf("there is no profile %q; `purser profile list` shows them", args[0])
+			}
+			delete(profiles, args[0])
+			return p.writeProfiles(profiles)
+		},
+	}
 }
 
 func newProfileList(p *program) *cobra.Command {

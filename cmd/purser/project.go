@@ -217,6 +217,9 @@ func newProjectUpdate(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := v.namesChange(); err != nil {
+			return err
+		}
 		done, err := ask[changeAnswer[projectAnswer]](v, "project/update", projectEdit{
 			ID: id, Title: value(v, "title", &title), Description: value(v, "description", &description),
 			WalletID: value(v, "wallet", &walletID), Apply: v.applies(),
@@ -235,6 +238,9 @@ func projectVerbs(mux *http.ServeMux, s *service.Service) {
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "project/list", func(ctx context.Context, c wallet.Caller, q ownerQuery) (projectListAnswer, error) {
+		if err := q.check(); err != nil {
+			return projectListAnswer{}, err
+		}
 		found, total, err := s.ListProjects(ctx, c, q.filter())
 		answer := projectListAnswer{Projects: []projectAnswer{}, Total: total, paging: q.paging}
 		for _, p := range found {

@@ -322,7 +322,7 @@ func (s *server) listenOperator() error {
 		return err
 	})
 	return s.folder.announce(holder{
-		PID: os.Getpid(), Address: s.address, Socket: path, Database: databaseMark(s.databaseAddress()),
+		PID: os.Getpid(), Address: s.address, Origin: s.publicURL(), Socket: path, Database: databaseMark(s.databaseAddress()),
 	})
 }
 

@@ -48,6 +48,14 @@ func onboardVerbs(mux *http.ServeMux, s *service.Service) {
 	})
 }
 
+// wrongEmail says what is wrong with an e-mail address; empty for nothing.
+func wrongEmail(address string) string {
+	if name, domain, ok := strings.Cut(address, "@"); !ok || name == "" || !strings.Contains(domain, ".") || strings.ContainsAny(address, " \t") {
+		return "must be an e-mail address, such as ona@example.com"
+	}
+	return ""
+}
+
 // check refuses, all at once, what a later step would refuse.
 func (r *setup) check() error {
 	a := &r.asked
@@ -62,8 +70,8 @@ func (r *setup) check() error {
 	if len(a.Description) > maxOnboardText {
 		refused.Refuse("description", "must be at most %d bytes", maxOnboardText)
 	}
-	if name, domain, ok := strings.Cut(a.Email, "@"); !ok || name == "" || !strings.Contains(domain, ".") {
-		refused.Refuse("email", "must be an e-mail address, such as ona@example.com")
+	if wrong := wrongEmail(a.Email); wrong != "" {
+		refused.Refuse("email", "%s", wrong)
 	}
 	if t := wallet.UserType(a.OwnerType); t != wallet.Natural && t != wallet.Legal {
 		refused.Refuse("owner_type", "must be natural or legal")

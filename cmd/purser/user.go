@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -288,6 +289,9 @@ func newUserUpdate(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := v.namesChange(); err != nil {
+			return err
+		}
 		e := userEdit{
 			ID: id, DisplayName: value(v, "display-name", &name), Email: value(v, "email", &email), Phone: value(v, "phone", &phone),
 			Locale: value(v, "locale", &locale), CompanyCode: value(v, "company-code", &code), Apply: v.applies(),
@@ -373,6 +377,9 @@ func answerChange[T any](v *verb, a changeAnswer[T], also ...string) error {
 		for _, what := range also {
 			p.line("A new %s was set.", what)
 		}
+		if len(lines)+len(also) > 0 {
+			p.line("Done.")
+		}
 	})
 }
 
@@ -409,6 +416,9 @@ func userVerbs(mux *http.ServeMux, s *service.Service) {
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "user/list", func(ctx context.Context, c wallet.Caller, q userQuery) (userListAnswer, error) {
+		if err := errors.Join(q.check(), oneOf("type", q.Type, wallet.Natural, wallet.Legal)); err != nil {
+			return userListAnswer{}, err
+		}
 		found, total, err := s.ListUsers(ctx, c, service.UserFilter{Type: wallet.UserType(q.Type), Text: q.Text, Limit: q.Limit, Offset: q.Offset})
 		answer := userListAnswer{Users: []userAnswer{}, Total: total, paging: q.paging}
 		for _, u := range found {

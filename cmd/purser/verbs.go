@@ -36,6 +36,11 @@ type verb struct {
 	config   config
 	operator *operatorClient
 	close    func() error
+	// own are the flags that are the verb's alone, and path is what it is called by.
+	own  []string
+	path string
+	// reachGiven are those flags of the command line that say where the data is.
+	reachGiven string
 }
 
 // reachFlags are the settings that a verb shows in its help: where the data is.
@@ -57,13 +62,18 @@ func newVerb(p *program, command *cobra.Command, bind func(*pflag.FlagSet), run 
 		bind(v.flags)
 	}
 	v.flags.VisitAll(func(f *pflag.Flag) {
-		if f.DefValue == "[]" {
+		if kind := f.Value.Type(); f.DefValue == "[]" && kind != "stringSlice" && kind != "stringArray" {
 			f.DefValue = "" // help does not speak of an empty list
 		}
+		if f.DefValue == "0s" {
+			f.DefValue = ""
+		}
+		v.own = append(v.own, f.Name)
 	})
 	v.flags.BoolVar(&v.json, "json", false, "answer in JSON, for programs")
 	v.flags.AddFlagSet(settings)
 	command.RunE = func(command *cobra.Command, args []string) (err error) {
+		v.path, v.reachGiven = command.CommandPath(), reachGiven(settings)
 		if err := v.config.complete(p, settings); err != nil {
 			return err
 		}
@@ -134,6 +144,16 @@ func parseID(text, what string) (int64, error) {
 // given says whether a flag stands on the command line.
 func (v *verb) given(flag string) bool { return v.flags.Changed(flag) }
 
+// namesChange refuses a change that changes nothing.
+func (v *verb) namesChange() error {
+	for _, flag := range v.own {
+		if flag != "apply" && v.given(flag) {
+			return nil
+		}
+	}
+	return fmt.Errorf("name what to change: `%s --help` lists the flags", v.path)
+}
+
 // value is a pointer to what a flag was set to; nil when it was not given.
 func value[T any](v *verb, flag string, to *T) *T {
 	if !v.given(flag) {
@@ -167,11 +187,11 @@ func (v *verb) refused(err error) error {
 	slices.Sort(lines)
 	switch len(lines) {
 	case 0:
-		return errors.New(refused.Description)
+		return errors.New(v.proposed(refused.Description))
 	case 1:
-		return errors.New(lines[0])
+		return errors.New(v.proposed(lines[0]))
 	}
-	return fmt.Errorf("%d things were refused, and nothing was done:\n  %s", len(lines), strings.Join(lines, "\n  "))
+	return fmt.Errorf("%d things were refused, and nothing was done:\n  %s", len(lines), v.proposed(strings.Join(lines, "\n  ")))
 }
 
 // flagNames are flags that are called otherwise than the fields that they fill.
@@ -311,8 +331,8 @@ type paging struct {
 }
 
 func (p *paging) bind(flags *pflag.FlagSet) {
-	flags.IntVar(&p.Limit, "limit", 100, "how `many` to show at most; 0 shows all")
-	flags.IntVar(&p.Offset, "offset", 0, "how `many` to pass over")
+	flags.IntVar(&p.Limit, "limit", 100, "show `N` at most; 0 shows all")
+	flags.IntVar(&p.Offset, "offset", 0, "pass over the first `N`")
 }
 
 // check refuses what is no page.
@@ -325,6 +345,14 @@ func (p paging) check() error {
 		refused.Refuse("offset", "must not be negative")
 	}
 	return refused.Err()
+}
+
+// oneOf refuses a word that is not one of those, unless it is empty.
+func oneOf[T ~string](field, word string, known ...T) error {
+	if word == "" || slices.Contains(known, T(word)) {
+		return nil
+	}
+	return wallet.FieldError(field, "%q is not one of %s", word, words(known))
 }
 
 // rest says how much of a list is not on its page.

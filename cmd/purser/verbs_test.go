@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -187,7 +186,7 @@ func TestEveryGrantHasItsCommand(t *testing.T) {
 		{wallet.Grant{Kind: wallet.GrantPermission, Name: "access_statements"}, private, "purser client update 7 --grant access_statements", ""},
 		{wallet.Grant{Kind: wallet.GrantPermission, Name: "access_statements"}, device, "purser client update 8 --grant access_statements", ""},
 		{wallet.Grant{Kind: wallet.GrantProject, ID: 1222}, private, "purser client update 7 --attach 1222", ""},
-		{wallet.Grant{Kind: wallet.GrantProject}, private, "", "purser client update 7 --attach PROJECT"},
+		{wallet.Grant{Kind: wallet.GrantProject}, private, "", "`purser client update 7 --attach PROJECT`"},
 		{wallet.Grant{Kind: wallet.GrantWalletRight, Name: "balance", ID: 14471}, private, "purser client update 7 --wallet-right 14471:balance", ""},
 		{wallet.Grant{Kind: wallet.GrantScope, Name: "projects"}, private, "", "The user whose token it is has to agree"},
 		{wallet.Grant{Kind: wallet.GrantScope, Name: "projects", ID: 1234}, private, "", "User 1234 has to agree to the scope projects"},
@@ -254,8 +253,8 @@ func TestTheDialogue(t *testing.T) {
 	none := func(string) bool { return false }
 	var o onboarding
 	var out strings.Builder
-	answers := "Ona\nrobot\ncompany\n\nona@example.com\nOna's Books & Maps\n\n\nTill\n\n"
-	if err := o.complete(none, bufio.NewReader(strings.NewReader(answers)), &out); err != nil {
+	answers := "Ona\nrobot\ncompany\n\nona at home\nona@example.com\nOna's Books & Maps\n\n\nTill\n\n"
+	if err := o.complete(none, newDialogue(context.Background(), strings.NewReader(answers)), &out); err != nil {
 		t.Fatal(err)
 	}
 	want := onboarding{
@@ -266,17 +265,17 @@ func TestTheDialogue(t *testing.T) {
 	if fmt.Sprintf("%+v", o) != fmt.Sprintf("%+v", want) {
 		t.Errorf("it understood %+v", o)
 	}
-	for _, part := range []string{"Person or company [person]: Answer person, company.\nPerson or company [person]: ", "mail address: The owner's e-mail address: ", "Title of the client [Shop back end]: "} {
+	for _, part := range []string{"Person or company [person]: Answer person, company.\nPerson or company [person]: ", "mail address: The owner's e-mail address: That must be an e-mail address, such as ona@example.com.\nThe owner's e-mail address: ", "Its description, which may stay empty: ", "Title of the client [Shop back end]: "} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("it did not ask %q in\n%s", part, out.String())
 		}
 	}
-	if err := (&onboarding{}).complete(none, bufio.NewReader(strings.NewReader("Ona\n")), io.Discard); err == nil || !strings.Contains(err.Error(), "there was no answer for --email, and nothing was done") {
+	if err := (&onboarding{}).complete(none, newDialogue(context.Background(), strings.NewReader("Ona\n")), io.Discard); err == nil || !strings.Contains(err.Error(), "there was no answer for --email, and nothing was done") {
 		t.Errorf("an end of input is %v", err)
 	}
 	some := func(flag string) bool { return flag == "owner" || flag == "email" || flag == "project" }
 	o = onboarding{Owner: "Ona", Email: "ona@example.com", Project: "Books"}
-	if err := o.complete(some, bufio.NewReader(strings.NewReader("")), nil); err != nil || o.profile != "books" || o.Title != "Shop back end" {
+	if err := o.complete(some, newDialogue(context.Background(), strings.NewReader("")), nil); err != nil || o.profile != "books" || o.Title != "Shop back end" {
 		t.Errorf("with all that is needed in flags it still asks: %v, %+v", err, o)
 	}
 	if err := (&onboarding{}).complete(none, nil, nil); err == nil || err.Error() != "answer with --owner, --email, --project; on a terminal the command asks" {
@@ -346,6 +345,43 @@ func TestDocumentedCommandsExist(t *testing.T) {
 			} else if err := command.ValidateArgs(command.Flags().Args()); err != nil && match[1] != "" { // in a sentence, what a command is about may be left out
 				t.Errorf("%s: %s: %v", name, line, err)
 			}
+		}
+	}
+}
+
+// Who stops the program at a question ends it, and nothing is done.
+func TestQuestionsCanBeInterrupted(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	silent, typing := io.Pipe()
+	defer typing.Close()
+	time.AfterFunc(10*time.Millisecond, stop)
+	err := (&onboarding{}).complete(func(string) bool { return false }, newDialogue(ctx, silent), io.Discard)
+	if !errors.Is(err, errInterrupted) {
+		t.Errorf("the dialogue ends with %v", err)
+	}
+	var said strings.Builder
+	p := &program{in: silent, out: io.Discard, err: &said, env: func(string) string { return "" }}
+	if code := run(ctx, []string{"profile", "add", "x", "--base-url", "https://wallet.example", "--id", "a"}, p); code != interrupted || said.String() != "\npurser: nothing was done\n" {
+		t.Errorf("adding a profile ends with %d, %q", code, said.String())
+	}
+}
+
+// A proposed command names the data as the command line did, without a password.
+func TestProposedCommandsNameTheData(t *testing.T) {
+	flags := pflag.NewFlagSet("x", pflag.ContinueOnError)
+	new(config).common(flags)
+	flags.String("database", "", "")
+	if err := flags.Parse([]string{"--data", "it's here", "--database", "postgres://ona:secret@db/purser?password=other&sslmode=disable"}); err != nil {
+		t.Fatal(err)
+	}
+	v := &verb{reachGiven: reachGiven(flags)}
+	want := `See ` + "`purser client show 7 --data 'it'\\''s here' --database 'postgres://ona:xxxxx@db/purser?password=xxxxx&sslmode=disable'`, or `purser mac explain`."
+	if got := v.proposed("See `purser client show 7`, or `purser mac explain`."); got != want {
+		t.Errorf("it proposes %s", got)
+	}
+	for _, address := range []string{"sqlite:a b.db", "postgres://purser@/postgres?host=/tmp/mypg"} {
+		if got := withoutPassword(address); got != address {
+			t.Errorf("%s becomes %s", address, got)
 		}
 	}
 }

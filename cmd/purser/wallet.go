@@ -46,6 +46,9 @@ func newMovement(p *program, name, short, planned string) *cobra.Command {
 		}
 		plan := moved{Wallet: id, Amount: amount.Decimal(), Currency: amount.Currency}
 		if !v.applies() {
+			if _, err := ask[struct{}](v, fmt.Sprintf("wallet/%d/%s/plan", id, name), wireMovement(amount, reason)); err != nil {
+				return err
+			}
 			return v.answer(plan, func(p *page) { p.line("This "+planned+". "+notDone, amount, id, "funding") })
 		}
 		done, err := ask[receipt](v, fmt.Sprintf("wallet/%d/%s", id, name), wireMovement(amount, reason))

@@ -172,6 +172,9 @@ func newWalletUpdate(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := v.namesChange(); err != nil {
+			return err
+		}
 		e := walletEdit{ID: id, Description: value(v, "description", &description), Apply: v.applies()}
 		done, err := ask[changeAnswer[walletAnswer]](v, "wallet/update", e)
 		if err != nil {
@@ -188,6 +191,9 @@ func walletVerbs(mux *http.ServeMux, s *service.Service) {
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "wallet/list", func(ctx context.Context, c wallet.Caller, q ownerQuery) (walletListAnswer, error) {
+		if err := q.check(); err != nil {
+			return walletListAnswer{}, err
+		}
 		found, total, err := s.ListWallets(ctx, c, q.filter())
 		answer := walletListAnswer{Wallets: []walletAnswer{}, Total: total, paging: q.paging}
 		for _, w := range found {
