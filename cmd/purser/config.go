@@ -104,7 +104,7 @@ func (c *config) limits(flags *pflag.FlagSet) {
 
 // sandboxed are the settings of dev alone.
 func (c *config) sandboxed(flags *pflag.FlagSet) {
-	flags.StringVar(&c.tlsListen, "tls-listen", "", "`address` to listen on with TLS, which asks for client certificates (default --listen's with port 8443, or 363 above it)")
+	flags.StringVar(&c.tlsListen, "tls-listen", "", "`address` to listen on with TLS, which asks for client certificates (default --listen's with port 8443, or 363 above it, or a free one)")
 }
 
 // tlsAddress is where the sandbox answers over TLS: 8443 beside 8080.

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/purserhq/purser/internal/auth"
@@ -196,6 +197,9 @@ func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
 		return "", err
 	}
 	listener, err := net.Listen("tcp", address)
+	if host, _, split := net.SplitHostPort(address); errors.Is(err, syscall.EADDRINUSE) && s.config.tlsListen == "" && split == nil {
+		listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")) // nobody asked for that port
+	}
 	if err != nil {
 		return "", fmt.Errorf("listening on %s for TLS: %w; name another address with --tls-listen", address, err)
 	}

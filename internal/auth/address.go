@@ -69,6 +69,9 @@ func (p Proxies) contain(address netip.Addr) bool {
 // it at the end, so what stands before that address is only what somebody claims; and from an
 // entry that is no address on, nothing more is believed.
 func (p Proxies) Address(r *http.Request) string {
+	if host, _, found := strings.Cut(r.RemoteAddr, ":"); len(p) == 0 && found && strings.Trim(host, "0123456789.") == "" && host != "" {
+		return host // the usual case, as it is
+	}
 	address, ok := parseAddress(r.RemoteAddr)
 	if !ok {
 		return r.RemoteAddr

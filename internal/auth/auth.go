@@ -399,6 +399,9 @@ const (
 // headersRepeat lets the context headers stand beside a MAC only when they say what ext says:
 // the MAC does not cover them (decisions.md 2).
 func headersRepeat(r *http.Request, named wallet.Named) error {
+	if len(r.Header[projectHeader])+len(r.Header[locationHeader]) == 0 {
+		return nil
+	}
 	refused := wallet.FieldErrors{}
 	for _, context := range [...]struct{ header, field, inExt string }{
 		{projectHeader, "project_id", named.ProjectID},

@@ -349,6 +349,9 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 // explain keeps why a request was refused, for those who own the client. It costs the request a place
 // in a list.
 func (a *API) explain(r *request, pattern string, err error) {
+	if err == nil {
+		return
+	}
 	var refused *wallet.Error
 	if !errors.As(err, &refused) || refused.Refusal == nil {
 		return

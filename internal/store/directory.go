@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
@@ -57,6 +58,13 @@ type held struct {
 	client int64
 	token  *wallet.Token
 	keys   []*Key
+	// last is the client as it was found last; it is so still while nothing was forgotten since.
+	last atomic.Pointer[foundClient]
+}
+
+type foundClient struct {
+	client  *wallet.Client
+	changes int64
 }
 
 // kept is how many credentials, clients, projects and certificates stay in memory, of each.
@@ -84,9 +92,9 @@ type directory struct {
 	// ids are the first eight bytes of the fingerprints of all clients' MAC ids and tokens.
 	ids map[uint64]struct{}
 
-	mu sync.Mutex
 	// changes counts what was forgotten so far; recent are the last of them, oldest first.
-	changes int64
+	changes atomic.Int64
+	mu      sync.Mutex
 	recent  []forgotten
 
 	// followed is the state of the database up to which others' changes are known here. Looks are
@@ -177,9 +185,8 @@ func (d *directory) loadIDs(ctx context.Context) error {
 	return err
 }
 
-func macFingerprint(macID string) fingerprint {
-	return fingerprint(secret.Fingerprint(secret.Text(macID)))
-}
+// macFingerprint is what secret.Fingerprint makes of a MAC id, without taking memory for it.
+func macFingerprint(macID string) fingerprint { return sha256.Sum256([]byte(macID)) }
 
 func shortFingerprint(f fingerprint) uint64 { return binary.LittleEndian.Uint64(f[:]) }
 
@@ -188,8 +195,6 @@ func (d *directory) forget(altered []alteration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range altered {
-		d.changes++
-		d.recent = append(d.recent, forgotten{d.changes, a})
 		switch a.kind {
 		case alteredCredential:
 			if raw, err := hex.DecodeString(a.name); err == nil && len(raw) == len(fingerprint{}) {
@@ -212,6 +217,8 @@ func (d *directory) forget(altered []alteration) {
 			d.projects.InvalidateAll()
 			d.certificates.InvalidateAll()
 		}
+		// Counted when it is gone: who reads the count first and a value then has not read an old one.
+		d.recent = append(d.recent, forgotten{d.changes.Add(1), a})
 	}
 	if len(d.recent) > 2*recentChanges {
 		d.recent = append([]forgotten(nil), d.recent[len(d.recent)-recentChanges:]...)
@@ -228,17 +235,13 @@ func numbered(name string) int64 {
 }
 
 // now counts the changes so far: a reader notes it before it reads.
-func (d *directory) now() int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.changes
-}
+func (d *directory) now() int64 { return d.changes.Load() }
 
 // keep puts what was read since a count of changes into memory, unless it was altered meanwhile.
 func (d *directory) keep(since int64, kind, name string, put func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if since < d.changes && (len(d.recent) == 0 || d.recent[0].change > since+1) {
+	if since < d.changes.Load() && (len(d.recent) == 0 || d.recent[0].change > since+1) {
 		return // too long ago to tell
 	}
 	for i := len(d.recent) - 1; i >= 0 && d.recent[i].change > since; i-- {
@@ -339,11 +342,16 @@ func (db *DB) Credential(ctx context.Context, macID string) (Credential, error) 
 		}
 		d.keep(since, alteredCredential, hex.EncodeToString(id[:]), func() { d.credentials.Set(id, h) })
 	}
-	client, err := db.Client(ctx, h.client)
-	if err != nil {
-		return Credential{}, err
+	last := h.last.Load()
+	if now := d.now(); last == nil || last.changes != now {
+		client, err := db.Client(ctx, h.client)
+		if err != nil {
+			return Credential{}, err
+		}
+		last = &foundClient{client, now}
+		h.last.Store(last)
 	}
-	return Credential{Known: h.client != 0, Client: client, Token: h.token, Keys: h.keys}, nil
+	return Credential{Known: h.client != 0, Client: last.client, Token: h.token, Keys: h.keys}, nil
 }
 
 // noClient stands for the client of a stranger.
