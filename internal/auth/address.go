@@ -111,17 +111,3 @@ func parseAddress(text string) (address netip.Addr, ok bool) {
 	}
 	return address.Unmap().WithZone(""), true
 }
-
-// Network is what an address is counted under: itself, or for IPv6 the network of 64 bits that one
-// subscriber has.
-func Network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || !ip.Is6() || ip.Is4In6() {
-		return address
-	}
-	prefix, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return prefix.String()
-}

@@ -198,7 +198,7 @@ func (a *API) answer(ctx context.Context, r *request, h handler) (out any, err e
 		}
 	}()
 	if a.Budgets.Address != (auth.Budget{}) {
-		if err := a.count(r, "address "+auth.Network(a.Auth.Address(r.Request)), a.Budgets.Address); err != nil {
+		if err := a.count(r, "address "+wallet.Origin{Address: a.Auth.Address(r.Request)}.Network(), a.Budgets.Address); err != nil {
 			return nil, err
 		}
 	}
@@ -242,20 +242,28 @@ func readBody(r *http.Request) ([]byte, error) {
 
 // statuses is the one map from codes to HTTP (spec/wallet-api.md §1.5).
 var statuses = map[wallet.Code]int{
-	wallet.InvalidRequest:      http.StatusBadRequest,
-	wallet.InvalidParameters:   http.StatusBadRequest,
-	wallet.Unauthorized:        http.StatusUnauthorized,
-	wallet.InvalidTimestamp:    http.StatusUnauthorized,
-	wallet.InvalidGrant:        http.StatusBadRequest,
-	wallet.Forbidden:           http.StatusForbidden,
-	wallet.NotFound:            http.StatusNotFound,
-	wallet.MethodNotAllowed:    http.StatusMethodNotAllowed,
-	wallet.InvalidState:        http.StatusConflict,
-	wallet.NotEnoughFunds:      http.StatusConflict,
-	wallet.RateLimitExceeded:   http.StatusTooManyRequests,
-	wallet.RequestTooLarge:     http.StatusRequestEntityTooLarge,
-	wallet.InternalServerError: http.StatusInternalServerError,
-	wallet.ServiceUnavailable:  http.StatusServiceUnavailable,
+	wallet.InvalidRequest:       http.StatusBadRequest,
+	wallet.InvalidParameters:    http.StatusBadRequest,
+	wallet.Unauthorized:         http.StatusUnauthorized,
+	wallet.InvalidTimestamp:     http.StatusUnauthorized,
+	wallet.InvalidGrant:         http.StatusBadRequest,
+	wallet.InvalidScope:         http.StatusBadRequest,
+	wallet.UnsupportedGrantType: http.StatusBadRequest,
+	wallet.InvalidCode:          http.StatusBadRequest,
+	wallet.InvalidPassword:      http.StatusBadRequest,
+	wallet.PasswordTooShort:     http.StatusBadRequest,
+	wallet.PasswordTooRisky:     http.StatusBadRequest,
+	wallet.UserAlreadyExists:    http.StatusConflict,
+	wallet.PhoneAlreadyAssigned: http.StatusConflict,
+	wallet.Forbidden:            http.StatusForbidden,
+	wallet.NotFound:             http.StatusNotFound,
+	wallet.MethodNotAllowed:     http.StatusMethodNotAllowed,
+	wallet.InvalidState:         http.StatusConflict,
+	wallet.NotEnoughFunds:       http.StatusConflict,
+	wallet.RateLimitExceeded:    http.StatusTooManyRequests,
+	wallet.RequestTooLarge:      http.StatusRequestEntityTooLarge,
+	wallet.InternalServerError:  http.StatusInternalServerError,
+	wallet.ServiceUnavailable:   http.StatusServiceUnavailable,
 }
 
 // Status is the HTTP status of a code; 500 for one that is not known.

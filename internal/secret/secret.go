@@ -185,6 +185,35 @@ func Fingerprint(t Text) []byte {
 	return sum[:]
 }
 
+// Fingerprint is the keyed hash of something short that must be found or compared, such as a person
+// code: without the key-encryption key nobody can try out what it is of. purpose keeps those of
+// different things apart.
+func (b *Box) Fingerprint(purpose string, t Text) []byte {
+	mac := hmac.New(sha256.New, b.pepper[:])
+	mac.Write([]byte(purpose))
+	mac.Write([]byte{0})
+	mac.Write([]byte(t))
+	return mac.Sum(nil)
+}
+
+// codeDigits is the length of codes that people type.
+const codeDigits = 6
+
+// NewCode makes a code of six digits for a person to type, who has few tries.
+func NewCode() Text {
+	digits := make([]byte, 0, codeDigits)
+	var random [16]byte
+	for len(digits) < codeDigits {
+		rand.Read(random[:])
+		for _, b := range random {
+			if b < 250 && len(digits) < codeDigits {
+				digits = append(digits, '0'+b%10)
+			}
+		}
+	}
+	return Text(digits)
+}
+
 // Parameters of argon2id: passwords as decisions.md 26 says; PINs lighter, since attempts are
 // counted and a pepper that is not in the database stands before them.
 const (
@@ -205,10 +234,32 @@ func (b *Box) HashPIN(pin Text) []byte {
 	return argon(mac.Sum(nil), pinTime, pinMemory)
 }
 
+// CheckPassword says whether the password is the one of the hash. No hash is nobody's password, and
+// costs what another one costs.
+func CheckPassword(hash []byte, password Text) bool {
+	return checkArgon(hash, []byte(password), passwordTime, passwordMemory)
+}
+
+// CheckPIN says whether the PIN is the one of the hash, like CheckPassword.
+func (b *Box) CheckPIN(hash []byte, pin Text) bool {
+	mac := hmac.New(sha256.New, b.pepper[:])
+	mac.Write([]byte(pin))
+	return checkArgon(hash, mac.Sum(nil), pinTime, pinMemory)
+}
+
 func argon(plain []byte, time, memory uint32) []byte {
 	salt := make([]byte, saltLength, saltLength+hashLength)
 	rand.Read(salt)
 	return append(salt, argon2.IDKey(plain, salt, time, memory, 1, hashLength)...)
+}
+
+func checkArgon(hash, plain []byte, time, memory uint32) bool {
+	known := len(hash) == saltLength+hashLength
+	if !known {
+		hash = make([]byte, saltLength+hashLength)
+	}
+	sum := argon2.IDKey(plain, hash[:saltLength], time, memory, 1, hashLength)
+	return subtle.ConstantTimeCompare(sum, hash[saltLength:]) == 1 && known
 }
 
 // NewIDs is the source of ids and visible tokens: the same bytes for the same seed, so that a

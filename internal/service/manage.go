@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,12 +10,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
 )
 
 // Changed is a thing before and after a change.
@@ -119,6 +122,8 @@ type UserDetails struct {
 	// administrators too.
 	Wallets  []wallet.Wallet
 	Projects []wallet.Project
+	// Limits bound what the user pays.
+	Limits []wallet.SpendingLimit
 }
 
 // InspectUser returns all about a user but the secrets. It fails with Forbidden and NotFound.
@@ -126,6 +131,15 @@ func (s *Service) InspectUser(ctx context.Context, c wallet.Caller, id int64) (U
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return UserDetails{}, err
 	}
+	d, err := s.userDetails(ctx, id)
+	if err != nil {
+		return UserDetails{}, err
+	}
+	d.Limits, err = s.db.SpendingLimits(ctx, id)
+	return d, err
+}
+
+func (s *Service) userDetails(ctx context.Context, id int64) (UserDetails, error) {
 	u, err := s.db.User(ctx, id)
 	if err != nil {
 		return UserDetails{}, err
@@ -152,7 +166,16 @@ func (s *Service) InspectUser(ctx context.Context, c wallet.Caller, id int64) (U
 // UserChange is what is to become of a user; what is nil stays as it is, and an empty text takes
 // the value away.
 type UserChange struct {
-	DisplayName, Email, Phone, Locale, CompanyCode *string
+	DisplayName, Email, Phone, Locale, CompanyCode, DateOfBirth *string
+	Standing                                                    *wallet.Standing
+	Gender                                                      *wallet.Gender
+	Address                                                     *wallet.Address
+	Identity                                                    *wallet.Identity
+	Level                                                       *wallet.IdentificationLevel
+	Exposures                                                   *[]wallet.Exposure
+	DefaultCurrency                                             *money.Currency
+	// Limits are all that then bound what the user pays.
+	Limits *[]wallet.SpendingLimit
 	// Administrators are all persons who then act for the company.
 	Administrators *[]int64
 	// Password and PIN are set anew; empty leaves them.
@@ -195,11 +218,65 @@ func (s *Service) UpdateUser(ctx context.Context, c wallet.Caller, id int64, cha
 					return err
 				}
 			}
-			if same(before, after) {
+			if err := s.replaceLimits(tx, c, id, change.Limits); err != nil {
+				return err
+			}
+			if before.Identity.Code != after.Identity.Code {
+				if err := s.audit(tx, c, "set person code", userObject, id, nil, nil); err != nil {
+					return err
+				}
+			} else if same(before, after) {
 				return nil
+			}
+			if after.Standing == wallet.InactiveUser && before.Standing != wallet.InactiveUser {
+				if err := endAccess(tx, id); err != nil {
+					return err
+				}
 			}
 			return tx.UpdateUser(before, after)
 		})
+}
+
+// endAccess signs a user out everywhere, and ends all tokens.
+func endAccess(tx *store.Tx, user int64) error {
+	if err := tx.DropSignIns(user, ""); err != nil {
+		return err
+	}
+	return tx.EndFamilies(user, 0)
+}
+
+// replaceLimits stores other limits of what a user pays; nil leaves them.
+func (s *Service) replaceLimits(tx *store.Tx, c wallet.Caller, user int64, limits *[]wallet.SpendingLimit) error {
+	if limits == nil {
+		return nil
+	}
+	refused := wallet.FieldErrors{}
+	for _, l := range *limits {
+		if l.Kind != wallet.OrdinaryLimit && l.Kind != wallet.TemporaryLimit {
+			refused.Refuse("limits", "%q is not limit or restriction", l.Kind)
+		}
+		if !slices.Contains(s.Currencies, l.Amount.Currency) {
+			refused.Refuse("limits", "%q is not one of the currencies of this server", l.Amount.Currency)
+		}
+		if l.Amount.Minor < 0 || l.Within < 0 || l.Within%time.Second != 0 {
+			refused.Refuse("limits", "must not be below zero, within whole seconds")
+		}
+	}
+	if err := refused.Err(); err != nil {
+		return err
+	}
+	before, err := tx.SpendingLimits(user)
+	if err != nil {
+		return err
+	}
+	type listed struct{ Limits []wallet.SpendingLimit }
+	if same(listed{before}, listed{*limits}) {
+		return nil
+	}
+	if err := s.audit(tx, c, "set limits", userObject, user, listed{before}, listed{*limits}); err != nil {
+		return err
+	}
+	return tx.SetSpendingLimits(user, *limits)
 }
 
 // to is the user after the change.
@@ -210,6 +287,14 @@ func (change UserChange) to(u wallet.User) wallet.User {
 	set(&u.Locale, change.Locale)
 	set(&u.CompanyCode, change.CompanyCode)
 	set(&u.Administrators, change.Administrators)
+	set(&u.DateOfBirth, change.DateOfBirth)
+	set(&u.Standing, change.Standing)
+	set(&u.Gender, change.Gender)
+	set(&u.Address, change.Address)
+	set(&u.Identity, change.Identity)
+	set(&u.Level, change.Level)
+	set(&u.Exposures, change.Exposures)
+	set(&u.DefaultCurrency, change.DefaultCurrency)
 	return u
 }
 
@@ -243,7 +328,10 @@ var (
 	// localeForm is a language, such as lt, or one of a country, such as lt_LT.
 	localeForm = regexp.MustCompile(`^[a-z]{2,3}([_-][A-Z]{2})?$`)
 	phoneForm  = regexp.MustCompile(`^[1-9][0-9]{7,14}$`)
-	phoneSigns = strings.NewReplacer("+", "", " ", "", "-", "", "(", "", ")", "")
+	// countryForm is a country (ISO 3166-1 alpha-2), and personCodeForm what states number persons by.
+	countryForm    = regexp.MustCompile(`^[a-z]{2}$`)
+	personCodeForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
+	phoneSigns     = strings.NewReplacer("+", "", " ", "", "-", "", "(", "", ")", "")
 )
 
 // Limits of addresses, in bytes.
@@ -289,10 +377,49 @@ func checkUser(tx *store.Tx, u *wallet.User) error {
 	if u.Type == wallet.Natural && len(u.Administrators) > 0 {
 		refused.Refuse("administrators", "only a company has them")
 	}
+	checkPerson(refused, u)
 	if err := refused.Err(); err != nil {
 		return err
 	}
 	return refuseOthers(tx, u)
+}
+
+// checkPerson refuses what is malformed of who a user is and where they live.
+func checkPerson(refused wallet.FieldErrors, u *wallet.User) {
+	if u.Standing = cmp.Or(u.Standing, wallet.ActiveUser); !slices.Contains(wallet.Standings(), u.Standing) {
+		refused.Refuse("standing", "must be active, restricted or inactive")
+	}
+	if u.Level = cmp.Or(u.Level, wallet.Unidentified); !slices.Contains(wallet.IdentificationLevels(), u.Level) {
+		refused.Refuse("identification_level", "must be unidentified, semi_identified, identified or fully_identified")
+	}
+	if born, err := time.Parse(time.DateOnly, u.DateOfBirth); u.DateOfBirth != "" && (err != nil || born.Year() < 1850) {
+		refused.Refuse("dob", "must be a date, such as 1990-01-31")
+	}
+	if u.Gender != "" && u.Gender != wallet.Male && u.Gender != wallet.Female {
+		refused.Refuse("gender", "must be male or female")
+	}
+	checkIdentity(refused, &u.Identity)
+	a := &u.Address
+	a.Country = strings.ToLower(strings.TrimSpace(a.Country))
+	for field, text := range map[string]*string{"city": &a.City, "street": &a.Street, "post_index": &a.PostIndex} {
+		*text = strings.TrimSpace(*text)
+		checkWords(refused, "address."+field, *text, 0, maxTitle)
+	}
+	if a.Country != "" && !countryForm.MatchString(a.Country) {
+		refused.Refuse("address.country", "must be two letters, such as lt")
+	}
+	if given := a.Country + a.City + a.Street + a.PostIndex; given != "" && (a.Country == "" || a.City == "" || a.Street == "") {
+		refused.Refuse("address", "needs country, city and street")
+	}
+	for _, e := range u.Exposures {
+		checkWords(refused, "pep", e.Name, 1, maxTitle)
+		checkWords(refused, "pep", e.Relation, 1, maxTitle)
+	}
+	if u.DefaultCurrency != "" {
+		if _, err := money.ParseCurrency(string(u.DefaultCurrency)); err != nil {
+			refused.Refuse("default_currency", "must be an ISO 4217 code, such as EUR")
+		}
+	}
 }
 
 // refuseOthers refuses an address that is another user's, and administrators who are not persons.
@@ -322,6 +449,15 @@ func refuseOthers(tx *store.Tx, u *wallet.User) error {
 			refused.Refuse(unique.field, "is user %d's", holder)
 		}
 	}
+	if u.Identity.Code != "" && u.Level != wallet.Unidentified {
+		holder, err := tx.CodeTaken(u.Identity.Nationality, u.Identity.Code)
+		if err != nil {
+			return err
+		}
+		if holder != 0 && holder != u.ID {
+			refused.Refuse("identity.code", "is user %d's", holder)
+		}
+	}
 	return refused.Err()
 }
 
@@ -343,7 +479,14 @@ func lossesOfUser(before, after wallet.User) (losses []string) {
 			losses = append(losses, fmt.Sprintf("user %d no longer acts for the company", id))
 		}
 	}
-	return losses
+	if before.Standing != wallet.InactiveUser && after.Standing == wallet.InactiveUser {
+		losses = append(losses, "signs the user out everywhere and ends all tokens that clients have of them")
+	}
+	losses = lost(losses, "the date of birth", before.DateOfBirth, after.DateOfBirth)
+	losses = lost(losses, "the name", before.Identity.Name, after.Identity.Name)
+	losses = lost(losses, "the surname", before.Identity.Surname, after.Identity.Surname)
+	losses = lost(losses, "the person code", before.Identity.Code.String(), after.Identity.Code.String())
+	return lost(losses, "the address", before.Address.Street, after.Address.Street)
 }
 
 // ListProjects returns a page of an owner's projects, or of all, by number, and how many there

@@ -68,23 +68,28 @@ func (s *Service) CreateUser(ctx context.Context, c wallet.Caller, u wallet.User
 func (s *Service) CreateWallet(ctx context.Context, c wallet.Caller, w wallet.Wallet) (id int64, err error) {
 	wanted := w.ID
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
-		kind, err := tx.UserType(w.OwnerID)
-		if err := unless(kind != "", err, "owner", "there is no user %d", w.OwnerID); err != nil {
-			return err
-		}
-		if err := checkWallet(&w); err != nil {
-			return err
-		}
-		if w.ID, err = takeID(tx, store.WalletIDs, wanted); err != nil {
-			return err
-		}
-		w.AccountNumber = fmt.Sprintf("EVP%012d", w.ID)
-		if err := tx.InsertWallet(w); err != nil {
-			return err
-		}
-		return s.audit(tx, c, "create", walletObject, w.ID, nil, w)
+		w.ID, err = s.addWallet(tx, c, w, wanted)
+		return err
 	})
 	return w.ID, err
+}
+
+func (s *Service) addWallet(tx *store.Tx, c wallet.Caller, w wallet.Wallet, wanted int64) (id int64, err error) {
+	kind, err := tx.UserType(w.OwnerID)
+	if err := unless(kind != "", err, "owner", "there is no user %d", w.OwnerID); err != nil {
+		return 0, err
+	}
+	if err := checkWallet(&w); err != nil {
+		return 0, err
+	}
+	if w.ID, err = takeID(tx, store.WalletIDs, wanted); err != nil {
+		return 0, err
+	}
+	w.AccountNumber = fmt.Sprintf("EVP%012d", w.ID)
+	if err := tx.InsertWallet(w); err != nil {
+		return 0, err
+	}
+	return w.ID, s.audit(tx, c, "create", walletObject, w.ID, nil, w)
 }
 
 // CreateProject adds a project and returns its id. Its wallet must belong to its owner; several
@@ -301,6 +306,13 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 			return err
 		}
 		if err := s.audit(tx, c, "issue token", clientObject, client, nil, wallet.Token{UserID: user, ClientID: client, Scopes: scopes, ExpiresAt: expires}); err != nil {
+			return err
+		}
+		consent := wallet.Consent{UserID: user, ClientID: client}
+		for _, scope := range scopes {
+			consent.Scopes = append(consent.Scopes, wallet.AskedScope{Scope: scope})
+		}
+		if _, err := addConsent(tx, consent); err != nil { // so that the user sees it, and can take it back
 			return err
 		}
 		return tx.InsertToken(store.Token{

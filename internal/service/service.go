@@ -8,6 +8,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -41,7 +42,12 @@ type Options struct {
 	// PublicURL is scheme, host and port that the server is called by from outside, for the address
 	// of its revocation list in certificates; empty leaves that out.
 	PublicURL string
-	// Sandbox allows the key that the public documentation prints.
+	// AccessTokenLifetime and RefreshTokenLifetime are how long tokens work, on the business clock; 0
+	// is an hour and 90 days.
+	AccessTokenLifetime, RefreshTokenLifetime time.Duration
+	// Told is called after something was put into the outbox; nil where nobody waits for that.
+	Told func()
+	// Sandbox allows the key that the public documentation prints, and shows messages on a page.
 	Sandbox bool
 }
 
@@ -65,6 +71,11 @@ type Service struct {
 // New returns the service on db. It returns ErrPublishedKey when a client holds the key that
 // the documentation prints and this is not a sandbox.
 func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
+	options.AccessTokenLifetime = cmp.Or(options.AccessTokenLifetime, time.Hour)
+	options.RefreshTokenLifetime = cmp.Or(options.RefreshTokenLifetime, 90*24*time.Hour)
+	if options.Told == nil {
+		options.Told = func() {}
+	}
 	s := &Service{Options: options, db: db, lists: map[int64]signedList{}}
 	if options.Sandbox {
 		return s, nil

@@ -42,6 +42,9 @@ func (s *Service) subjectWallet(ctx context.Context, c wallet.Caller, id int64, 
 		return nil, err
 	}
 	subject.Wallet = w
+	if subject.Consent, err = s.offlineConsent(ctx, c, action, subject); err != nil {
+		return nil, err
+	}
 	if err := wallet.May(c, action, subject).Err(); err != nil {
 		return nil, err
 	}
@@ -52,6 +55,15 @@ func (s *Service) subjectWallet(ctx context.Context, c wallet.Caller, id int64, 
 		return nil, wallet.Errorf(wallet.NotFound, "user %d has no wallet: create one for them first.", c.UserID())
 	}
 	return nil, wallet.Errorf(wallet.NotFound, "there is no wallet %d: check the id.", id)
+}
+
+// offlineConsent is what the owner of a wallet agreed that a client may do without a token. It is looked up where
+// nothing else opens the wallet.
+func (s *Service) offlineConsent(ctx context.Context, c wallet.Caller, a wallet.Action, subject wallet.Subject) (*wallet.Consent, error) {
+	if c.Kind != wallet.ByClient || subject.Wallet == nil || wallet.May(c, a, subject).Allowed {
+		return nil, nil
+	}
+	return s.db.Consent(ctx, subject.Wallet.OwnerID, c.Client.ID)
 }
 
 func (s *Service) findWallet(ctx context.Context, c wallet.Caller, id int64) (*wallet.Wallet, error) {
@@ -79,7 +91,9 @@ func (s *Service) GetWallet(ctx context.Context, c wallet.Caller, id int64) (Wal
 	if err != nil {
 		return WalletView{}, err
 	}
-	return walletView(c, w), nil
+	subject := wallet.Subject{Wallet: w}
+	subject.Consent, err = s.offlineConsent(ctx, c, wallet.ReadWalletDetails, subject)
+	return WalletView{Wallet: w, Detailed: wallet.May(c, wallet.ReadWalletDetails, subject).Allowed}, err
 }
 
 // GetBalance returns what a wallet holds, by currency; those that hold nothing are left out

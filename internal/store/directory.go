@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -89,8 +90,11 @@ type directory struct {
 	certificates *otter.Cache[fingerprint, *wallet.Certificate]
 
 	idsLock sync.RWMutex
-	// ids are the first eight bytes of the fingerprints of all clients' MAC ids and tokens.
+	// ids are the first eight bytes of the fingerprints of all clients' MAC ids and of the access
+	// tokens in use.
 	ids map[uint64]struct{}
+	// added are those that came while all are read anew; nil while they are not.
+	added map[uint64]struct{}
 
 	// changes counts what was forgotten so far; recent are the last of them, oldest first.
 	changes atomic.Int64
@@ -159,9 +163,12 @@ func (db *DB) changes(ctx context.Context) (seq int64, err error) {
 	return seq, err
 }
 
-// loadIDs reads all MAC ids.
+// loadIDs reads all MAC ids. What is known meanwhile is kept.
 func (d *directory) loadIDs(ctx context.Context) error {
 	ids := map[uint64]struct{}{}
+	d.idsLock.Lock()
+	d.added = map[uint64]struct{}{}
+	d.idsLock.Unlock()
 	rows, err := d.db.query(ctx, d.db.read, `SELECT mac_id FROM clients`)
 	_, err = collect(rows, err, func(rows *sql.Rows) (_ struct{}, err error) {
 		var id string
@@ -172,17 +179,22 @@ func (d *directory) loadIDs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err = d.db.query(ctx, d.db.read, `SELECT fingerprint FROM tokens`)
+	rows, err = d.db.query(ctx, d.db.read, `SELECT fingerprint FROM tokens WHERE active_at IS NOT NULL AND (refreshed_at IS NULL OR expires_at > $1)`,
+		micros(d.db.Now()))
 	_, err = collect(rows, err, func(rows *sql.Rows) (_ struct{}, err error) {
 		var whole []byte
 		err = rows.Scan(&whole)
 		ids[binary.LittleEndian.Uint64(whole)] = struct{}{}
 		return struct{}{}, err
 	})
+	if err != nil {
+		return err
+	}
 	d.idsLock.Lock()
-	d.ids = ids
-	d.idsLock.Unlock()
-	return err
+	defer d.idsLock.Unlock()
+	maps.Copy(ids, d.added)
+	d.ids, d.added = ids, nil
+	return nil
 }
 
 // macFingerprint is what secret.Fingerprint makes of a MAC id, without taking memory for it.
@@ -200,6 +212,9 @@ func (d *directory) forget(altered []alteration) {
 			if raw, err := hex.DecodeString(a.name); err == nil && len(raw) == len(fingerprint{}) {
 				d.idsLock.Lock()
 				d.ids[binary.LittleEndian.Uint64(raw)] = struct{}{}
+				if d.added != nil {
+					d.added[binary.LittleEndian.Uint64(raw)] = struct{}{}
+				}
 				d.idsLock.Unlock()
 				d.credentials.Invalidate(fingerprint(raw))
 			}

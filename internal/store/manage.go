@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -86,19 +88,15 @@ func (db *DB) usersMatching(ctx context.Context, f UserFilter) ([]int64, error) 
 	return ids, err
 }
 
+const userColumns = `id, type, display_name, email, phone, locale, company_code, standing, dob, gender, country, city, street,
+	post_index, name, surname, nationality, sealed_code, level, exposures, default_currency, registered_by, created_at`
+
 // usersByID returns users by number, leaving out what is not there.
 func (db *DB) usersByID(ctx context.Context, q querier, ids []int64) ([]wallet.User, error) {
 	args := numbers64(ids)
 	in := ` IN (` + parameters(1, len(ids)) + `)`
-	rows, err := db.query(ctx, q, `SELECT id, type, display_name, email, phone, locale, company_code, created_at
-		FROM users WHERE id`+in+` ORDER BY id`, args...)
-	users, err := collect(rows, err, func(rows *sql.Rows) (u wallet.User, err error) {
-		var email, phone, code sql.NullString
-		var createdAt int64
-		err = rows.Scan(&u.ID, &u.Type, &u.DisplayName, &email, &phone, &u.Locale, &code, &createdAt)
-		u.Email, u.Phone, u.CompanyCode, u.CreatedAt = email.String, phone.String, code.String, fromMicros(createdAt)
-		return u, err
-	})
+	rows, err := db.query(ctx, q, `SELECT `+userColumns+` FROM users WHERE id`+in+` ORDER BY id`, args...)
+	users, err := collect(rows, err, db.scanUser)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +106,68 @@ func (db *DB) usersByID(ctx context.Context, q querier, ids []int64) ([]wallet.U
 		users[i].Administrators = administrators[users[i].ID]
 	}
 	return users, err
+}
+
+func (db *DB) scanUser(rows *sql.Rows) (u wallet.User, err error) {
+	var email, phone, company sql.NullString
+	var sealed []byte
+	var exposures string
+	var registeredBy sql.NullInt64
+	var createdAt int64
+	err = rows.Scan(&u.ID, &u.Type, &u.DisplayName, &email, &phone, &u.Locale, &company, &u.Standing, &u.DateOfBirth, &u.Gender,
+		&u.Address.Country, &u.Address.City, &u.Address.Street, &u.Address.PostIndex,
+		&u.Identity.Name, &u.Identity.Surname, &u.Identity.Nationality, &sealed, &u.Level, &exposures, &u.DefaultCurrency, &registeredBy, &createdAt)
+	if err != nil {
+		return u, err
+	}
+	u.Email, u.Phone, u.CompanyCode, u.CreatedAt, u.RegisteredBy = email.String, phone.String, company.String, fromMicros(createdAt), registeredBy.Int64
+	if exposures != "" {
+		if err := json.Unmarshal([]byte(exposures), &u.Exposures); err != nil {
+			return u, err
+		}
+	}
+	if len(sealed) > 0 {
+		code, err := db.Box.Open(sealed, codePlace(u.ID))
+		if err != nil {
+			return u, err
+		}
+		u.Identity.Code = wallet.PersonCode(code.Reveal())
+	}
+	return u, nil
+}
+
+// codePlace names where a user's person code is sealed.
+func codePlace(user int64) string { return "user " + strconv.FormatInt(user, 10) + " person code" }
+
+// codeFingerprint is what a person code is found by.
+func (db *DB) codeFingerprint(nationality string, code wallet.PersonCode) []byte {
+	return db.Box.Fingerprint("person code", secret.Text(nationality+" "+string(code)))
+}
+
+// userValues are the values of userColumns from type on, but created_at, as they are stored.
+func (db *DB) userValues(u wallet.User) ([]any, error) {
+	exposures := ""
+	if len(u.Exposures) > 0 {
+		text, err := json.Marshal(u.Exposures)
+		if err != nil {
+			return nil, err
+		}
+		exposures = string(text)
+	}
+	var sealed, print []byte
+	if u.Identity.Code != "" {
+		sealed = db.Box.Seal(secret.Text(u.Identity.Code), codePlace(u.ID))
+		// What people say of themselves keeps nobody else from saying it, and finds nobody.
+		if u.Level != "" && u.Level != wallet.Unidentified {
+			print = db.codeFingerprint(u.Identity.Nationality, u.Identity.Code)
+		}
+	}
+	return []any{
+		u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode), cmp.Or(u.Standing, wallet.ActiveUser),
+		u.DateOfBirth, u.Gender, u.Address.Country, u.Address.City, u.Address.Street, u.Address.PostIndex,
+		u.Identity.Name, u.Identity.Surname, u.Identity.Nationality, sealed, print, cmp.Or(u.Level, wallet.Unidentified),
+		exposures, u.DefaultCurrency,
+	}, nil
 }
 
 // numbers64 are numbers as arguments.
@@ -178,13 +238,24 @@ func (tx *Tx) userWhere(condition, value string) (int64, error) {
 	return found[0], nil
 }
 
-// UpdateUser replaces what is known of a user but its type and its secrets. before is the user as
-// the transaction sees it.
+// UpdateUser replaces what is known of a user but its type, who registered it and its secrets. before
+// is the user as the transaction sees it.
 func (tx *Tx) UpdateUser(before, u wallet.User) error {
-	_, err := tx.exec(`UPDATE users SET display_name = $2, email = $3, phone = $4, locale = $5, company_code = $6 WHERE id = $1`,
-		u.ID, u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode))
+	values, err := tx.db.userValues(u)
 	if err != nil {
 		return err
+	}
+	_, err = tx.exec(`UPDATE users SET display_name = $2, email = $3, phone = $4, locale = $5, company_code = $6, standing = $7,
+		dob = $8, gender = $9, country = $10, city = $11, street = $12, post_index = $13, name = $14, surname = $15,
+		nationality = $16, sealed_code = $17, code_fingerprint = $18, level = $19, exposures = $20, default_currency = $21 WHERE id = $1`,
+		append([]any{u.ID}, values...)...)
+	if err != nil {
+		return err
+	}
+	if before.Standing != u.Standing {
+		if err := tx.alterTokens(`f.user_id = $1`, u.ID); err != nil {
+			return err
+		}
 	}
 	if before.DisplayName != u.DisplayName {
 		if err := tx.alterProjectsOf(u.ID); err != nil {

@@ -39,6 +39,11 @@ const (
 	accountIDs  Counter = "account"
 	entryIDs    Counter = "entry"
 	writerIDs   Counter = "writer"
+	// ConfirmationIDs are apart from all users' numbers: both go where the protocol has a user's.
+	ConfirmationIDs Counter = "confirmation"
+	InvitationIDs   Counter = "invitation"
+	familyIDs       Counter = "family"
+	messageIDs      Counter = "message"
 )
 
 // NextID hands out a number, or takes wanted, where that is not 0, and goes on above it.
@@ -64,10 +69,15 @@ func (tx *Tx) InsertUser(u wallet.User, passwordHash, pinHash []byte) error {
 	if len(u.Administrators) > 0 {
 		tx.alter(alteredAll, "") // what their tokens reach
 	}
-	_, err := tx.exec(`INSERT INTO users (id, type, display_name, email, phone, locale, company_code,
-			password_hash, pin_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		u.ID, u.Type, u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode),
-		passwordHash, pinHash, micros(u.CreatedAt))
+	values, err := tx.db.userValues(u)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`INSERT INTO users (id, display_name, email, phone, locale, company_code, standing, dob, gender, country, city,
+			street, post_index, name, surname, nationality, sealed_code, code_fingerprint, level, exposures, default_currency,
+			type, password_hash, pin_hash, registered_by, created_at)
+		VALUES (`+parameters(1, 26)+`)`,
+		append(append([]any{u.ID}, values...), u.Type, passwordHash, pinHash, idOrNull(u.RegisteredBy), micros(u.CreatedAt))...)
 	if err != nil {
 		return err
 	}
@@ -78,6 +88,13 @@ func (tx *Tx) InsertUser(u wallet.User, passwordHash, pinHash []byte) error {
 		}
 	}
 	return nil
+}
+
+// MarkRegistered notes that a user registered, rather than was made by an operator: who never confirms a
+// contact is removed again.
+func (tx *Tx) MarkRegistered(id int64) error {
+	_, err := tx.exec(`UPDATE users SET registered_at = $2 WHERE id = $1`, id, micros(tx.db.Now()))
+	return err
 }
 
 // UserType returns whether the user is a person or a company; empty when there is none.
@@ -111,6 +128,12 @@ const walletSelect = `SELECT w.id, w.owner_id, w.account_number, w.description, 
 // Wallet returns the wallet with what is known of its owner; nil when there is none.
 func (db *DB) Wallet(ctx context.Context, id int64) (*wallet.Wallet, error) {
 	return db.walletWhere(ctx, ` WHERE w.id = $1`, id)
+}
+
+// WalletOfUser returns the number of a wallet of a user; 0 when they have none.
+func (tx *Tx) WalletOfUser(user int64) (id int64, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT COALESCE(min(id), 0) FROM wallets WHERE owner_id = $1`, user).Scan(&id)
+	return id, err
 }
 
 // WalletOfUser returns the oldest wallet of a user; nil when they have none.
@@ -185,11 +208,12 @@ func (tx *Tx) ClientExists(id int64) (bool, error) {
 	return n > 0, err
 }
 
-// ProjectsOfUser returns the projects that the user administers, by id: their own and those
-// of companies that they act for.
+// ProjectsOfUser returns the projects that the user administers, by id: their own, those of
+// companies that they act for, and those that they were made an administrator of.
 func (db *DB) ProjectsOfUser(ctx context.Context, user int64) ([]wallet.Project, error) {
 	return db.projectsWhere(ctx, `p.owner_id = $1
-		OR p.owner_id IN (SELECT company_id FROM company_administrators WHERE user_id = $1)`, user)
+		OR p.owner_id IN (SELECT company_id FROM company_administrators WHERE user_id = $1)
+		OR p.id IN (SELECT project_id FROM project_administrators WHERE user_id = $1)`, user)
 }
 
 func (db *DB) projectsWhere(ctx context.Context, where string, arg int64) ([]wallet.Project, error) {

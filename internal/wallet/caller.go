@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ const (
 	ByClient
 	// ByToken signed with an access token: a user's consent in a client's hands.
 	ByToken
+	// ByPerson is a user who signed in on the pages, and acts for themselves.
+	ByPerson
 	// Operator runs this server: the command line beside the database, or its socket.
 	Operator
 )
@@ -32,6 +35,8 @@ type Caller struct {
 	Client *Client
 	// Token is set for ByToken. Shared, never changed.
 	Token *Token
+	// Person is the user of ByPerson.
+	Person int64
 	// ProjectID is the project that the request names, itself or through its place; 0 for none.
 	ProjectID int64
 	// LocationID is the place that the request names or its client is based on; 0 for none.
@@ -62,6 +67,20 @@ type Origin struct {
 	Agent string
 }
 
+// Network is what an address is counted under: itself, or for IPv6 the network of 64 bits that one
+// subscriber has.
+func (o Origin) Network() string {
+	ip, err := netip.ParseAddr(o.Address)
+	if err != nil || !ip.Is6() || ip.Is4In6() {
+		return o.Address
+	}
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return o.Address
+	}
+	return prefix.String()
+}
+
 // Nonce is the fingerprint of a request's id, ts and nonce, and that ts in seconds.
 type Nonce struct {
 	Fingerprint [16]byte
@@ -87,10 +106,10 @@ func (c Caller) OwnsClient() bool {
 	return c.Kind == Operator
 }
 
-// UserID is the user behind an access token; 0 for other callers.
+// UserID is the user behind an access token, or who signed in on the pages; 0 for other callers.
 func (c Caller) UserID() int64 {
 	if c.Token == nil {
-		return 0
+		return c.Person
 	}
 	return c.Token.UserID
 }
@@ -158,6 +177,8 @@ func (c Caller) Name() string {
 		return "client " + strconv.FormatInt(c.Client.ID, 10)
 	case ByToken:
 		return fmt.Sprintf("client %d with a token of user %d", c.Client.ID, c.Token.UserID)
+	case ByPerson:
+		return fmt.Sprintf("user %d on the pages", c.Person)
 	case Operator:
 		return "the operator"
 	}

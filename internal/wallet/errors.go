@@ -20,8 +20,24 @@ const (
 	// InvalidTimestamp: the request was signed by a clock that is too far off, and nothing
 	// else: clients answer it by repeating without limit (spec/mobile-sdks.md §0.3).
 	InvalidTimestamp Code = "invalid_timestamp"
-	// InvalidGrant: an access token has expired.
+	// InvalidGrant: an access token has expired, or what was given for a token is worth none: the
+	// description tells these apart, to the letter.
 	InvalidGrant Code = "invalid_grant"
+	// InvalidScope: a scope that is asked for does not exist, or not like that.
+	InvalidScope Code = "invalid_scope"
+	// UnsupportedGrantType: a token is asked for in a way that there is not.
+	UnsupportedGrantType Code = "unsupported_grant_type"
+	// InvalidCode: a code that was sent to somebody was not given back rightly, or too late.
+	InvalidCode Code = "invalid_code"
+	// InvalidPassword: the present password was not given rightly.
+	InvalidPassword Code = "invalid_password"
+	// PasswordTooShort and PasswordTooRisky: a new password is not long, or not surprising, enough.
+	PasswordTooShort Code = "password_too_short"
+	PasswordTooRisky Code = "password_too_risky"
+	// UserAlreadyExists: the contact belongs to a user, said to those who may look users up.
+	UserAlreadyExists Code = "user_already_exists"
+	// PhoneAlreadyAssigned: the same for a phone number that is added to a user.
+	PhoneAlreadyAssigned Code = "phone_already_assigned"
 	// Forbidden: the caller is known and may not do this.
 	Forbidden Code = "forbidden"
 	// NotFound: there is no such thing, or no such route.
@@ -45,8 +61,9 @@ const (
 // Codes lists every code, in the order of docs/errors.md.
 func Codes() []Code {
 	return []Code{
-		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, Forbidden,
-		NotFound, MethodNotAllowed, InvalidState, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
+		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, InvalidScope,
+		UnsupportedGrantType, InvalidCode, InvalidPassword, PasswordTooShort, PasswordTooRisky, Forbidden,
+		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
 		InternalServerError, ServiceUnavailable,
 	}
 }

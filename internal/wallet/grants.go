@@ -65,30 +65,3 @@ func Permissions() []Permission {
 // Meaning says in half a sentence what the permission lets a client do; empty for a word
 // that is not a permission.
 func (p Permission) Meaning() string { return permissionMeaning[p] }
-
-// Scope is something that a user agreed a client may do or see (spec/wallet-api.md §3.5).
-type Scope string
-
-// The scopes that rules of this package ask for.
-const (
-	ScopeBalance    Scope = "balance"
-	ScopeStatements Scope = "statements"
-	ScopeProjects   Scope = "projects"
-	ScopeWalletList Scope = "wallet_list"
-)
-
-// ordinaryScopes can be asked for when a user authorises a client; extended ones, which are
-// attached when a token is refreshed, are not among them.
-var ordinaryScopes = []Scope{
-	"address", "avatar", ScopeBalance, "cards", "check_has_sufficient_balance", "dob", "email", "favourites",
-	"full_name", "gender", "identification_data", "identification_level", "identity", "incoming_payments",
-	"initiate_transfers", "manage_account", "outgoing_payments", "pep", "phone", "phone_confirmation",
-	ScopeProjects, "received_transaction_requests", "recent_statements", "sent_transaction_requests", "services",
-	ScopeStatements, "user_info", "user_position", ScopeWalletList,
-}
-
-// OrdinaryScopes lists the scopes that a user can agree to, in alphabetical order.
-func OrdinaryScopes() []Scope { return slices.Clone(ordinaryScopes) }
-
-// KnownScope says whether s is an ordinary scope.
-func KnownScope(s Scope) bool { return slices.Contains(ordinaryScopes, s) }

@@ -30,6 +30,26 @@ const (
 	UpdateClient   Action = "update_client"
 	// ReadRefusal is asking why a client was refused.
 	ReadRefusal Action = "read_refusal"
+	// UseOAuth is asking for tokens, and giving them back.
+	UseOAuth         Action = "use_oauth"
+	ExchangePassword Action = "exchange_password"
+	// ReadUser is reading a user's number, ReadUserData what one scope opens of a user.
+	ReadUser     Action = "read_user"
+	ReadUserData Action = "read_user_data"
+	// FindUser is looking a user up by e-mail address or phone number.
+	FindUser             Action = "find_user"
+	FindUserByPersonCode Action = "find_user_by_person_code"
+	RegisterUser         Action = "register_user"
+	// ChangeUser is changing what a user signs in with; ConfirmByCode what needs no more than a code that
+	// was sent to the user.
+	ChangeUser    Action = "change_user"
+	ConfirmByCode Action = "confirm_by_code"
+	// ManageAdministrators is saying who administers a project.
+	ManageAdministrators Action = "manage_administrators"
+	// UsePages is what anybody may do on the pages: sign in, register, ask for a new password.
+	UsePages Action = "use_pages"
+	// ManageAccount is what a user who signed in on the pages does for themselves.
+	ManageAccount Action = "manage_account"
 	// OperateServer is everything that only the operator does: create users, clients and
 	// projects, move money by hand.
 	OperateServer Action = "operate_server"
@@ -43,6 +63,14 @@ type Subject struct {
 	UserID   int64
 	// UserType is that user's; empty when there is none.
 	UserType UserType
+	// User is the user that is read or changed, Scope what is read of them.
+	User  *User
+	Scope Scope
+	// Owner is the owner of Project.
+	Owner *User
+	// Consent is what the user, or the owner of the wallet, agreed that the client may do without a
+	// token; nil for nothing.
+	Consent *Consent
 	// OwnProject says that the action is about whatever project the caller speaks for.
 	OwnProject bool
 	// Client is the client that is read, updated or asked about.
@@ -187,6 +215,9 @@ type rule struct {
 	fact func(q *question) string
 	// cure is the smallest set of grants that would make it hold; none when no grant can.
 	cure func(q *question) []Grant
+	// waits says that the user was asked and has not answered yet: the refusal is then that there is
+	// nothing. nil where nobody is asked.
+	waits func(q *question) bool
 }
 
 // policy is how an action is decided: every gate and everything about the subject must hold,
@@ -346,6 +377,9 @@ func (d Decision) Err() error {
 	if d.Allowed {
 		return nil
 	}
+	if d.Waits() {
+		return Errorf(NotFound, "the user has not agreed to this yet: it was asked for as optional.")
+	}
 	e := Errorf(Forbidden, "%s.", d.sentence())
 	if kind := d.question.Kind; (kind == ByClient || kind == ByToken) && !d.question.OwnsClient() {
 		e = Errorf(Forbidden, "%s", ForStrangers)
@@ -353,6 +387,11 @@ func (d Decision) Err() error {
 	refusal := d.Refusal()
 	e.Refusal = &refusal
 	return e
+}
+
+// Waits says whether all that is missing is that the user agrees to what was asked for as optional.
+func (d Decision) Waits() bool {
+	return !d.Allowed && d.refusal.waits != nil && d.refusal.waits(&d.question)
 }
 
 // ForStrangers is all that is said of a refusal to who is not the owner of the client.
@@ -510,7 +549,8 @@ func agreed(s Scope) rule {
 			}
 			return fmt.Sprintf("user %d did not agree to the scope %s", q.UserID(), s)
 		},
-		cure: func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
+		cure:  func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
+		waits: func(q *question) bool { return q.Token.Waits(s) },
 	}
 }
 
@@ -539,6 +579,28 @@ func ownWallet(s Scope) rule {
 			}
 			return nil
 		},
+		waits: func(q *question) bool {
+			return q.Kind == ByToken && q.subject.Wallet.BelongsTo(q.UserID()) && q.Token.Waits(s)
+		},
+	}
+}
+
+// offlineWallet is a client's ground: the owner of the wallet agreed that it may use the scope without a
+// token; an empty scope takes any.
+func offlineWallet(s Scope) rule {
+	holds := func(q *question) bool {
+		return q.Kind == ByClient && (q.subject.Consent.Offline(s) || s == "" && q.subject.Consent.AnyOffline())
+	}
+	return rule{
+		name:  "offline_consent",
+		holds: holds,
+		fact: func(q *question) string {
+			if holds(q) {
+				return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.Wallet.OwnerID, q.Client.ID)
+			}
+			return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.Wallet.OwnerID, q.Name())
+		},
+		waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(s) },
 	}
 }
 
@@ -855,6 +917,10 @@ func noWallet(s Subject) bool { return s.Wallet == nil }
 
 func noClient(s Subject) bool { return s.Client == nil }
 
+func noUser(s Subject) bool { return s.User == nil }
+
+func noProject(s Subject) bool { return s.Project == nil }
+
 // policies is who may do what, on one screen.
 var policies = map[Action]*policy{
 	ReadPublic:    {gates: []rule{somebody}},
@@ -875,19 +941,36 @@ var policies = map[Action]*policy{
 	ListClientLocations: {gates: walletArea},
 	ReadProject: {
 		gates: walletArea, about: []rule{representsProject},
-		missing: func(s Subject) bool { return s.Project == nil },
+		missing: noProject,
 	},
 	ListUserProjects: {gates: walletArea, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
+
+	UseOAuth:             {gates: oauthArea},
+	ExchangePassword:     {gates: append(slices.Clone(oauthArea), mayUse(UsePasswordGrant))},
+	ReadUser:             {gates: walletArea, missing: noUser, grounds: []rule{ownData, offlineData}},
+	ReadUserData:         {gates: walletArea, missing: noUser, grounds: []rule{ownData, offlineData}},
+	FindUser:             {gates: append(slices.Clone(walletArea), answerable)},
+	FindUserByPersonCode: {gates: append(slices.Clone(walletArea), answerable, mayUse(SearchByPersonCode))},
+	RegisterUser:         {gates: []rule{knownCaller, byItself, fullClient, mayUse(UseOAuthAPI), mayUse(ProvideRegistrationParameters)}},
+	ConfirmByCode:        {gates: []rule{knownCaller, fullClient, mayUse(UseOAuthAPI)}},
+	ChangeUser: {
+		gates: []rule{knownCaller, fullClient, mayUse(UseOAuthAPI)}, missing: noUser,
+		grounds: []rule{ownUserInOwnApp, registeredUser},
+	},
+	ManageAdministrators: {operator: true, gates: []rule{personOrToken, onPagesOr(mayUse(UseWalletAPI))}, missing: noProject, about: []rule{agreedToProjects, ownsProject}},
+	UsePages:             {gates: []rule{somebody}},
+	ManageAccount:        {gates: []rule{signedIn}},
+
 	ReadWallet: {
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,
-		grounds: []rule{ownWallet(""), walletRight(""), projectWallet("")},
+		grounds: []rule{ownWallet(""), walletRight(""), projectWallet(""), offlineWallet("")},
 	},
 	ReadWalletDetails: {
 		gates: walletArea, missing: noWallet,
-		grounds: []rule{ownWallet(ScopeWalletList), projectWallet(ScopeWalletList)},
+		grounds: []rule{ownWallet(ScopeWalletList), projectWallet(ScopeWalletList), offlineWallet(ScopeWalletList)},
 	},
 	ReadBalance: {
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,
-		grounds: []rule{ownWallet(ScopeBalance), walletRight(ScopeBalance), projectWallet(ScopeBalance)},
+		grounds: []rule{ownWallet(ScopeBalance), walletRight(ScopeBalance), projectWallet(ScopeBalance), offlineWallet(ScopeBalance)},
 	},
 }

@@ -144,31 +144,6 @@ type Project struct {
 	WalletID int64
 }
 
-// UserType tells persons from companies.
-type UserType string
-
-// The two user types, in the wire's words.
-const (
-	Natural UserType = "natural"
-	Legal   UserType = "legal"
-)
-
-// User is a person or a company: who owns wallets and projects.
-type User struct {
-	ID          int64
-	Type        UserType
-	DisplayName string
-	// Email in lower case, Phone as digits with the country code; empty when not known.
-	Email, Phone string
-	// Locale is the language for messages, such as lt.
-	Locale string
-	// CompanyCode is a company's registration code.
-	CompanyCode string
-	// Administrators are the persons who act for a company.
-	Administrators []int64
-	CreatedAt      time.Time
-}
-
 // Wallet is what an owner holds funds in.
 type Wallet struct {
 	ID int64
@@ -197,20 +172,3 @@ type Funds struct {
 	// Reserved is held for reservations.
 	Reserved money.Amount
 }
-
-// Token is a user's consent for a client, as presented with a request.
-type Token struct {
-	// UserID is who gave it.
-	UserID int64
-	// ClientID is whom it was given to.
-	ClientID int64
-	Scopes   []Scope
-	// Projects are the ids of the projects that the user administers, sorted; loaded only
-	// with ScopeProjects.
-	Projects []int64
-	// ExpiresAt is on the business clock.
-	ExpiresAt time.Time
-}
-
-// Has says whether the user agreed to the scope.
-func (t *Token) Has(s Scope) bool { return slices.Contains(t.Scopes, s) }

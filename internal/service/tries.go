@@ -1,0 +1,133 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// Guessing is slowed for each account and for each network that tries: some wrong tries cost nothing
+// (decisions.md 17), then each doubles the wait, which counts on the wall clock. A try is counted before it
+// is looked at, so that many at once are no better than one after another.
+const (
+	// accountTries and networkTries are how many wrong tries cost no wait; behind one network are many
+	// people.
+	accountTries, networkTries = 3, 20
+	// firstWait is what the next one costs, longestWait the most that any does.
+	firstWait, longestWait = time.Second, 15 * time.Minute
+	// accountMemory and networkMemory are after how long without a try all is forgotten.
+	accountMemory, networkMemory = 24 * time.Hour, time.Hour
+)
+
+// guess is one thing that somebody tries to guess, or floods.
+type guess struct {
+	fingerprint []byte
+	free        int
+	memory      time.Duration
+}
+
+// accountGuess is about one account, which has that name whether or not it exists.
+func (s *Service) accountGuess(what, name string) guess {
+	return guess{s.Box.Fingerprint("tries of "+what, secret.Text(name)), accountTries, accountMemory}
+}
+
+// networkGuess is about the network that a caller tries from.
+func (s *Service) networkGuess(what string, c wallet.Caller) guess {
+	return guess{s.Box.Fingerprint("tries from a network of "+what, secret.Text(c.From.Network())), networkTries, networkMemory}
+}
+
+// wait is how long after so many tries in a row the next one has to wait.
+func (g guess) wait(tries int) time.Duration {
+	over := tries - g.free
+	if over <= 0 {
+		return 0
+	}
+	const doublings = 10 // beyond that it is longestWait anyway
+	return min(firstWait<<min(over-1, doublings), longestWait)
+}
+
+// after is what a try makes of those before it; wait is how long it has to wait instead.
+func (g guess) after(a store.Attempts, now time.Time) (next store.Attempts, wait time.Duration) {
+	if now.Sub(a.LastAt) > g.memory {
+		a = store.Attempts{}
+	}
+	if wait := a.BlockedUntil.Sub(now); wait > 0 {
+		return a, wait
+	}
+	a.Failures++
+	a.LastAt, a.BlockedUntil = now, now.Add(g.wait(a.Failures))
+	return a, 0
+}
+
+// countTry counts a try under each guess, or fails with RateLimitExceeded when one of them has to wait.
+func (s *Service) countTry(ctx context.Context, guesses ...guess) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error { return s.countTryIn(tx, guesses...) })
+}
+
+func (s *Service) countTryIn(tx *store.Tx, guesses ...guess) error {
+	now := s.WallClock()
+	for _, g := range guesses {
+		a, err := tx.Attempts(g.fingerprint)
+		if err != nil {
+			return err
+		}
+		next, wait := g.after(a, now)
+		if wait > 0 {
+			return tooManyTries(wait)
+		}
+		if err := tx.SetAttempts(g.fingerprint, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooManyTries(wait time.Duration) error {
+	seconds := int((wait + time.Second - 1) / time.Second)
+	refused := wallet.Errorf(wallet.RateLimitExceeded, "there were too many tries: wait %s and try again.", plural(seconds, "second"))
+	refused.RetryAfter = wait
+	return refused
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// wasRight takes a try back that was right: the account begins anew, the network is no worse off than
+// before. It does not begin anew, or whoever has one account could guess those of others without end.
+func (s *Service) wasRight(tx *store.Tx, account, network guess) error {
+	if err := tx.SetAttempts(account.fingerprint, store.Attempts{}); err != nil {
+		return err
+	}
+	a, err := tx.Attempts(network.fingerprint)
+	if err != nil || a.Failures == 0 {
+		return err
+	}
+	a.Failures--
+	a.BlockedUntil = a.LastAt
+	return tx.SetAttempts(network.fingerprint, a)
+}
+
+// hashing bounds how many passwords are hashed at a time: each takes 19 MiB.
+var hashing = make(chan struct{}, 2)
+
+// checkPassword is what compares a password with its hash; tests of everything else leave out its cost.
+var checkPassword = secret.CheckPassword
+
+// rightPassword compares a password with a hash; none costs the same and is nobody's.
+func rightPassword(ctx context.Context, hash []byte, password secret.Text) (bool, error) {
+	select {
+	case hashing <- struct{}{}:
+		defer func() { <-hashing }()
+		return checkPassword(hash, password), nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
