@@ -50,6 +50,8 @@ var mayUse = map[string]string{
 	"crypto/rand":              "internal/secret walletapi",
 	"math/rand":                "internal/store internal/secret",
 	"github.com/spf13/cobra":   "cmd/purser",
+	"github.com/wneessen":      "internal/message",
+	"github.com/emersion":      "", // the mail server of tests
 	"github.com/getkin":        "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory
 	"github.com/google/go-cmp": "internal/wallettest",

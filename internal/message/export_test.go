@@ -1,5 +1,11 @@
 package message
 
+import (
+	"context"
+	"crypto/x509"
+	"net"
+)
+
 // Carries lets tests fill every kind of message.
 var Carries = carries
 
@@ -8,3 +14,12 @@ var (
 	Mask         = mask
 	SampleValues = sample
 )
+
+// Elsewhere makes the server's name lead to an address of this machine, where a test listens with
+// a certificate of its own authority.
+func (s *SMTP) Elsewhere(address string, roots *x509.CertPool) {
+	s.roots = roots
+	s.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+}
