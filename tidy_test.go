@@ -52,6 +52,7 @@ var mayUse = map[string]string{
 	"github.com/spf13/cobra":   "cmd/purser",
 	"github.com/wneessen":      "internal/message",
 	"github.com/emersion":      "", // the mail server of tests
+	"os/exec":                  "internal/message bench",
 	"github.com/getkin":        "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory
 	"github.com/google/go-cmp": "internal/wallettest",

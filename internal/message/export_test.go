@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net"
+	"time"
 )
 
 // Carries lets tests fill every kind of message.
@@ -23,3 +24,6 @@ func (s *SMTP) Elsewhere(address string, roots *x509.CertPool) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
 }
+
+// Hurry shortens the time limit.
+func (c *Command) Hurry(limit time.Duration) { c.limit = limit }
