@@ -96,25 +96,27 @@ func (s *SMTP) Send(ctx context.Context, m wallet.Message, t Text) error {
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return explained(ctx, err)
+		return explained(ctx, m, t, err)
 	}
 	if err := client.SendWithSMTPClient(session, mail); err != nil && !mail.IsDelivered() {
-		return explained(ctx, err)
+		return explained(ctx, m, t, err)
 	}
 	// The server has the e-mail: how the parting goes does not matter any more.
 	_ = client.CloseWithSMTPClient(session)
 	return nil
 }
 
-// explained says why a connection was cut when it was this side that cut it.
-func explained(ctx context.Context, err error) error {
+// explained says why a connection was cut when it was this side that cut it, and takes out what the
+// mail server repeats of the message.
+func explained(ctx context.Context, m wallet.Message, t Text, err error) error {
+	why := "the mail server"
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("the mail server took longer than %v: %w", SendLimit, err)
+		why = fmt.Sprintf("the mail server took longer than %v", SendLimit)
 	case ctx.Err() != nil:
-		return fmt.Errorf("stopped, since the server stops: %w", err)
+		why = "stopped, since the server stops"
 	}
-	return fmt.Errorf("the mail server: %w", err)
+	return fmt.Errorf("%s: %s", why, flatten(hide(m, t, err.Error())))
 }
 
 // compose writes the e-mail. Its Message-ID is the same each time that the message is tried, so
