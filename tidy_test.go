@@ -28,14 +28,15 @@ var mayImport = map[string]string{
 	"internal/wallet":     "money internal/ledger",
 	"internal/secret":     "",
 	"internal/pki":        "internal/secret",
+	"internal/message":    "internal/wallet internal/secret",
 	"internal/store":      "money internal/ledger internal/wallet internal/secret",
 	"internal/service":    "money internal/ledger internal/wallet internal/secret internal/store internal/pki",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/service internal/auth",
 	"internal/sandbox":    "money internal/wallet internal/secret internal/pki internal/service",
-	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/httpapi internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/httpapi internal/sandbox",
+	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
@@ -49,6 +50,9 @@ var mayUse = map[string]string{
 	"crypto/rand":              "internal/secret walletapi",
 	"math/rand":                "internal/store internal/secret",
 	"github.com/spf13/cobra":   "cmd/purser",
+	"github.com/wneessen":      "internal/message",
+	"github.com/emersion":      "", // the mail server of tests
+	"os/exec":                  "internal/message bench",
 	"github.com/getkin":        "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory
 	"github.com/google/go-cmp": "internal/wallettest",
