@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -278,4 +281,26 @@ func TestOptionalScopesWaitForData(t *testing.T) {
 			s.expect("with the data", scope, token, http.StatusOK)
 		}
 	})
+}
+
+// Whoever writes a client finds every scope in the docs, with whether it can be used offline.
+func TestEveryScopeIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(wallettest.Root(), "docs", "accounts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[wallet.Scope]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| .* \\| *(yes)? *\\|$").FindAllStringSubmatch(string(text), -1) {
+		if scope := wallet.Scope(row[1]); scope.Meaning() != "" {
+			documented[scope] = true
+			if lasting := slices.Contains(wallet.LastingScopes(), scope); lasting != (row[2] == "yes") {
+				t.Errorf("docs/accounts.md says of %s offline %q, and it is %v", scope, row[2], lasting)
+			}
+		}
+	}
+	for _, scope := range append(wallet.OrdinaryScopes(), wallet.ExtendedScopes()...) {
+		if !documented[scope] {
+			t.Errorf("docs/accounts.md does not list the scope %s", scope)
+		}
+	}
 }
