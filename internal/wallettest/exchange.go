@@ -150,14 +150,14 @@ func (e *Exchange) answer(line string) (err error) {
 // but for what a server makes up anew.
 func (s *Server) Replay(exchanges []Exchange) {
 	s.t.Helper()
-	var said remembered
+	var said Memory
 	for _, e := range exchanges {
 		s.replay(e, &said)
 	}
 }
 
-// remembered is what a file refers to of its earlier answers.
-type remembered struct {
+// Memory is what requests refer to of earlier answers.
+type Memory struct {
 	// requestID names the request before this one.
 	requestID string
 	// registered signs for the client that was registered last.
@@ -175,29 +175,41 @@ const (
 	tokenName      = "token"
 )
 
-func (r *remembered) learn(a *Answer) {
-	r.requestID = a.Header.Get("paysera-correlation-id")
+// Learn keeps what later requests may refer to.
+func (m *Memory) Learn(a *Answer) {
+	m.requestID = a.Header.Get("paysera-correlation-id")
 	var client walletapi.ClientInfo
 	if json.Unmarshal([]byte(a.Body), &client) == nil && client.Credentials != nil && client.Credentials.MACKey != "" {
-		r.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
+		m.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
 	}
 	var token walletapi.Token
 	known := func(t walletapi.Token) bool { return t.AccessToken == token.AccessToken }
-	if json.Unmarshal([]byte(a.Body), &token) == nil && token.MACKey != "" && !slices.ContainsFunc(r.tokens, known) {
-		r.tokens = append(r.tokens, token)
+	if json.Unmarshal([]byte(a.Body), &token) == nil && token.MACKey != "" && !slices.ContainsFunc(m.tokens, known) {
+		m.tokens = append(m.tokens, token)
 	}
 }
 
 // tokenWord is a token of an earlier answer, such as <refresh_token> or <access_token 2>.
 var tokenWord = regexp.MustCompile(`<(access_token|refresh_token)( [0-9]+)?>`)
 
+// Recall puts what is remembered in the place of its words in a request, and the last code that somebody was
+// sent.
+func (s *Server) Recall(m *Memory, text string) string {
+	s.t.Helper()
+	text = m.recall(text, false)
+	if strings.Contains(text, codeWord) {
+		text = strings.ReplaceAll(text, codeWord, s.lastCode())
+	}
+	return text
+}
+
 // recall puts what is remembered in the place of its words: in an answer of those with a number alone, since
 // the others stand for what is made up anew.
-func (r *remembered) recall(text string, isAnswer bool) string {
-	text = strings.ReplaceAll(text, requestIDWord, r.requestID)
+func (m *Memory) recall(text string, isAnswer bool) string {
+	text = strings.ReplaceAll(text, requestIDWord, m.requestID)
 	return tokenWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := tokenWord.FindStringSubmatch(word)
-		token, ok := r.token(found[2])
+		token, ok := m.token(found[2])
 		switch {
 		case isAnswer && found[2] == "" || !ok:
 			return word
@@ -209,24 +221,24 @@ func (r *remembered) recall(text string, isAnswer bool) string {
 }
 
 // token is the one of that number, the last one for none.
-func (r *remembered) token(number string) (walletapi.Token, bool) {
-	at := len(r.tokens)
+func (m *Memory) token(number string) (walletapi.Token, bool) {
+	at := len(m.tokens)
 	if number = strings.TrimSpace(number); number != "" {
 		at, _ = strconv.Atoi(number)
 	}
-	if at < 1 || at > len(r.tokens) {
+	if at < 1 || at > len(m.tokens) {
 		return walletapi.Token{}, false
 	}
-	return r.tokens[at-1], true
+	return m.tokens[at-1], true
 }
 
 // signer signs for who is named by what is remembered; nil for anybody else.
-func (r *remembered) signer(as string) []Option {
+func (m *Memory) signer(as string) []Option {
 	if as == registeredName {
-		return []Option{SignedBy(r.registered)}
+		return []Option{SignedBy(m.registered)}
 	}
 	if number, ok := strings.CutPrefix(as, tokenName); ok && !strings.HasPrefix(number, ":") {
-		token, _ := r.token(number)
+		token, _ := m.token(number)
 		return []Option{SignedBy(walletapi.MAC{ID: token.AccessToken, Secret: token.MACKey})}
 	}
 	return nil
@@ -247,17 +259,14 @@ func (s *Server) lastCode() string {
 	return codeWord
 }
 
-func (s *Server) replay(e Exchange, said *remembered) {
+func (s *Server) replay(e Exchange, said *Memory) {
 	s.t.Helper()
-	target, want := said.recall(e.Target, false), said.recall(e.Answer, true)
-	e.Body = said.recall(e.Body, false)
-	if strings.Contains(e.Body, codeWord) {
-		e.Body = strings.ReplaceAll(e.Body, codeWord, s.lastCode())
-	}
+	target, want := s.Recall(said, e.Target), said.recall(e.Answer, true)
+	e.Body = s.Recall(said, e.Body)
 	s.Business.Advance(e.Later + e.After)
 	answer := s.Send(e.As, e.Method, target, append(s.options(e), said.signer(e.As)...)...)
 	s.Business.Advance(-e.After)
-	said.learn(answer)
+	said.Learn(answer)
 
 	if answer.Status != e.Status {
 		s.t.Errorf("line %d: %s %s: status %d, want %d\n%s", e.Line, e.Method, target, answer.Status, e.Status, answer.Body)
@@ -269,7 +278,7 @@ func (s *Server) replay(e Exchange, said *remembered) {
 		}
 	}
 	if want, got := blankAlike(want, answer.Body); want != got {
-		s.t.Errorf("line %d: %s %s: the body differs (-want +got)\n%s\n%s", e.Line, e.Method, target, cmp.Diff(indented(want), indented(got)), answer.Body)
+		s.t.Errorf("line %d: %s %s: the body differs (-want +got)\n%s", e.Line, e.Method, target, cmp.Diff(indented(want), indented(got)))
 	}
 }
 
