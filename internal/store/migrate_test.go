@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -62,10 +63,14 @@ func TestTokensOutliveTheMigration(t *testing.T) {
 		insert(`INSERT INTO users (id, type, display_name, locale, created_at) VALUES (1, 'natural', 'Ona', 'lt', $1)`, now)
 		insert(`INSERT INTO clients (id, mac_id, title, type, permissions, hosts, info, created_at) VALUES (1, 'till', 'Till', 'private_client', '', '[]', '', $1)`, now)
 		insert(`INSERT INTO client_keys (client_id, number, sealed, created_at) VALUES (1, 1, $1, $2)`, box.Seal("key", "client 1 key 1"), now)
-		for i, name := range []string{"first", "second"} {
+		names := []string{"first", "second"}
+		for i := range 300 { // more tokens than a list of scopes may have words
+			names = append(names, fmt.Sprint("spare ", i))
+		}
+		for i, name := range names {
 			fingerprint := secret.Fingerprint(secret.Text("access " + name))
 			insert(`INSERT INTO tokens (fingerprint, user_id, client_id, scopes, sealed_key, expires_at, refresh_fingerprint, refresh_expires_at, created_at)
-				VALUES ($1, 1, 1, $2, $3, $4, $5, $4, $6)`, fingerprint, []string{"balance statements", "phone"}[i],
+				VALUES ($1, 1, 1, $2, $3, $4, $5, $4, $6)`, fingerprint, []string{"balance statements", "phone"}[min(i, 1)],
 				box.Seal(secret.Text("key "+name), store.TokenPlace(fingerprint)), later, secret.Fingerprint(secret.Text("refresh "+name)), now+int64(i))
 		}
 		if err := old.Close(); err != nil {
@@ -96,7 +101,7 @@ func TestTokensOutliveTheMigration(t *testing.T) {
 		}
 		update(t, db, func(tx *store.Tx) error { // what comes next takes no number that is taken
 			family, err := tx.InsertFamily(store.Family{UserID: 1, ClientID: 1})
-			if family != 3 {
+			if family != int64(len(names)+1) {
 				t.Errorf("the next family is %d", family)
 			}
 			return err
