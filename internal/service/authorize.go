@@ -417,18 +417,26 @@ func (s *Service) RevokeApp(ctx context.Context, c wallet.Caller, client int64) 
 	})
 }
 
-// RevokeUserApp takes back all that a user agreed to for a client, like RevokeApp. It fails with Forbidden, and with NotFound where there is nothing.
-func (s *Service) RevokeUserApp(ctx context.Context, c wallet.Caller, user, client int64) error {
-	return s.operate(ctx, c, func(tx *store.Tx) error {
-		there, err := tx.DropConsent(user, client)
+// RevokeUserApp takes back all that a user agreed to for a client, like RevokeApp, if that is agreed, and returns what
+// it is. It fails with Forbidden, and with NotFound where there is nothing.
+func (s *Service) RevokeUserApp(ctx context.Context, c wallet.Caller, user, client int64, agreed bool) (consent wallet.Consent, err error) {
+	err = s.operate(ctx, c, func(tx *store.Tx) error {
+		there, err := tx.Consent(user, client)
 		if err != nil {
 			return err
 		}
-		if !there {
+		if there == nil {
 			return wallet.Errorf(wallet.NotFound, "user %d has not agreed to anything for client %d: `purser user apps %d` lists what there is.", user, client, user)
+		}
+		if consent = *there; !agreed {
+			return nil
+		}
+		if _, err := tx.DropConsent(user, client); err != nil {
+			return err
 		}
 		return s.audit(tx, c, "revoke consent", clientObject, client, nil, struct{ User int64 }{user})
 	})
+	return consent, err
 }
 
 // ShareScopes is the later yes to optional scopes that were declined. It fails with NotFound where the client
