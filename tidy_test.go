@@ -48,7 +48,7 @@ var mayUse = map[string]string{
 	"github.com/jackc/pgx":     "internal/store internal/wallettest",
 	"modernc.org/sqlite":       "internal/store",
 	"crypto/rand":              "internal/secret walletapi",
-	"math/rand":                "internal/store internal/secret",
+	"math/rand":                "internal/store internal/secret internal/wallettest",
 	"github.com/spf13/cobra":   "cmd/purser",
 	"github.com/wneessen":      "internal/message",
 	"github.com/emersion":      "", // the mail server of tests
@@ -128,8 +128,8 @@ func TestRoomsImportOnlyWhatThePlanAllows(t *testing.T) {
 }
 
 // clockReaders are the files that may ask the machine for the time: main hands it to everybody
-// else, and the public client's zero value must work.
-var clockReaders = []string{"cmd/purser/main.go", "walletapi/client.go"}
+// else, the public client's zero value must work, and the test kit's stopwatch measures.
+var clockReaders = []string{"cmd/purser/main.go", "walletapi/client.go", "internal/wallettest/stopwatch.go"}
 
 func TestTimeComesFromTheInjectedClock(t *testing.T) {
 	asks := regexp.MustCompile(`\btime\.(Now|Since|Until)\b`)

@@ -208,17 +208,6 @@ func checkIdentity(refused wallet.FieldErrors, i *wallet.Identity) {
 	}
 }
 
-// hashPassword hashes a password, few at a time.
-func hashPassword(ctx context.Context, password secret.Text) ([]byte, error) {
-	select {
-	case hashing <- struct{}{}:
-		defer func() { <-hashing }()
-		return secret.HashPassword(password), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // sendContactCode sends a code to a contact that a user says is theirs. Where it is somebody's already, that
 // one is told instead, and no code will do.
 func (s *Service) sendContactCode(tx *store.Tx, c wallet.Caller, user int64, contact, locale string) (id int64, handle secret.Text, err error) {
@@ -238,8 +227,8 @@ type sending struct {
 	to, locale string
 	kind       wallet.MessageKind
 	values     map[string]string
-	// noCode sends the message without a code, and nobody without an address sends none at all: nothing of
-	// that is told.
+	// noCode sends the message without a code. nobody sends it to nobody, at the same cost: nothing of that is
+	// told.
 	noCode, nobody bool
 }
 
@@ -269,15 +258,15 @@ func (s *Service) sendCode(tx *store.Tx, c wallet.Caller, f store.Confirmation, 
 	if err := tx.InsertConfirmation(handle, f); err != nil {
 		return 0, "", err
 	}
-	if to.nobody {
-		return f.ID, handle, nil
-	}
 	values := map[string]string{}
 	if !to.noCode {
 		values = map[string]string{"code": code.Reveal(), "minutes": strconv.Itoa(int(codeLifetime / time.Minute))}
 	}
 	for name, value := range to.values {
 		values[name] = value
+	}
+	if to.nobody {
+		return f.ID, handle, tx.TellNobody(wallet.Message{Kind: to.kind, Locale: to.locale, Values: values})
 	}
 	return f.ID, handle, tellAt(tx, to.to, to.locale, to.kind, values)
 }
@@ -295,7 +284,8 @@ func (s *Service) giveBack(ctx context.Context, c wallet.Caller, code secret.Tex
 	var wrong error
 	err := s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
 		wrong = nil
-		if err := s.countTryIn(tx, s.networkGuess("code", c)); err != nil {
+		network := s.networkGuess("code", c)
+		if err := s.countTryIn(tx, network); err != nil {
 			return err
 		}
 		f, err := find(tx)
@@ -311,6 +301,9 @@ func (s *Service) giveBack(ctx context.Context, c wallet.Caller, code secret.Tex
 			return tx.CountAttempt(f.ID)
 		}
 		if err := tx.UseConfirmation(f.ID); err != nil {
+			return err
+		}
+		if err := s.takeBack(tx, network); err != nil {
 			return err
 		}
 		return open(tx, c, f)
@@ -531,17 +524,17 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 	}
 	defer s.Told()
 	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		id, err := tx.UserByContact(contact)
+		id, standing, locale, err := tx.ReachedBy(contact)
 		if err != nil {
 			return err
 		}
-		u, err := tx.User(id)
-		if err != nil {
-			return err
-		}
-		to := sending{to: contact, kind: wallet.ResetPassword, nobody: true}
-		if u != nil && u.Standing != wallet.InactiveUser && (code == "" || code == u.Identity.Code) {
-			to.nobody, to.locale = false, u.Locale
+		to := sending{to: contact, locale: locale, kind: wallet.ResetPassword, nobody: id == 0 || standing == wallet.InactiveUser}
+		if code != "" && !to.nobody {
+			u, err := tx.User(id)
+			if err != nil {
+				return err
+			}
+			to.nobody = u.Identity.Code != code
 		}
 		number, handle, err = s.sendCode(tx, c, store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}, to)
 		return err

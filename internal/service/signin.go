@@ -187,7 +187,10 @@ func (s *Service) setPassword(ctx context.Context, c wallet.Caller, user int64, 
 	if err := s.checkNewPassword(password, personalWords(*u)...); err != nil {
 		return err
 	}
-	hash := secret.HashPassword(password)
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
 	defer s.Told()
 	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
 		if err := tx.SetPassword(user, hash); err != nil {

@@ -17,6 +17,8 @@ const (
 	// accountTries and networkTries are how many wrong tries cost no wait; behind one network are many
 	// people.
 	accountTries, networkTries = 3, 20
+	// clientTries is the same for a server that calls for all of its users.
+	clientTries = 1000
 	// firstWait is what the next one costs, longestWait the most that any does.
 	firstWait, longestWait = time.Second, 15 * time.Minute
 	// accountMemory and networkMemory are after how long without a try all is forgotten.
@@ -35,8 +37,13 @@ func (s *Service) accountGuess(what, name string) guess {
 	return guess{s.Box.Fingerprint("tries of "+what, secret.Text(name)), accountTries, accountMemory}
 }
 
-// networkGuess is about the network that a caller tries from.
+// networkGuess is about the network that a caller tries from. Behind a private client are many people, who do
+// not call themselves.
 func (s *Service) networkGuess(what string, c wallet.Caller) guess {
+	if c.Client != nil && c.Client.Type == wallet.PrivateClient {
+		name := fmt.Sprint("client ", c.Client.ID)
+		return guess{s.Box.Fingerprint("tries from a server of "+what, secret.Text(name)), clientTries, networkMemory}
+	}
 	return guess{s.Box.Fingerprint("tries from a network of "+what, secret.Text(c.From.Network())), networkTries, networkMemory}
 }
 
@@ -100,12 +107,17 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// wasRight takes a try back that was right: the account begins anew, the network is no worse off than
-// before. It does not begin anew, or whoever has one account could guess those of others without end.
+// wasRight takes a try back that was right: the account begins anew.
 func (s *Service) wasRight(tx *store.Tx, account, network guess) error {
 	if err := tx.SetAttempts(account.fingerprint, store.Attempts{}); err != nil {
 		return err
 	}
+	return s.takeBack(tx, network)
+}
+
+// takeBack leaves a network no worse off than before a try that was right. It does not begin anew, or whoever has one
+// account could guess those of others without end.
+func (s *Service) takeBack(tx *store.Tx, network guess) error {
 	a, err := tx.Attempts(network.fingerprint)
 	if err != nil || a.Failures == 0 {
 		return err
@@ -118,8 +130,12 @@ func (s *Service) wasRight(tx *store.Tx, account, network guess) error {
 // hashing bounds how many passwords are hashed at a time: each takes 19 MiB.
 var hashing = make(chan struct{}, 2)
 
-// checkPassword is what compares a password with its hash; tests of everything else leave out its cost.
-var checkPassword = secret.CheckPassword
+// checkPassword and makeHash are what compares passwords with hashes and makes these; tests of everything else leave
+// out the cost.
+var (
+	checkPassword = secret.CheckPassword
+	makeHash      = secret.HashPassword
+)
 
 // rightPassword compares a password with a hash; none costs the same and is nobody's.
 func rightPassword(ctx context.Context, hash []byte, password secret.Text) (bool, error) {
@@ -129,5 +145,16 @@ func rightPassword(ctx context.Context, hash []byte, password secret.Text) (bool
 		return checkPassword(hash, password), nil
 	case <-ctx.Done():
 		return false, ctx.Err()
+	}
+}
+
+// hashPassword hashes a password, few at a time.
+func hashPassword(ctx context.Context, password secret.Text) ([]byte, error) {
+	select {
+	case hashing <- struct{}{}:
+		defer func() { <-hashing }()
+		return makeHash(password), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -64,6 +64,16 @@ func (db *DB) SignInSecrets(ctx context.Context, contact string) (user int64, st
 	return user, standing, passwordHash, err
 }
 
+// ReachedBy returns the user whose contact it is as the transaction sees it, with the language they are written to in;
+// the number 0 for nobody, at the cost of another.
+func (tx *Tx) ReachedBy(contact string) (user int64, standing wallet.Standing, locale string, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT id, standing, locale FROM users WHERE email = $1 OR phone = $1`, contact).Scan(&user, &standing, &locale)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, wallet.ActiveUser, "", nil
+	}
+	return user, standing, locale, err
+}
+
 // Hashes returns the hashes of a user's password and PIN, nil where there is none.
 func (db *DB) Hashes(ctx context.Context, user int64) (password, pin []byte, err error) {
 	err = db.queryRow(ctx, db.read, `SELECT password_hash, pin_hash FROM users WHERE id = $1`, user).Scan(&password, &pin)

@@ -16,6 +16,13 @@ func messagePlace(id int64) string { return fmt.Sprintf("message %d", id) }
 
 // Tell puts a message into the outbox, to leave as soon as the transaction has committed.
 func (tx *Tx) Tell(m wallet.Message) error {
+	return tx.insertMessage(m, sql.NullInt64{Int64: micros(tx.db.Now()), Valid: true})
+}
+
+// TellNobody does what Tell does and has the message never leave: it costs what telling somebody costs.
+func (tx *Tx) TellNobody(m wallet.Message) error { return tx.insertMessage(m, sql.NullInt64{}) }
+
+func (tx *Tx) insertMessage(m wallet.Message, next sql.NullInt64) error {
 	id, err := tx.NextID(messageIDs, 0)
 	if err != nil {
 		return err
@@ -24,10 +31,9 @@ func (tx *Tx) Tell(m wallet.Message) error {
 	if err != nil {
 		return err
 	}
-	now := micros(tx.db.Now())
 	_, err = tx.exec(`INSERT INTO messages (id, at, kind, email, phone, locale, sealed_values, attempts, next_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $2)`,
-		id, now, m.Kind, m.Email, m.Phone, m.Locale, tx.db.Box.Seal(secret.Text(values), messagePlace(id)))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)`,
+		id, micros(tx.db.Now()), m.Kind, m.Email, m.Phone, m.Locale, tx.db.Box.Seal(secret.Text(values), messagePlace(id)), next)
 	return err
 }
 
@@ -111,6 +117,6 @@ func (tx *Tx) MessageFailed(id int64, next time.Time) error {
 // everybody when it is empty.
 func (db *DB) Messages(ctx context.Context, to string, limit int) ([]wallet.Message, error) {
 	rows, err := db.query(ctx, db.read, `SELECT `+messageColumns+` FROM messages
-		WHERE CAST($1 AS TEXT) = '' OR email = $1 OR phone = $1 ORDER BY id DESC LIMIT $2`, to, limit)
+		WHERE (CAST($1 AS TEXT) = '' OR email = $1 OR phone = $1) AND (email <> '' OR phone <> '') ORDER BY id DESC LIMIT $2`, to, limit)
 	return collect(rows, err, db.scanMessage)
 }

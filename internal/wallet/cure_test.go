@@ -21,7 +21,7 @@ func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 func randomClient(r *rand.Rand, id int64) *Client {
 	c := &Client{
 		ID: id, Type: oneOf(r, PrivateClient, PrivateClient, Application, AppClient), Projects: draw(r, int64(1), 2, 3),
-		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements), CreatedBy: oneOf(r, int64(0), 7, 8),
+		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode), CreatedBy: oneOf(r, int64(0), 7, 8),
 	}
 	for _, id := range draw(r, int64(11), 12) {
 		c.WalletRights = append(c.WalletRights, WalletRight{WalletID: id, Scopes: draw(r, ScopeBalance, ScopeStatements)})
@@ -30,15 +30,18 @@ func randomClient(r *rand.Rand, id int64) *Client {
 }
 
 func randomCaller(r *rand.Rand) Caller {
-	c := Caller{Kind: oneOf(r, Anonymous, ByClient, ByClient, ByClient, ByToken, ByToken, Operator), Client: randomClient(r, 7)}
+	c := Caller{Kind: oneOf(r, Anonymous, ByClient, ByClient, ByClient, ByToken, ByToken, ByPerson, Operator), Client: randomClient(r, 7)}
 	switch c.Kind {
 	case ByToken:
-		c.Token = &Token{UserID: oneOf(r, int64(21), 22), ClientID: 7, Scopes: draw(r, ScopeBalance, ScopeProjects, ScopeWalletList)}
+		c.Token = &Token{UserID: oneOf(r, int64(21), 22), ClientID: 7, Scopes: draw(r, ScopeBalance, ScopeProjects, ScopeWalletList), Waiting: draw(r, ScopeEmail)}
 		if c.Token.Has(ScopeProjects) {
 			c.Token.Projects = map[int64][]int64{21: {1, 2, 3}, 22: {3}}[c.Token.UserID]
 		}
 	case Anonymous, Operator:
 		c.Client = nil
+		return c
+	case ByPerson:
+		c.Client, c.Person = nil, oneOf(r, int64(21), 23)
 		return c
 	}
 	if r.IntN(3) == 0 {
@@ -54,6 +57,12 @@ func randomSubject(r *rand.Rand) Subject {
 	s := Subject{
 		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
 		UserID: oneOf(r, int64(0), 21, 22), Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
+	}
+	s.User = oneOf(r, &User{ID: 21, Type: Natural, Email: "ona@example.com"}, &User{ID: 22, Type: Legal, Administrators: []int64{21}},
+		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
+	s.Scope, s.Owner = oneOf(r, "", ScopeEmail, ScopeBalance), oneOf(r, &User{ID: 21}, &User{ID: 22, Administrators: []int64{21}})
+	if offline := draw(r, AskedScope{Scope: ScopeEmail, Offline: true}, AskedScope{Scope: ScopeBalance, Offline: true, Optional: true}); len(offline) > 0 {
+		s.Consent = &Consent{UserID: 21, ClientID: 7, Scopes: offline, Declined: draw(r, offline...)}
 	}
 	s.Giving = Giving{Permissions: draw(r, UseWalletAPI, AcceptWithPIN), Projects: draw(r, int64(1), 3)}
 	for _, w := range draw(r, wallets...) {
@@ -80,11 +89,13 @@ func singleGrants(d Decision) (all []Grant) {
 			all = append(all, Grant{Kind: GrantProject, ID: project})
 		}
 	}
-	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList} {
+	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList, ScopeEmail} {
 		if c.Token != nil {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope)})
 		} else if s.UserType == Natural && d.Action == ListUserProjects {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.UserID})
+		} else if s.User != nil && s.User.Type == Natural && d.Action == ReadUserData {
+			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.User.ID})
 		}
 		for _, id := range []int64{11, 12} {
 			all = append(all, Grant{Kind: GrantWalletRight, Name: string(scope), ID: id})
@@ -148,7 +159,8 @@ func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
 		}
 		checkKept(t, d, cure)
 	}
-	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects} {
+	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects,
+		UseOAuth, ExchangePassword, ReadUser, ReadUserData, FindUserByPersonCode, RegisterUser, ChangeUser, ManageAdministrators} {
 		if cured[a] == 0 {
 			t.Errorf("nothing was proposed for %s: this proves nothing", a)
 		}

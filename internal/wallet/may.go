@@ -199,6 +199,8 @@ type Decision struct {
 
 	question question
 	refusal  *rule
+	// asked are the rules any of which would have done.
+	asked []rule
 }
 
 // question is what the rules look at.
@@ -272,7 +274,9 @@ func May(c Caller, a Action, s Subject) Decision {
 			return d
 		}
 	}
-	return d.refuse(curable(grounds, &d.question))
+	d = d.refuse(curable(grounds, &d.question))
+	d.asked = grounds
+	return d
 }
 
 // curable is the first ground that grants could make hold, else the first of all, which is the one that
@@ -389,9 +393,10 @@ func (d Decision) Err() error {
 	return e
 }
 
-// Waits says whether all that is missing is that the user agrees to what was asked for as optional.
+// Waits says whether the user was asked for what is missing, as optional, and has not answered yet.
 func (d Decision) Waits() bool {
-	return !d.Allowed && d.refusal.waits != nil && d.refusal.waits(&d.question)
+	waits := func(r rule) bool { return r.waits != nil && r.waits(&d.question) }
+	return !d.Allowed && (waits(*d.refusal) || slices.ContainsFunc(d.asked, waits))
 }
 
 // ForStrangers is all that is said of a refusal to who is not the owner of the client.

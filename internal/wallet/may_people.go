@@ -39,7 +39,10 @@ var ownData = rule{
 		switch {
 		case q.Kind == ByToken && q.subject.User.isOrActsFor(q.UserID()) && s != "":
 			return []Grant{{Kind: GrantScope, Name: string(s)}}
-		case q.Kind == ByClient && q.subject.User.Type == Natural && s != "":
+		case q.Kind == ByClient && q.subject.User.Type == Natural:
+			if s == "" {
+				s = ScopeUserInfo // any token of the user would do
+			}
 			return []Grant{{Kind: GrantScope, Name: string(s), ID: q.subject.User.ID}}
 		}
 		return nil
