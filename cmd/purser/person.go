@@ -104,9 +104,9 @@ func as[T ~string](text *string) *T {
 func (e personEdit) change() service.UserChange {
 	return service.UserChange{
 		Standing: as[wallet.Standing](e.Standing), DateOfBirth: e.DateOfBirth, Gender: as[wallet.Gender](e.Gender),
-		Address:  service.AddressChange{Country: e.Country, City: e.City, Street: e.Street, PostIndex: e.PostIndex},
-		Identity: service.IdentityChange{Name: e.Name, Surname: e.Surname, Nationality: e.Nationality, Code: as[wallet.PersonCode](e.PersonCode)},
-		Level:    as[wallet.IdentificationLevel](e.Level), Exposures: e.Exposures, DefaultCurrency: as[money.Currency](e.DefaultCurrency),
+		AddressParts:  service.AddressChange{Country: e.Country, City: e.City, Street: e.Street, PostIndex: e.PostIndex},
+		IdentityParts: service.IdentityChange{Name: e.Name, Surname: e.Surname, Nationality: e.Nationality, Code: as[wallet.PersonCode](e.PersonCode)},
+		Level:         as[wallet.IdentificationLevel](e.Level), Exposures: e.Exposures, DefaultCurrency: as[money.Currency](e.DefaultCurrency),
 	}
 }
 

@@ -169,11 +169,14 @@ type UserChange struct {
 	DisplayName, Email, Phone, Locale, CompanyCode, DateOfBirth *string
 	Standing                                                    *wallet.Standing
 	Gender                                                      *wallet.Gender
-	Address                                                     AddressChange
-	Identity                                                    IdentityChange
+	Address                                                     *wallet.Address
+	Identity                                                    *wallet.Identity
 	Level                                                       *wallet.IdentificationLevel
 	Exposures                                                   *[]wallet.Exposure
 	DefaultCurrency                                             *money.Currency
+	// AddressParts and IdentityParts change single parts of the two.
+	AddressParts  AddressChange
+	IdentityParts IdentityChange
 	// Administrators are all persons who then act for the company.
 	Administrators *[]int64
 	// Password and PIN are set anew; empty leaves them.
@@ -260,14 +263,16 @@ func (change UserChange) To(u wallet.User) wallet.User {
 	set(&u.DateOfBirth, change.DateOfBirth)
 	set(&u.Standing, change.Standing)
 	set(&u.Gender, change.Gender)
-	set(&u.Address.Country, change.Address.Country)
-	set(&u.Address.City, change.Address.City)
-	set(&u.Address.Street, change.Address.Street)
-	set(&u.Address.PostIndex, change.Address.PostIndex)
-	set(&u.Identity.Name, change.Identity.Name)
-	set(&u.Identity.Surname, change.Identity.Surname)
-	set(&u.Identity.Nationality, change.Identity.Nationality)
-	set(&u.Identity.Code, change.Identity.Code)
+	set(&u.Address, change.Address)
+	set(&u.Identity, change.Identity)
+	set(&u.Address.Country, change.AddressParts.Country)
+	set(&u.Address.City, change.AddressParts.City)
+	set(&u.Address.Street, change.AddressParts.Street)
+	set(&u.Address.PostIndex, change.AddressParts.PostIndex)
+	set(&u.Identity.Name, change.IdentityParts.Name)
+	set(&u.Identity.Surname, change.IdentityParts.Surname)
+	set(&u.Identity.Nationality, change.IdentityParts.Nationality)
+	set(&u.Identity.Code, change.IdentityParts.Code)
 	set(&u.Level, change.Level)
 	set(&u.Exposures, change.Exposures)
 	set(&u.DefaultCurrency, change.DefaultCurrency)
