@@ -47,11 +47,12 @@ type appListAnswer struct {
 }
 
 func writeApps(p *page, apps []appAnswer) {
-	var rows [][]string
-	for _, a := range apps {
-		rows = append(rows, []string{number(a.Client), a.Title, a.Project, words(a.Scopes), words(a.Declined), stamp(a.AgreedAt)})
+	for i, a := range apps {
+		if i > 0 {
+			p.line("")
+		}
+		p.fields("client", number(a.Client), "title", a.Title, "project", a.Project, "may use", words(a.Scopes), "declined", words(a.Declined), "agreed", stamp(a.AgreedAt))
 	}
-	p.table([]string{"CLIENT", "TITLE", "PROJECT", "MAY USE", "DECLINED", "AGREED"}, rows)
 }
 
 func newUserApps(p *program) *cobra.Command {

@@ -72,7 +72,7 @@ func newUserLimit(p *program) *cobra.Command {
 		Long: "Sets a limit of what a user pays, in the place of one for the same currency and time. Without --within it bounds\n" +
 			"each payment, otherwise their sum within that time. A payment beyond it fails with limits_exceeded; beyond a\n" +
 			"--temporary one, which restricts a user for a while, with restriction_limits_exceeded. An amount of 0 lets nothing\n" +
-			"be paid. " + updateHelp,
+			"be paid. Taking limits away needs --apply; without it the command says what it would do.",
 		Example: "  purser user limit 7 --currency EUR --amount 1000.00 --within 30d\n" +
 			"  purser user limit 7 --currency EUR --amount 0 --temporary\n" +
 			"  purser user limit 7 --clear --apply",

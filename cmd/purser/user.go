@@ -292,6 +292,7 @@ func newUserUpdate(p *program) *cobra.Command {
 		Long:  "Changes what is named and nothing else. " + updateHelp + "\n\n" + personHelp,
 		Example: "  purser user update 7 --email ona@example.com\n" +
 			"  purser user update 7 --standing inactive --apply\n" +
+			"  purser user update 7 --nationality lt --person-code-stdin --identification-level identified < code\n" +
 			"  purser user update 7 --password-stdin < password\n" +
 			"  purser user update 8 --administrator 7,9 --apply",
 		Args: cobra.ExactArgs(1),
