@@ -44,6 +44,14 @@ type config struct {
 	clientCertificates                           bool
 	trustedProxies                               []string
 	certificateHeader                            string
+	// accessTokenLifetime and refreshTokenLifetime are how long the tokens of users work.
+	accessTokenLifetime, refreshTokenLifetime span
+	// smtp is a mail server, and mailFrom who sends; messageCommand sends what no mail server can.
+	smtp, mailFrom, messageCommand string
+	// messageTemplates is a folder with the operator's own words.
+	messageTemplates string
+	// smtpPassword comes from PURSER_SMTP_PASSWORD alone: it must stand on no command line and in no file.
+	smtpPassword secret.Text
 	// tlsListen is where the sandbox answers over TLS.
 	tlsListen string
 	// kek is the key-encryption key, from PURSER_KEK or the file.
@@ -72,6 +80,10 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.IntVar(&c.addressRateLimit, "address-rate-limit", 0, "`calls` a minute from one network address; 0 is no limit")
 	flags.IntVar(&c.registrationsPerHour, "registrations-per-hour", 0, "`devices` that one application may register in an hour; 0 is no limit")
 	flags.IntVar(&c.retireQuietKeys, "retire-quiet-keys", 30, "after how many `days` without use a key that was replaced is retired; 0 is never")
+	c.accessTokenLifetime, c.refreshTokenLifetime = span(time.Hour), span(90*24*time.Hour)
+	flags.Var(&c.accessTokenLifetime, "access-token-lifetime", "`time` that an access token of a user works")
+	flags.Var(&c.refreshTokenLifetime, "refresh-token-lifetime", "`time` that a refresh token works: who does not use an app for so long signs in again")
+	flags.StringVar(&c.messageTemplates, "message-templates", "", "`folder` with your own words for messages to people; docs/operations.md says how they are written")
 	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
 }
 
@@ -86,6 +98,9 @@ func (c *config) production(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.clientCertificates, "client-certificates", true, "ask for TLS client certificates; whoever has none is not kept out")
 	flags.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "`addresses` or networks of proxies that are believed about who called them, such as 10.0.0.5 or 10.0.0.0/8")
 	flags.StringVar(&c.certificateHeader, "certificate-header", "", "`header` in which a trusted proxy passes a client certificate on, such as X-Client-Certificate; it must replace what comes in")
+	flags.StringVar(&c.smtp, "smtp", "", "`address` of the mail server for messages to people, such as smtp://user@mail.example:587 or smtps://…; its password is PURSER_SMTP_PASSWORD")
+	flags.StringVar(&c.mailFrom, "mail-from", "", "`sender` of that mail, such as \"Wallet <wallet@example.com>\"")
+	flags.StringVar(&c.messageCommand, "message-command", "", "`program` that sends messages to phones, and mail where --smtp is not set: one JSON object on its standard input")
 	c.limits(flags)
 }
 
@@ -181,6 +196,7 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 	if refused != nil {
 		return refused
 	}
+	c.smtpPassword = secret.Text(p.env("PURSER_SMTP_PASSWORD"))
 	if !kekFileGiven {
 		c.kek = secret.Text(p.env("PURSER_KEK"))
 	}
@@ -236,8 +252,27 @@ func (c *config) check() error {
 		return errors.New("requests must come over TLS: pass --tls-certificate and --tls-key, or --behind-proxy with --origin when a proxy ends TLS")
 	case c.certificateHeader != "" && len(c.trustedProxies) == 0:
 		return errors.New("--certificate-header is believed from configured proxies only: name them with --trusted-proxy")
+	case (c.smtp == "") != (c.mailFrom == ""):
+		return errors.New("--smtp and --mail-from belong together")
+	case c.smtpPassword != "" && c.smtp == "":
+		return errors.New("PURSER_SMTP_PASSWORD is set, and --smtp is not: name the mail server")
 	case c.behindProxy && len(c.origins) == 0:
 		return errors.New("behind a proxy, clients sign an address that purser does not see: name it with --origin https://wallet.example")
+	}
+	return nil
+}
+
+// leastAccessLifetime is how short the life of access tokens may be.
+const leastAccessLifetime = time.Minute
+
+// checkLifetimes refuses lives of tokens that no app can live with.
+func (c *config) checkLifetimes() error {
+	access, refresh := time.Duration(c.accessTokenLifetime), time.Duration(c.refreshTokenLifetime)
+	switch {
+	case access < leastAccessLifetime:
+		return fmt.Errorf("--access-token-lifetime must be at least %s: phone apps ask for another token shortly before one ends, and would do nothing else", leastAccessLifetime)
+	case refresh <= access:
+		return errors.New("--refresh-token-lifetime must be longer than --access-token-lifetime: nobody could ask for another token otherwise")
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err := s.templates(); err != nil { // rather now than when somebody reads a message
+		return fmt.Errorf("--message-templates: %w", err)
+	}
 	if err := s.listenOperator(); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, environ: os.Environ,
 		now: time.Now, random: secret.NewIDs([32]byte(secret.RandomBytes(32))),
 	})
 	stop()
@@ -33,7 +33,9 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
-	now      func() time.Time
+	// environ is the whole environment, for programs that purser runs.
+	environ func() []string
+	now     func() time.Time
 	// random is where ids come from, never keys; safe for concurrent use.
 	random io.Reader
 }
@@ -79,7 +81,7 @@ func newRoot(p *program) *cobra.Command {
 	root.AddCommand(
 		newDev(p), newServe(p),
 		newRequest(p), newProfile(p), newMACCommand(p),
-		newUser(p), newProject(p), newPlace(p), newWallet(p), newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newOnboard(p),
+		newUser(p), newProject(p), newInbox(p), newPlace(p), newWallet(p), newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newOnboard(p),
 	)
 	root.SetVersionTemplate("purser {{.Version}}\n")
 	guard(root)

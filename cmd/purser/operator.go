@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -56,12 +57,13 @@ const maxOperatorBody = 256 << 10
 
 // verbSets add the operator's verbs, one function for each file that holds some.
 var verbSets = []func(*http.ServeMux, *service.Service){
-	userVerbs, projectVerbs, placeVerbs, walletVerbs, movementVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, onboardVerbs,
+	userVerbs, limitVerbs, appVerbs, projectVerbs, placeVerbs, walletVerbs, movementVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, onboardVerbs,
 }
 
 // operatorAPI answers operator verbs. Whoever may open the socket is the operator.
-func operatorAPI(s *service.Service) http.Handler {
+func operatorAPI(s *service.Service, templates func() (*message.Templates, error)) http.Handler {
 	mux := http.NewServeMux()
+	inboxVerb(mux, s, templates)
 	for _, add := range verbSets {
 		add(mux, s)
 	}
@@ -388,7 +390,7 @@ func (s *server) holdFolder(ctx context.Context) (*operatorClient, error) {
 	}
 	s.closing(db.Close)
 	s.service = uses
-	o := &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: inProcess{operatorAPI(uses)}}}
+	o := &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: inProcess{operatorAPI(uses, s.templates)}}}
 	o.start = func() (string, error) {
 		s.config.listen, s.config.tlsCertificate = "127.0.0.1:0", ""
 		err := s.listen(db, true)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,6 +47,33 @@ type projectDetails struct {
 	Devices        int             `json:"devices"`
 	ActivePlaces   int             `json:"active_places"`
 	InactivePlaces int             `json:"inactive_places"`
+	// Administrators administer it beside its owner, Invitations wait for an answer.
+	Administrators []projectPerson     `json:"administrators"`
+	Invitations    []projectInvitation `json:"invitations"`
+}
+
+// projectPerson is a person in short.
+type projectPerson struct {
+	ID          int64  `json:"id"`
+	DisplayName string `json:"display_name"`
+}
+
+// projectInvitation asks whoever reads a contact to administer a project.
+type projectInvitation struct {
+	ID        int64     `json:"id"`
+	Contact   string    `json:"contact"`
+	InvitedBy int64     `json:"invited_by"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (d *projectDetails) setAdministrators(all service.Administrators) {
+	d.Administrators, d.Invitations = []projectPerson{}, []projectInvitation{}
+	for _, u := range all.Users {
+		d.Administrators = append(d.Administrators, projectPerson{u.ID, u.DisplayName})
+	}
+	for _, i := range all.Invited {
+		d.Invitations = append(d.Invitations, projectInvitation{i.ID, i.Contact, i.InvitedBy, instant(i.CreatedAt)})
+	}
 }
 
 // projectClient is a client of a project in short.
@@ -173,8 +202,11 @@ func (d projectDetails) write(p *page) {
 	p.fields(
 		"id", number(d.ID), "title", d.Title, "description", d.Description, "owner", fmt.Sprintf("%d %s", d.Owner, d.OwnerDisplayName),
 		"wallet", number(d.WalletID), "places", fmt.Sprintf("%d active, %d inactive", d.ActivePlaces, d.InactivePlaces),
-		"devices", fmt.Sprint(d.Devices),
+		"devices", fmt.Sprint(d.Devices), "administrators", d.administratorWords(),
 	)
+	for _, i := range d.Invitations {
+		p.line("invited %s on %s, by user %d", i.Contact, stamp(i.CreatedAt), i.InvitedBy)
+	}
 	p.line("")
 	if len(d.Clients) == 0 {
 		p.line("No client represents it.")
@@ -187,29 +219,58 @@ func (d projectDetails) write(p *page) {
 	p.table([]string{"CLIENT", "TITLE", "TYPE", "SIGNS AS"}, rows)
 }
 
+// administratorWords are those who administer the project beside its owner.
+func (d projectDetails) administratorWords() string {
+	var names []string
+	for _, u := range d.Administrators {
+		names = append(names, fmt.Sprintf("%d %s", u.ID, u.DisplayName))
+	}
+	return words(names)
+}
+
 // projectEdit is a change as the command line gives it; what is nil stays.
 type projectEdit struct {
 	ID          int64   `json:"id"`
 	Title       *string `json:"title"`
 	Description *string `json:"description"`
 	WalletID    *int64  `json:"wallet_id"`
-	Apply       bool    `json:"apply"`
+	// AddAdministrators and RemoveAdministrators are persons.
+	AddAdministrators    []int64 `json:"add_administrators,omitempty"`
+	RemoveAdministrators []int64 `json:"remove_administrators,omitempty"`
+	Apply                bool    `json:"apply"`
+}
+
+// projectUpdated is a project that changes in JSON, with who administers it beside its owner.
+type projectUpdated struct {
+	projectAnswer
+	Administrators []int64 `json:"administrators,omitempty"`
+}
+
+// with are the administrators after the edit.
+func (e projectEdit) with(now []int64) []int64 {
+	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(now, e.AddAdministrators))))
+	return slices.DeleteFunc(all, func(id int64) bool { return slices.Contains(e.RemoveAdministrators, id) })
 }
 
 func newProjectUpdate(p *program) *cobra.Command {
 	var title, description string
 	var walletID int64
+	var add, remove []int64
 	command := &cobra.Command{
-		Use:     "update PROJECT",
-		Short:   "Change a project",
-		Long:    "Changes what is named and nothing else; the owner stays. " + updateHelp,
-		Example: "  purser project update 1221 --wallet 13 --apply",
-		Args:    cobra.ExactArgs(1),
+		Use:   "update PROJECT",
+		Short: "Change a project",
+		Long: "Changes what is named and nothing else; the owner stays. An administrator sees the project and acts for it with\n" +
+			"their own token; they are not asked whether they want to, as those are whom the owner invites. " + updateHelp,
+		Example: "  purser project update 1221 --wallet 13 --apply\n" +
+			"  purser project update 1221 --add-administrator 7",
+		Args: cobra.ExactArgs(1),
 	}
 	bind := func(flags *pflag.FlagSet) {
 		flags.StringVar(&title, "title", "", "what people call it")
 		flags.StringVar(&description, "description", "", "what it is; empty for nothing")
 		flags.Int64Var(&walletID, "wallet", 0, "`wallet` of its owner that its payments go to from now on")
+		flags.Int64SliceVar(&add, "add-administrator", nil, "`person` who administers it too, beside the owner")
+		flags.Int64SliceVar(&remove, "remove-administrator", nil, "`person` who administers it no longer")
 		applyFlag(flags)
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
@@ -220,9 +281,9 @@ func newProjectUpdate(p *program) *cobra.Command {
 		if err := v.namesChange(); err != nil {
 			return err
 		}
-		done, err := ask[changeAnswer[projectAnswer]](v, "project/update", projectEdit{
+		done, err := ask[changeAnswer[projectUpdated]](v, "project/update", projectEdit{
 			ID: id, Title: value(v, "title", &title), Description: value(v, "description", &description),
-			WalletID: value(v, "wallet", &walletID), Apply: v.applies(),
+			WalletID: value(v, "wallet", &walletID), AddAdministrators: add, RemoveAdministrators: remove, Apply: v.applies(),
 		})
 		if err != nil {
 			return err
@@ -257,10 +318,24 @@ func projectVerbs(mux *http.ServeMux, s *service.Service) {
 		for _, client := range d.Clients {
 			a.Clients = append(a.Clients, projectClient{client.ID, client.Title, string(client.Type), client.MACID})
 		}
+		a.setAdministrators(d.Administrators)
 		return a, err
 	})
-	handleVerb(mux, "project/update", func(ctx context.Context, c wallet.Caller, e projectEdit) (changeAnswer[projectAnswer], error) {
-		changed, err := s.UpdateProject(ctx, c, e.ID, service.ProjectChange{Title: e.Title, Description: e.Description, WalletID: e.WalletID}, e.Apply)
-		return changeToAnswer(changed, projectToAnswer), err
+	handleVerb(mux, "project/update", func(ctx context.Context, c wallet.Caller, e projectEdit) (changeAnswer[projectUpdated], error) {
+		now, err := s.ListAdministrators(ctx, c, e.ID)
+		if err != nil {
+			return changeAnswer[projectUpdated]{}, err
+		}
+		var administrators []int64
+		for _, u := range now.Users {
+			administrators = append(administrators, u.ID)
+		}
+		changed, err := s.UpdateProject(ctx, c, e.ID, service.ProjectChange{
+			Title: e.Title, Description: e.Description, WalletID: e.WalletID,
+			AddAdministrators: e.AddAdministrators, RemoveAdministrators: e.RemoveAdministrators,
+		}, e.Apply)
+		a := changeToAnswer(changed, func(p wallet.Project) projectUpdated { return projectUpdated{projectToAnswer(p), administrators} })
+		a.After.Administrators = e.with(administrators)
+		return a, err
 	})
 }

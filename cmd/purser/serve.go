@@ -34,9 +34,14 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.openLog(s.err, false); err != nil {
 		return err
 	}
+	sender, err := s.openSender()
+	if err != nil {
+		return err
+	}
 	if err := s.openFolder(); err != nil {
 		return err
 	}
+	s.told = make(chan struct{}, 1)
 	uses, db, err := s.openService(ctx, s.databaseAddress(), s.config.kek, false)
 	if err != nil {
 		return err
@@ -47,6 +52,9 @@ func runServe(ctx context.Context, s *server) (err error) {
 		return err
 	}
 	if err := s.listenOperator(); err != nil {
+		return err
+	}
+	if err := s.startCourier(sender); err != nil {
 		return err
 	}
 	s.log.Info("purser answers", "address", s.address)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pki"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
@@ -37,7 +38,11 @@ type server struct {
 	log     *slog.Logger
 	folder  *folder
 	service *service.Service
-	http    *http.Server
+	// templates are the words for messages, read when they are first asked for.
+	templates func() (*message.Templates, error)
+	// told wakes who sends messages; nil where nobody does.
+	told chan struct{}
+	http *http.Server
 	// address is scheme, host and port as really bound.
 	address string
 	// socket is where operator verbs reach it.
@@ -89,6 +94,10 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.config.checkLifetimes(); err != nil {
+		return nil, nil, err
+	}
+	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
 	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.now, Log: s.log})
 	if err != nil {
 		return nil, nil, err
@@ -97,6 +106,8 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		WallClock: s.now, BusinessClock: s.now, Random: s.random, Box: box,
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, PublicURL: s.publicURL(),
+		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
+		Told: s.wakeCourier,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -220,10 +231,10 @@ func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
 	return "https://" + callable(listener.Addr()), nil
 }
 
-// upkeepInterval is how often the server looks after keys and certificates.
+// upkeepInterval is how often the server looks after keys and certificates, and clears up.
 const upkeepInterval = time.Hour
 
-// keepUp looks after keys and certificates until the server stops: at once, and every hour.
+// keepUp looks after keys and certificates, and removes what has served its time, until the server stops: at once, and every hour.
 func (s *server) keepUp() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -235,6 +246,9 @@ func (s *server) keepUp() {
 		warned := map[string]time.Duration{}
 		for {
 			s.upkeep(ctx, warned)
+			if err := s.service.Prune(ctx, itself); err != nil && ctx.Err() == nil {
+				s.log.Error("removing what has served its time failed", "error", err)
+			}
 			select {
 			case <-ctx.Done():
 				return
@@ -247,8 +261,11 @@ func (s *server) keepUp() {
 // warnings are how long before the end of a key or a certificate the log says so, once each.
 var warnings = []time.Duration{0, 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 30 * 24 * time.Hour}
 
+// itself is the server where it does what an operator may.
+var itself = wallet.Caller{Kind: wallet.Operator, From: wallet.Origin{Agent: "purser"}}
+
 func (s *server) upkeep(ctx context.Context, warned map[string]time.Duration) {
-	endings, err := s.service.Upkeep(ctx, wallet.Caller{Kind: wallet.Operator, From: wallet.Origin{Agent: "purser"}}, warnings[len(warnings)-1])
+	endings, err := s.service.Upkeep(ctx, itself, warnings[len(warnings)-1])
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Error("looking after keys and certificates failed", "error", err)
@@ -312,7 +329,7 @@ func (s *server) listenOperator() error {
 	}
 	s.socket = path
 	operator := &http.Server{
-		Handler: operatorAPI(s.service), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		Handler: operatorAPI(s.service, s.templates), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: 2 * writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	go operator.Serve(listener)

@@ -30,7 +30,7 @@ func newUser(p *program) *cobra.Command {
 		Short: "Make, show and change persons and companies",
 		Long:  "A user is a person or a company: who owns wallets and projects. Persons act for companies.",
 	}
-	command.AddCommand(newUserCreate(p), newUserList(p), newUserShow(p), newUserUpdate(p))
+	command.AddCommand(newUserCreate(p), newUserList(p), newUserShow(p), newUserUpdate(p), newUserLimit(p), newUserApps(p), newUserRevokeApp(p))
 	return command
 }
 
@@ -44,14 +44,15 @@ type userAnswer struct {
 	Locale      string `json:"locale,omitempty"`
 	CompanyCode string `json:"company_code,omitempty"`
 	// Administrators act for a company.
-	Administrators []int64   `json:"administrators,omitempty"`
-	CreatedAt      time.Time `json:"created_at"`
+	Administrators []int64 `json:"administrators,omitempty"`
+	personAnswer
+	CreatedAt time.Time `json:"created_at"`
 }
 
 func userToAnswer(u wallet.User) userAnswer {
 	return userAnswer{
 		ID: u.ID, Type: string(u.Type), DisplayName: u.DisplayName, Email: u.Email, Phone: u.Phone, Locale: u.Locale,
-		CompanyCode: u.CompanyCode, Administrators: u.Administrators, CreatedAt: instant(u.CreatedAt),
+		CompanyCode: u.CompanyCode, Administrators: u.Administrators, personAnswer: personToAnswer(u), CreatedAt: instant(u.CreatedAt),
 	}
 }
 
@@ -62,6 +63,7 @@ type userDetails struct {
 	HasPIN      bool `json:"has_pin"`
 	// Companies are those that a person acts for.
 	Companies []int64         `json:"companies"`
+	Limits    []limitAnswer   `json:"limits"`
 	Wallets   []walletAnswer  `json:"wallets"`
 	Projects  []projectAnswer `json:"projects"`
 }
@@ -86,6 +88,7 @@ type userSpec struct {
 	Locale         string  `json:"locale"`
 	CompanyCode    string  `json:"company_code"`
 	Administrators []int64 `json:"administrators"`
+	personEdit
 	userSecrets
 }
 
@@ -97,21 +100,23 @@ type userSecrets struct {
 
 // secretFlags ask for secrets, which come from standard input and never from the command line, where
 // others on the machine could read them.
-type secretFlags struct{ password, pin bool }
+type secretFlags struct{ password, pin, code bool }
 
 func (s *secretFlags) bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.password, "password-stdin", false, "read a new password from a line of standard input")
 	flags.BoolVar(&s.pin, "pin-stdin", false, "read a new PIN from a line of standard input, after the password")
+	flags.BoolVar(&s.code, "person-code-stdin", false, "read the person code from a line of standard input, after the PIN; it is sealed, and never shown but for its end")
 }
 
-// read reads what was asked for.
-func (s *secretFlags) read(in io.Reader) (secrets userSecrets, err error) {
+// read reads what was asked for; code is nil where no person code was.
+func (s *secretFlags) read(in io.Reader) (secrets userSecrets, code *string, err error) {
+	var personCode string
 	lines := bufio.NewScanner(io.LimitReader(in, 4096))
 	for _, wanted := range []struct {
 		asked bool
 		name  string
 		into  *string
-	}{{s.password, "password", &secrets.Password}, {s.pin, "PIN", &secrets.PIN}} {
+	}{{s.password, "password", &secrets.Password}, {s.pin, "PIN", &secrets.PIN}, {s.code, "person code", &personCode}} {
 		if !wanted.asked {
 			continue
 		}
@@ -119,18 +124,23 @@ func (s *secretFlags) read(in io.Reader) (secrets userSecrets, err error) {
 			*wanted.into = lines.Text()
 		}
 		if *wanted.into == "" {
-			return secrets, fmt.Errorf("there is no %s on standard input: give one on a line of its own", wanted.name)
+			return secrets, nil, fmt.Errorf("there is no %s on standard input: give one on a line of its own", wanted.name)
 		}
 	}
-	return secrets, lines.Err()
+	if s.code {
+		code = &personCode
+	}
+	return secrets, code, lines.Err()
 }
 
 func newUserCreate(p *program) *cobra.Command {
 	var n userSpec
+	var person personFlags
 	var secrets secretFlags
 	command := &cobra.Command{
 		Use:   "create",
 		Short: "Make a person or a company",
+		Long:  "Makes a person or a company. An operator answers for the e-mail address and the phone number: no code is sent there.\n\n" + personHelp,
 		Example: "  purser user create --display-name \"Ona Onaitė\" --email ona@example.com --phone +37060012345 --locale lt\n" +
 			"  purser user create --type legal --display-name \"Onos kepykla\" --company-code 300100200 --administrator 7",
 		Args: cobra.NoArgs,
@@ -144,10 +154,14 @@ func newUserCreate(p *program) *cobra.Command {
 		flags.StringVar(&n.CompanyCode, "company-code", "", "`code` in the register of companies")
 		flags.Int64SliceVar(&n.Administrators, "administrator", nil, "`person` who acts for the company")
 		flags.Int64Var(&n.ID, "id", 0, "`number` to take rather than the next free one")
+		person.bind(flags)
 		secrets.bind(flags)
 	}
 	return newVerb(p, command, bind, func(v *verb) (err error) {
-		if n.userSecrets, err = secrets.read(v.in); err != nil {
+		if n.personEdit, err = person.edit(v); err != nil {
+			return err
+		}
+		if n.userSecrets, n.PersonCode, err = secrets.read(v.in); err != nil {
 			return err
 		}
 		made, err := ask[createdAnswer](v, "user/create", n)
@@ -197,9 +211,9 @@ func newUserList(p *program) *cobra.Command {
 			}
 			var rows [][]string
 			for _, u := range found.Users {
-				rows = append(rows, []string{number(u.ID), u.Type, u.DisplayName, u.Email, u.Phone, u.CompanyCode, words(u.Administrators)})
+				rows = append(rows, []string{number(u.ID), u.Type, u.DisplayName, u.Email, u.Phone, u.CompanyCode, words(u.Administrators), u.Standing, u.Level})
 			}
-			p.table([]string{"ID", "TYPE", "NAME", "E-MAIL", "PHONE", "COMPANY CODE", "ADMINISTRATORS"}, rows)
+			p.table([]string{"ID", "TYPE", "NAME", "E-MAIL", "PHONE", "COMPANY CODE", "ADMINISTRATORS", "STANDING", "IDENTIFICATION"}, rows)
 			p.rest(len(found.Users), found.Total, found.paging)
 		})
 	})
@@ -226,11 +240,16 @@ func newUserShow(p *program) *cobra.Command {
 
 // write shows a user for people.
 func (u userDetails) write(p *page) {
-	p.fields(
+	p.fields(slices.Concat([]string{
 		"id", number(u.ID), "type", u.Type, "name", u.DisplayName, "e-mail", u.Email, "phone", u.Phone, "locale", u.Locale,
 		"company code", u.CompanyCode, "administrators", words(u.Administrators), "acts for", words(u.Companies),
+	}, u.personAnswer.fields(), []string{
 		"password", yesNo(u.HasPassword), "PIN", yesNo(u.HasPIN), "created", stamp(u.CreatedAt),
-	)
+	})...)
+	if len(u.Limits) > 0 {
+		p.line("")
+		writeLimits(p, u.Limits)
+	}
 	if len(u.Wallets) > 0 {
 		p.line("")
 		writeWallets(p, u.Wallets)
@@ -257,6 +276,7 @@ type userEdit struct {
 	Locale         *string  `json:"locale"`
 	CompanyCode    *string  `json:"company_code"`
 	Administrators *[]int64 `json:"administrators"`
+	personEdit
 	userSecrets
 	Apply bool `json:"apply"`
 }
@@ -264,12 +284,15 @@ type userEdit struct {
 func newUserUpdate(p *program) *cobra.Command {
 	var name, email, phone, locale, code string
 	var administrators []string
+	var person personFlags
 	var secrets secretFlags
 	command := &cobra.Command{
 		Use:   "update USER",
 		Short: "Change a person or a company, or set a password or PIN anew",
-		Long:  "Changes what is named and nothing else. " + updateHelp,
+		Long:  "Changes what is named and nothing else. " + updateHelp + "\n\n" + personHelp,
 		Example: "  purser user update 7 --email ona@example.com\n" +
+			"  purser user update 7 --standing inactive --apply\n" +
+			"  purser user update 7 --nationality lt --person-code-stdin --identification-level identified < code\n" +
 			"  purser user update 7 --password-stdin < password\n" +
 			"  purser user update 8 --administrator 7,9 --apply",
 		Args: cobra.ExactArgs(1),
@@ -281,7 +304,9 @@ func newUserUpdate(p *program) *cobra.Command {
 		flags.StringVar(&locale, "locale", "", "`language` for messages, such as lt")
 		flags.StringVar(&code, "company-code", "", "`code` in the register of companies; empty for none")
 		flags.StringSliceVar(&administrators, "administrator", nil, "`persons` who act for the company, in place of all; empty for nobody")
+		person.bind(flags)
 		secrets.bind(flags)
+		flags.BoolVar(&person.withoutCode, "no-person-code", false, "take the person code away")
 		applyFlag(flags)
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
@@ -292,8 +317,12 @@ func newUserUpdate(p *program) *cobra.Command {
 		if err := v.namesChange(); err != nil {
 			return err
 		}
+		part, err := person.edit(v)
+		if err != nil {
+			return err
+		}
 		e := userEdit{
-			ID: id, DisplayName: value(v, "display-name", &name), Email: value(v, "email", &email), Phone: value(v, "phone", &phone),
+			personEdit: part, ID: id, DisplayName: value(v, "display-name", &name), Email: value(v, "email", &email), Phone: value(v, "phone", &phone),
 			Locale: value(v, "locale", &locale), CompanyCode: value(v, "company-code", &code), Apply: v.applies(),
 		}
 		if v.given("administrator") {
@@ -303,22 +332,33 @@ func newUserUpdate(p *program) *cobra.Command {
 			}
 			e.Administrators = &ids
 		}
-		if e.userSecrets, err = secrets.read(v.in); err != nil {
+		var code *string
+		if e.userSecrets, code, err = secrets.read(v.in); err != nil {
 			return err
+		}
+		if code != nil {
+			e.PersonCode = code
 		}
 		done, err := ask[changeAnswer[userAnswer]](v, "user/update", e)
 		if err != nil {
 			return err
 		}
-		var also []string
-		if e.Password != "" {
-			also = append(also, "password")
-		}
-		if e.PIN != "" {
-			also = append(also, "PIN")
-		}
-		return answerChange(v, done, also...)
+		return answerChange(v, done, e.newSecrets(code)...)
 	})
+}
+
+// newSecrets are those that the edit sets, for people; code is a new person code.
+func (e userEdit) newSecrets(code *string) (names []string) {
+	if e.Password != "" {
+		names = append(names, "password")
+	}
+	if e.PIN != "" {
+		names = append(names, "PIN")
+	}
+	if code != nil {
+		names = append(names, "person code")
+	}
+	return names
 }
 
 // parseIDs reads numbers; it fails with InvalidParameters.
@@ -409,10 +449,10 @@ func fieldChanges(before, after any) (lines []string, err error) {
 // userVerbs answer the verbs on users.
 func userVerbs(mux *http.ServeMux, s *service.Service) {
 	handleVerb(mux, "user/create", func(ctx context.Context, c wallet.Caller, n userSpec) (createdAnswer, error) {
-		id, err := s.CreateUser(ctx, c, wallet.User{
+		id, err := s.CreateUser(ctx, c, n.personEdit.change().To(wallet.User{
 			ID: n.ID, Type: wallet.UserType(n.Type), DisplayName: n.DisplayName, Email: n.Email, Phone: n.Phone, Locale: n.Locale,
 			CompanyCode: n.CompanyCode, Administrators: n.Administrators,
-		}, secret.Text(n.Password), secret.Text(n.PIN))
+		}), secret.Text(n.Password), secret.Text(n.PIN))
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "user/list", func(ctx context.Context, c wallet.Caller, q userQuery) (userListAnswer, error) {
@@ -430,7 +470,7 @@ func userVerbs(mux *http.ServeMux, s *service.Service) {
 		d, err := s.InspectUser(ctx, c, q.ID)
 		a := userDetails{
 			userAnswer: userToAnswer(d.User), HasPassword: d.HasPassword, HasPIN: d.HasPIN, Companies: list(d.Companies),
-			Wallets: []walletAnswer{}, Projects: []projectAnswer{},
+			Limits: limitsToAnswer(d.Limits), Wallets: []walletAnswer{}, Projects: []projectAnswer{},
 		}
 		for _, w := range d.Wallets {
 			a.Wallets = append(a.Wallets, walletToAnswer(w))
@@ -441,10 +481,10 @@ func userVerbs(mux *http.ServeMux, s *service.Service) {
 		return a, err
 	})
 	handleVerb(mux, "user/update", func(ctx context.Context, c wallet.Caller, e userEdit) (changeAnswer[userAnswer], error) {
-		changed, err := s.UpdateUser(ctx, c, e.ID, service.UserChange{
-			DisplayName: e.DisplayName, Email: e.Email, Phone: e.Phone, Locale: e.Locale, CompanyCode: e.CompanyCode,
-			Administrators: e.Administrators, Password: secret.Text(e.Password), PIN: secret.Text(e.PIN),
-		}, e.Apply)
+		change := e.personEdit.change()
+		change.DisplayName, change.Email, change.Phone, change.Locale, change.CompanyCode = e.DisplayName, e.Email, e.Phone, e.Locale, e.CompanyCode
+		change.Administrators, change.Password, change.PIN = e.Administrators, secret.Text(e.Password), secret.Text(e.PIN)
+		changed, err := s.UpdateUser(ctx, c, e.ID, change, e.Apply)
 		return changeToAnswer(changed, userToAnswer), err
 	})
 }

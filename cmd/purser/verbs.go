@@ -197,11 +197,13 @@ func (v *verb) refused(err error) error {
 // flagNames are flags that are called otherwise than the fields that they fill.
 var flagNames = map[string]string{
 	"permissions_to_wallets": "wallet-right", "certificate": "file", "base_location": "location", "position": "at", "working_hours": "hours",
+	"identity.code": "person-code-stdin", "address": "country", "pep": "pep-file", "administrator": "add-administrator",
 }
 
 // flagOf is the flag that fills a field, or the field where there is none.
 func (v *verb) flagOf(field string) string {
-	name := strings.ReplaceAll(field, "_", "-")
+	part := strings.TrimPrefix(strings.TrimPrefix(field, "identity."), "address.")
+	name := strings.ReplaceAll(part, "_", "-")
 	for _, candidate := range []string{flagNames[field], name, strings.TrimSuffix(name, "s"), strings.TrimSuffix(name, "-id")} {
 		if f := v.flags.Lookup(candidate); f != nil && !f.Hidden {
 			return "--" + candidate

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
@@ -46,6 +48,10 @@ func (s *Service) ListAdministrators(ctx context.Context, c wallet.Caller, proje
 	if _, err := s.ownProject(ctx, c, project); err != nil {
 		return Administrators{}, err
 	}
+	return s.administrators(ctx, project)
+}
+
+func (s *Service) administrators(ctx context.Context, project int64) (Administrators, error) {
 	ids, invited, err := s.db.ProjectAdministrators(ctx, project)
 	if err != nil {
 		return Administrators{}, err
@@ -132,13 +138,26 @@ func (s *Service) RemoveAdministrator(ctx context.Context, c wallet.Caller, proj
 	if _, err := s.ownProject(ctx, c, project); err != nil {
 		return err
 	}
-	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		dropped, err := tx.DropAdministrator(project, user)
-		if err != nil || !dropped {
-			return err
+	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error { return s.dropAdministrator(tx, c, project, user) })
+}
+
+func (s *Service) dropAdministrator(tx *store.Tx, c wallet.Caller, project, user int64) error {
+	dropped, err := tx.DropAdministrator(project, user)
+	if err != nil || !dropped {
+		return err
+	}
+	return s.audit(tx, c, "remove administrator", projectObject, project, nil, struct{ User int64 }{user})
+}
+
+// lossesOfAdministrators tells of those who administer a project and are to do so no longer.
+func lossesOfAdministrators(tx *store.Tx, project int64, removed []int64) (losses []string, err error) {
+	now, err := tx.ProjectAdministrators(project)
+	for _, user := range removed {
+		if slices.Contains(now, user) {
+			losses = append(losses, fmt.Sprintf("user %d no longer administers the project", user))
 		}
-		return s.audit(tx, c, "remove administrator", projectObject, project, nil, struct{ User int64 }{user})
-	})
+	}
+	return losses, err
 }
 
 // AddAdministrator makes a person an administrator of a project without asking them: the operator answers for
@@ -152,16 +171,20 @@ func (s *Service) AddAdministrator(ctx context.Context, c wallet.Caller, project
 		if !there {
 			return noSuch(projectObject, project)
 		}
-		kind, err := tx.UserType(user)
-		if err := unless(kind == wallet.Natural, err, "administrator", "user %d is not a person", user); err != nil {
-			return err
-		}
-		added, err := tx.AddAdministrator(project, user)
-		if err != nil || !added {
-			return err
-		}
-		return s.audit(tx, c, "add administrator", projectObject, project, nil, struct{ User int64 }{user})
+		return s.addAdministrator(tx, c, project, user)
 	})
+}
+
+func (s *Service) addAdministrator(tx *store.Tx, c wallet.Caller, project, user int64) error {
+	kind, err := tx.UserType(user)
+	if err := unless(kind == wallet.Natural, err, "administrator", "user %d is not a person", user); err != nil {
+		return err
+	}
+	added, err := tx.AddAdministrator(project, user)
+	if err != nil || !added {
+		return err
+	}
+	return s.audit(tx, c, "add administrator", projectObject, project, nil, struct{ User int64 }{user})
 }
 
 // AnswerInvitation is the yes or the no of who is signed in to an invitation to one of their contacts. It fails

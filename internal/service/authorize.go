@@ -360,7 +360,26 @@ func (s *Service) ListGrantedApps(ctx context.Context, c wallet.Caller) ([]Grant
 	if err := wallet.May(c, wallet.ManageAccount, wallet.Subject{}).Err(); err != nil {
 		return nil, err
 	}
-	consents, err := s.db.ConsentsOf(ctx, c.UserID())
+	return s.grantedApps(ctx, c.UserID())
+}
+
+// ListUserApps returns the clients that a user agreed to, the latest first. It fails with Forbidden and NotFound.
+func (s *Service) ListUserApps(ctx context.Context, c wallet.Caller, user int64) ([]GrantedApp, error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	u, err := s.db.User(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, noSuch(userObject, user)
+	}
+	return s.grantedApps(ctx, user)
+}
+
+func (s *Service) grantedApps(ctx context.Context, user int64) ([]GrantedApp, error) {
+	consents, err := s.db.ConsentsOf(ctx, user)
 	if err != nil {
 		return nil, err
 	}
@@ -396,6 +415,28 @@ func (s *Service) RevokeApp(ctx context.Context, c wallet.Caller, client int64) 
 		}
 		return s.audit(tx, c, "revoke consent", clientObject, client, nil, nil)
 	})
+}
+
+// RevokeUserApp takes back all that a user agreed to for a client, like RevokeApp, if that is agreed, and returns what
+// it is. It fails with Forbidden, and with NotFound where there is nothing.
+func (s *Service) RevokeUserApp(ctx context.Context, c wallet.Caller, user, client int64, agreed bool) (consent wallet.Consent, err error) {
+	err = s.operate(ctx, c, func(tx *store.Tx) error {
+		there, err := tx.Consent(user, client)
+		if err != nil {
+			return err
+		}
+		if there == nil {
+			return wallet.Errorf(wallet.NotFound, "user %d has not agreed to anything for client %d: `purser user apps %d` lists what there is.", user, client, user)
+		}
+		if consent = *there; !agreed {
+			return nil
+		}
+		if _, err := tx.DropConsent(user, client); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "revoke consent", clientObject, client, nil, struct{ User int64 }{user})
+	})
+	return consent, err
 }
 
 // ShareScopes is the later yes to optional scopes that were declined. It fails with NotFound where the client

@@ -174,12 +174,22 @@ type UserChange struct {
 	Level                                                       *wallet.IdentificationLevel
 	Exposures                                                   *[]wallet.Exposure
 	DefaultCurrency                                             *money.Currency
-	// Limits are all that then bound what the user pays.
-	Limits *[]wallet.SpendingLimit
+	// AddressParts and IdentityParts change single parts of the two.
+	AddressParts  AddressChange
+	IdentityParts IdentityChange
 	// Administrators are all persons who then act for the company.
 	Administrators *[]int64
 	// Password and PIN are set anew; empty leaves them.
 	Password, PIN secret.Text
+}
+
+// AddressChange is what is to become of an address, like UserChange.
+type AddressChange struct{ Country, City, Street, PostIndex *string }
+
+// IdentityChange is what is to become of an identity, like UserChange.
+type IdentityChange struct {
+	Name, Surname, Nationality *string
+	Code                       *wallet.PersonCode
 }
 
 // UpdateUser changes a user. What it takes away is only told, unless agreed. It fails with
@@ -195,7 +205,7 @@ func (s *Service) UpdateUser(ctx context.Context, c wallet.Caller, id int64, cha
 	return alter(ctx, s, c, userObject, id, agreed,
 		func(tx *store.Tx) (*wallet.User, error) { return tx.User(id) },
 		func(tx *store.Tx, now wallet.User) (wallet.User, []string, error) {
-			after := change.to(now)
+			after := change.To(now)
 			if err := checkUser(tx, &after); err != nil {
 				return after, nil, err
 			}
@@ -217,9 +227,6 @@ func (s *Service) UpdateUser(ctx context.Context, c wallet.Caller, id int64, cha
 				if err := s.audit(tx, c, "set pin", userObject, id, nil, nil); err != nil {
 					return err
 				}
-			}
-			if err := s.replaceLimits(tx, c, id, change.Limits); err != nil {
-				return err
 			}
 			if before.Identity.Code != after.Identity.Code {
 				if err := s.audit(tx, c, "set person code", userObject, id, nil, nil); err != nil {
@@ -245,42 +252,8 @@ func endAccess(tx *store.Tx, user int64) error {
 	return tx.EndFamilies(user, 0)
 }
 
-// replaceLimits stores other limits of what a user pays; nil leaves them.
-func (s *Service) replaceLimits(tx *store.Tx, c wallet.Caller, user int64, limits *[]wallet.SpendingLimit) error {
-	if limits == nil {
-		return nil
-	}
-	refused := wallet.FieldErrors{}
-	for _, l := range *limits {
-		if l.Kind != wallet.OrdinaryLimit && l.Kind != wallet.TemporaryLimit {
-			refused.Refuse("limits", "%q is not limit or restriction", l.Kind)
-		}
-		if !slices.Contains(s.Currencies, l.Amount.Currency) {
-			refused.Refuse("limits", "%q is not one of the currencies of this server", l.Amount.Currency)
-		}
-		if l.Amount.Minor < 0 || l.Within < 0 || l.Within%time.Second != 0 {
-			refused.Refuse("limits", "must not be below zero, within whole seconds")
-		}
-	}
-	if err := refused.Err(); err != nil {
-		return err
-	}
-	before, err := tx.SpendingLimits(user)
-	if err != nil {
-		return err
-	}
-	type listed struct{ Limits []wallet.SpendingLimit }
-	if same(listed{before}, listed{*limits}) {
-		return nil
-	}
-	if err := s.audit(tx, c, "set limits", userObject, user, listed{before}, listed{*limits}); err != nil {
-		return err
-	}
-	return tx.SetSpendingLimits(user, *limits)
-}
-
-// to is the user after the change.
-func (change UserChange) to(u wallet.User) wallet.User {
+// To is the user after the change, but for the password and the PIN.
+func (change UserChange) To(u wallet.User) wallet.User {
 	set(&u.DisplayName, change.DisplayName)
 	set(&u.Email, change.Email)
 	set(&u.Phone, change.Phone)
@@ -292,6 +265,14 @@ func (change UserChange) to(u wallet.User) wallet.User {
 	set(&u.Gender, change.Gender)
 	set(&u.Address, change.Address)
 	set(&u.Identity, change.Identity)
+	set(&u.Address.Country, change.AddressParts.Country)
+	set(&u.Address.City, change.AddressParts.City)
+	set(&u.Address.Street, change.AddressParts.Street)
+	set(&u.Address.PostIndex, change.AddressParts.PostIndex)
+	set(&u.Identity.Name, change.IdentityParts.Name)
+	set(&u.Identity.Surname, change.IdentityParts.Surname)
+	set(&u.Identity.Nationality, change.IdentityParts.Nationality)
+	set(&u.Identity.Code, change.IdentityParts.Code)
 	set(&u.Level, change.Level)
 	set(&u.Exposures, change.Exposures)
 	set(&u.DefaultCurrency, change.DefaultCurrency)
@@ -504,6 +485,8 @@ type ProjectDetails struct {
 	// Clients represent it and are not revoked: all but devices, which are only counted.
 	Clients []*wallet.Client
 	Devices int
+	// Administrators administer it beside its owner, or wait for an answer.
+	Administrators Administrators
 	// ActivePlaces and InactivePlaces count its places.
 	ActivePlaces, InactivePlaces int
 }
@@ -521,6 +504,9 @@ func (s *Service) InspectProject(ctx context.Context, c wallet.Caller, id int64)
 		return ProjectDetails{}, noSuch(projectObject, id)
 	}
 	d := ProjectDetails{Project: *p}
+	if d.Administrators, err = s.administrators(ctx, id); err != nil {
+		return ProjectDetails{}, err
+	}
 	for _, kind := range []wallet.ClientType{wallet.PrivateClient, wallet.Application} {
 		clients, _, err := s.db.Clients(ctx, ClientFilter{ProjectID: id, Type: kind})
 		if err != nil {
@@ -546,9 +532,12 @@ type ProjectChange struct {
 	Title, Description *string
 	// WalletID must be a wallet of the project's owner.
 	WalletID *int64
+	// AddAdministrators are persons who are not asked: the operator answers for that. Who is not among them is no
+	// error in RemoveAdministrators.
+	AddAdministrators, RemoveAdministrators []int64
 }
 
-// UpdateProject changes a project. What it takes away, which another wallet is, is only told, unless
+// UpdateProject changes a project. What it takes away, which another wallet is too, is only told, unless
 // agreed. It fails with Forbidden, NotFound and InvalidParameters.
 func (s *Service) UpdateProject(ctx context.Context, c wallet.Caller, id int64, change ProjectChange, agreed bool) (Changed[wallet.Project], error) {
 	return alter(ctx, s, c, projectObject, id, agreed,
@@ -565,9 +554,20 @@ func (s *Service) UpdateProject(ctx context.Context, c wallet.Caller, id int64, 
 			if after.WalletID != now.WalletID {
 				losses = append(losses, fmt.Sprintf("what is paid to the project no longer goes to wallet %d, and its clients no longer see that wallet for it", now.WalletID))
 			}
-			return after, losses, nil
+			gone, err := lossesOfAdministrators(tx, id, change.RemoveAdministrators)
+			return after, append(losses, gone...), err
 		},
 		func(tx *store.Tx, before, after wallet.Project) error {
+			for _, user := range change.AddAdministrators {
+				if err := s.addAdministrator(tx, c, id, user); err != nil {
+					return err
+				}
+			}
+			for _, user := range change.RemoveAdministrators {
+				if err := s.dropAdministrator(tx, c, id, user); err != nil {
+					return err
+				}
+			}
 			if same(before, after) {
 				return nil
 			}

@@ -45,8 +45,7 @@ func (s *Service) TakeMessage(ctx context.Context, c wallet.Caller) (*wallet.Mes
 	return s.db.TakeMessage(ctx, messageLease)
 }
 
-// MessageSent notes that a message has left; its values are erased. MessageFailed notes that it could not
-// be sent, and when to try again; the zero time gives it up. They fail with Forbidden.
+// MessageSent notes that a message has left; its values are erased. It fails with Forbidden.
 func (s *Service) MessageSent(ctx context.Context, c wallet.Caller, id int64) error {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return err
@@ -54,12 +53,23 @@ func (s *Service) MessageSent(ctx context.Context, c wallet.Caller, id int64) er
 	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.MessageSent(id) })
 }
 
-// MessageFailed is described at MessageSent.
-func (s *Service) MessageFailed(ctx context.Context, c wallet.Caller, id int64, next time.Time) error {
+// MessageFailed notes that a message could not be sent. retry says, of how often it was tried by now, when to
+// try again, or that it is given up; its values are erased then. It fails with Forbidden.
+func (s *Service) MessageFailed(ctx context.Context, c wallet.Caller, id int64, retry func(attempts int) (after time.Duration, giveUp bool)) error {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.MessageFailed(id, next) })
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		attempts, err := tx.MessageAttempts(id)
+		if err != nil {
+			return err
+		}
+		after, giveUp := retry(attempts + 1)
+		if giveUp {
+			return tx.MessageFailed(id, time.Time{})
+		}
+		return tx.MessageFailed(id, s.BusinessClock().Add(after))
+	})
 }
 
 // maxMessages bounds a list of messages.

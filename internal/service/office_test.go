@@ -99,7 +99,8 @@ func TestAPersonIsKept(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		change := service.UserChange{DisplayName: new(" Ona Onaitė "), Email: new("ONA@shop.example"), Phone: new("+370 (600) 00-002"), Locale: new("lt_LT")}
 		changed, err := o.UpdateUser(o.ctx, o.operator, 1, change, false)
-		want := wallet.User{ID: 1, Type: wallet.Natural, DisplayName: "Ona Onaitė", Email: "ona@shop.example", Phone: "37060000002", Locale: "lt_LT", CreatedAt: wallettest.Epoch}
+		want := wallet.User{ID: 1, Type: wallet.Natural, DisplayName: "Ona Onaitė", Email: "ona@shop.example", Phone: "37060000002", Locale: "lt_LT",
+			Standing: wallet.ActiveUser, Level: wallet.Unidentified, CreatedAt: wallettest.Epoch}
 		if diff := cmp.Diff(want, changed.After); diff != "" || changed.Planned || changed.Losses != nil || err != nil {
 			t.Fatalf("the change is %+v, %v (-want +got):\n%s", changed, err, diff)
 		}

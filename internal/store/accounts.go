@@ -336,12 +336,21 @@ type Invitation struct {
 // ProjectAdministrators returns the users who were made administrators of a project, by number, and whom
 // it waits for. The owner and who acts for the owner are not among them.
 func (db *DB) ProjectAdministrators(ctx context.Context, project int64) (users []int64, invited []Invitation, err error) {
-	rows, err := db.query(ctx, db.read, `SELECT user_id FROM project_administrators WHERE project_id = $1 ORDER BY user_id`, project)
-	if users, err = collect(rows, err, scanID); err != nil {
+	if users, err = db.projectAdministrators(ctx, db.read, project); err != nil {
 		return nil, nil, err
 	}
 	invited, err = db.invitationsWhere(ctx, db.read, `project_id = $1`, project)
 	return users, invited, err
+}
+
+// ProjectAdministrators are those users as the transaction sees them.
+func (tx *Tx) ProjectAdministrators(project int64) ([]int64, error) {
+	return tx.db.projectAdministrators(tx.ctx, tx.Tx, project)
+}
+
+func (db *DB) projectAdministrators(ctx context.Context, q querier, project int64) ([]int64, error) {
+	rows, err := db.query(ctx, q, `SELECT user_id FROM project_administrators WHERE project_id = $1 ORDER BY user_id`, project)
+	return collect(rows, err, scanID)
 }
 
 func (db *DB) invitationsWhere(ctx context.Context, q querier, condition string, args ...any) ([]Invitation, error) {

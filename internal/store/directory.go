@@ -90,6 +90,8 @@ type directory struct {
 	certificates *otter.Cache[fingerprint, *wallet.Certificate]
 
 	idsLock sync.RWMutex
+	// loadingOne is held by who reads all ids anew: of two at once, one would forget what came meanwhile.
+	loadingOne sync.Mutex
 	// ids are the first eight bytes of the fingerprints of all clients' MAC ids and of the access
 	// tokens in use.
 	ids map[uint64]struct{}
@@ -165,6 +167,8 @@ func (db *DB) changes(ctx context.Context) (seq int64, err error) {
 
 // loadIDs reads all MAC ids. What is known meanwhile is kept.
 func (d *directory) loadIDs(ctx context.Context) error {
+	d.loadingOne.Lock()
+	defer d.loadingOne.Unlock()
 	ids := map[uint64]struct{}{}
 	d.idsLock.Lock()
 	d.added = map[uint64]struct{}{}

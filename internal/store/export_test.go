@@ -1,6 +1,22 @@
 package store
 
-import "time"
+import (
+	"context"
+	"io/fs"
+	"time"
+)
+
+// Migrations are the files that the schema is made by, in an engine's spelling.
+func Migrations(postgres bool) (fs.FS, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil || !postgres {
+		return files, err
+	}
+	return rewritten(files)
+}
+
+// TokenPlace names where the key of an access token is sealed.
+func TokenPlace(fingerprint []byte) string { return tokenPlace(fingerprint) }
 
 // SetOperationTimeout makes what a command may take shorter, and returns how to take that back.
 func SetOperationTimeout(d time.Duration) (restore func()) {
@@ -11,3 +27,6 @@ func SetOperationTimeout(d time.Duration) (restore func()) {
 
 // Postgres says whether the engine speaks PostgreSQL's protocol.
 func (db *DB) Postgres() bool { return db.postgres }
+
+// LoadIDs reads all ids anew, as Prune does.
+func (db *DB) LoadIDs(ctx context.Context) error { return db.directory.loadIDs(ctx) }

@@ -59,7 +59,7 @@ func TestUsersAreFound(t *testing.T) {
 		}
 		company, err := db.User(context.Background(), 2)
 		want := &wallet.User{ID: 2, Type: wallet.Legal, DisplayName: "Onos kepykla", Locale: "lt", CompanyCode: "300100200",
-			Administrators: []int64{1}, CreatedAt: wallettest.Epoch}
+			Administrators: []int64{1}, Standing: wallet.ActiveUser, Level: wallet.Unidentified, CreatedAt: wallettest.Epoch}
 		if diff := cmp.Diff(want, company); diff != "" || err != nil {
 			t.Errorf("the company differs (-want +got): %v\n%s", err, diff)
 		}

@@ -57,8 +57,12 @@ func (db *DB) scanMessage(rows *sql.Rows) (m wallet.Message, err error) {
 	return m, json.Unmarshal([]byte(values.Reveal()), &m.Values)
 }
 
+// messageLife is how long a message may wait to leave: what is older tells nothing new, and codes in it have
+// long expired.
+const messageLife = 24 * time.Hour
+
 // TakeMessage returns the next message that is due, and keeps it from other processes for the time of the
-// lease; nil when none is due.
+// lease; nil when none is due. Those that have waited for more than a day are given up.
 func (db *DB) TakeMessage(ctx context.Context, lease time.Duration) (*wallet.Message, error) {
 	var due int
 	now := micros(db.Now())
@@ -68,6 +72,10 @@ func (db *DB) TakeMessage(ctx context.Context, lease time.Duration) (*wallet.Mes
 	var taken *wallet.Message
 	err := db.Update(ctx, func(tx *Tx) error {
 		taken = nil
+		if _, err := tx.exec(`UPDATE messages SET failed_at = $1, next_at = NULL, sealed_values = $3 WHERE next_at IS NOT NULL AND at < $2`,
+			now, micros(db.Now().Add(-messageLife)), []byte{}); err != nil {
+			return err
+		}
 		rows, err := db.query(ctx, tx.Tx, `SELECT `+messageColumns+` FROM messages WHERE next_at <= $1 ORDER BY next_at, id LIMIT 1`, now)
 		found, err := collect(rows, err, db.scanMessage)
 		if err != nil || len(found) == 0 {
@@ -85,6 +93,12 @@ func (tx *Tx) MessageSent(id int64) error {
 	_, err := tx.exec(`UPDATE messages SET sent_at = $2, next_at = NULL, attempts = attempts + 1, sealed_values = $3 WHERE id = $1`,
 		id, micros(tx.db.Now()), []byte{})
 	return err
+}
+
+// MessageAttempts returns how often it was tried to send a message; 0 where there is none.
+func (tx *Tx) MessageAttempts(id int64) (n int, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT COALESCE(max(attempts), 0) FROM messages WHERE id = $1`, id).Scan(&n)
+	return n, err
 }
 
 // MessageFailed notes that a message could not be sent, until when it waits, or that it was given up when

@@ -75,7 +75,9 @@ INSERT INTO families (id, user_id, client_id, scopes, created_at)
 	SELECT row_number() OVER (ORDER BY created_at, fingerprint), user_id, client_id, scopes, created_at FROM tokens;
 INSERT INTO counters (name, next) SELECT 'family', count(*) + 1 FROM families;
 INSERT INTO consents (user_id, client_id, scopes, declined, agreed_at)
-	SELECT user_id, client_id, max(scopes), '', max(created_at) FROM families GROUP BY user_id, client_id;
+	SELECT user_id, client_id, string_agg(scopes, ' '), '', max(agreed_at)
+	FROM (SELECT user_id, client_id, scopes, max(created_at) AS agreed_at FROM families GROUP BY user_id, client_id, scopes) AS alike
+	GROUP BY user_id, client_id;
 
 -- An access token with its refresh token, both found by their SHA-256. One that waits for its
 -- activation is not active_at any time. sealed_refresh is there only where an answer may have to
