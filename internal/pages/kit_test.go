@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -56,6 +57,7 @@ type world struct {
 	wall, business *wallettest.Clock
 	url            string
 	log            *lockedBuffer
+	options        pages.Options
 	t              *testing.T
 }
 
@@ -93,6 +95,7 @@ func newWorld(t *testing.T, address string, change ...func(*service.Options, *pa
 		t.Fatal(err)
 	}
 	front.Service = w.Service
+	w.options = front
 	server := httptest.NewServer(pages.New(front))
 	t.Cleanup(server.Close)
 	w.url = server.URL
@@ -352,6 +355,17 @@ func (a *answer) value(field string) string {
 		return ""
 	}
 	return found[1]
+}
+
+// link is where the first link or form leads to whose address holds a text. The escapes of an address are
+// written in capitals.
+func (a *answer) link(part string) string {
+	for _, found := range regexp.MustCompile(`(?:href|action)="([^"]*)"`).FindAllStringSubmatch(a.Body, -1) {
+		if address := html.UnescapeString(found[1]); strings.Contains(address, part) {
+			return regexp.MustCompile(`%[0-9a-f]{2}`).ReplaceAllStringFunc(address, strings.ToUpper)
+		}
+	}
+	return ""
 }
 
 // check holds every answer against what all of them promise.
