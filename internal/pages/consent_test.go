@@ -243,6 +243,9 @@ func TestAPreparedRequest(t *testing.T) {
 		}
 		w.browser("").post("/frontend/en/register?next="+url.QueryEscape(app), "display_name", "A", "contact", "asta@example.com", "password", newPassword).leads("/frontend/en/confirm/…")
 		b.post(app, "person", page.value("person"), "answer", "refuse").leads("stallapp://done?error=access_denied&…")
+		b.post(app, "person", page.value("person"), "answer", "allow").leads("stallapp://done?code=…")
+		// Its project is its only one, on the page of programs as well.
+		b.get("/frontend/en/apps").shows(200, "Stall's app It belongs to Stall & Co, a project of Ona Onaitė.")
 
 		b.get("/frontend/en/oauth/nothing").shows(404, "This address is not known, or is too old.")
 		w.business.Advance(2 * time.Hour)
