@@ -132,6 +132,99 @@ type Credentials struct {
 	MACAlgorithm string `json:"mac_algorithm"`
 }
 
+// Token is an access token with what it signs and is refreshed by (spec/mobile-sdks.md §1.6). All keys are
+// always there: an SDK that misses one keeps nothing in its place, and the session dies.
+type Token struct {
+	// AccessToken is what requests are signed as, with MACKey.
+	AccessToken string `json:"access_token"`
+	// TokenType is mac.
+	TokenType string `json:"token_type"`
+	// ExpiresIn is how long the access token works, in whole seconds.
+	ExpiresIn int64  `json:"expires_in"`
+	MACKey    string `json:"mac_key"`
+	// MACAlgorithm is hmac-sha-256.
+	MACAlgorithm string `json:"mac_algorithm"`
+	RefreshToken string `json:"refresh_token"`
+}
+
+// Session answers POST /oauth/v1/session.
+type Session struct {
+	// Key is what the browser is sent to the pages with.
+	Key string `json:"key"`
+}
+
+// User is a person or a company, as far as the scopes go that the user agreed to (spec/wallet-api.md §4.5,
+// spec/php-client.md §8.6). The number alone is always there.
+type User struct {
+	ID          int64  `json:"id"`
+	Email       string `json:"email,omitempty"`
+	Phone       string `json:"phone,omitempty"`
+	DisplayName string `json:"display_name,omitempty"`
+	// DOB is yyyy-mm-dd.
+	DOB    string `json:"dob,omitempty"`
+	Gender string `json:"gender,omitempty"`
+	// Type is natural or legal.
+	Type                string `json:"type,omitempty"`
+	CompanyCode         string `json:"company_code,omitempty"`
+	IdentificationLevel string `json:"identification_level,omitempty"`
+	// CalculatedLevel is the highest level that what is on record bears out.
+	CalculatedLevel string       `json:"calculated_level,omitempty"`
+	Locale          string       `json:"locale,omitempty"`
+	Options         *UserOptions `json:"options,omitempty"`
+	// Wallets are numbers; an empty list is there, and says that there are none.
+	Wallets  []int64   `json:"wallets,omitzero"`
+	Address  *Address  `json:"address,omitempty"`
+	Identity *Identity `json:"identity,omitempty"`
+	PEP      []Exposed `json:"pep,omitempty"`
+}
+
+// UserOptions are what a user has chosen.
+type UserOptions struct {
+	DefaultCurrency string `json:"default_currency"`
+}
+
+// Address is where a user lives. Country is two small letters.
+type Address struct {
+	Country   string `json:"country"`
+	City      string `json:"city"`
+	Street    string `json:"street"`
+	PostIndex string `json:"post_index,omitempty"`
+}
+
+// Identity is who a person is: the name alone, or also the nationality and the person code.
+type Identity struct {
+	Name        string `json:"name"`
+	Surname     string `json:"surname"`
+	Nationality string `json:"nationality,omitempty"`
+	Code        string `json:"code,omitempty"`
+}
+
+// Exposed is a connection of a user to politics.
+type Exposed struct {
+	Name      string   `json:"name"`
+	Relation  string   `json:"relation"`
+	Positions []string `json:"positions"`
+}
+
+// Administrators are who administers a project beside its owner, and who was asked to. They are purser's own.
+type Administrators struct {
+	Administrators []Administrator `json:"administrators"`
+	Invitations    []Invitation    `json:"invitations"`
+}
+
+// Administrator is a user who administers a project.
+type Administrator struct {
+	ID          int64  `json:"id"`
+	DisplayName string `json:"display_name"`
+}
+
+// Invitation was sent to an e-mail address or a phone number, and is not answered yet.
+type Invitation struct {
+	ID        int64  `json:"id"`
+	Contact   string `json:"contact"`
+	CreatedAt int64  `json:"created_at"`
+}
+
 // Project is an owner's business unit (spec/wallet-api.md §4.3).
 type Project struct {
 	ID          int64  `json:"id"`

@@ -85,29 +85,46 @@ const (
 // Address is the network address of who sent the request.
 func (a *Authenticator) Address(r *http.Request) string { return a.Proxies.Address(r) }
 
-// Authenticate proves the request, whose body has been read already, and returns who calls.
-// The error is a *wallet.Error, or ours when the store fails.
+// Authenticate proves the request, whose body has been read already, and returns who calls, speaking for
+// the project and place that the request names. The error is a *wallet.Error, or ours when the store fails.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error) {
-	from := wallet.Origin{RequestID: requestID, Address: a.Address(r), Agent: r.UserAgent()}
-	certificate, err := a.certificate(r)
+	caller, named, err := a.whoCalls(ctx, r, body, requestID)
 	if err != nil {
 		return wallet.Caller{}, err
 	}
-	caller, named, err := wallet.Caller{}, wallet.Named{}, error(nil)
-	if len(r.Header["Authorization"]) == 0 && certificate != nil {
-		caller, named, err = a.byCertificate(ctx, r, certificate, from)
-	} else if caller, named, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
-		err = a.sameClient(ctx, certificate, caller)
+	if named, err = inHeaders(r, named); err == nil {
+		caller, err = a.inContext(ctx, caller, named)
 	}
-	if err != nil {
-		return wallet.Caller{}, err
-	}
-	caller.From = from
-	caller, err = a.inContext(ctx, caller, named)
 	if err != nil {
 		return wallet.Caller{}, explained(err, caller.Client.ID)
 	}
 	return caller, nil
+}
+
+// AuthenticateAlone is Authenticate for calls that are about no project: whatever project and place the
+// request names, right or wrong, nobody looks at them (decisions.md 3).
+func (a *Authenticator) AuthenticateAlone(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error) {
+	caller, _, err := a.whoCalls(ctx, r, body, requestID)
+	return caller, err
+}
+
+// whoCalls proves the request. named is what its signature covers of a project and a place.
+func (a *Authenticator) whoCalls(ctx context.Context, r *http.Request, body []byte, requestID string) (caller wallet.Caller, named wallet.Named, err error) {
+	from := wallet.Origin{RequestID: requestID, Address: a.Address(r), Agent: r.UserAgent()}
+	certificate, err := a.certificate(r)
+	if err != nil {
+		return wallet.Caller{}, wallet.Named{}, err
+	}
+	if len(r.Header["Authorization"]) == 0 && certificate != nil {
+		caller, err = a.byCertificate(ctx, certificate, from)
+	} else if caller, named, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
+		err = a.sameClient(ctx, certificate, caller)
+	}
+	if err != nil {
+		return wallet.Caller{}, wallet.Named{}, err
+	}
+	caller.From = from
+	return caller, named, nil
 }
 
 // byMAC proves a request by its signature.
@@ -147,11 +164,7 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 		caller.Nonce = wallet.Nonce{Fingerprint: nonceFingerprint(header), TS: ts}
 	}
 	a.DB.NoteKey(key, wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
-	named := wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}
-	if err := headersRepeat(r, named); err != nil {
-		return nobody(err)
-	}
-	return caller, named, nil
+	return caller, wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}, nil
 }
 
 // explained keeps for the owner of a client what it was refused for, where that is no secret to it.
@@ -414,6 +427,15 @@ func headersRepeat(r *http.Request, named wallet.Named) error {
 		}
 	}
 	return refused.Err()
+}
+
+// inHeaders adds what headers say of the project and the place: all of it where a certificate proves the
+// request, and nothing new beside a signature.
+func inHeaders(r *http.Request, signed wallet.Named) (wallet.Named, error) {
+	if len(r.Header["Authorization"]) == 0 {
+		return namedInHeaders(r)
+	}
+	return signed, headersRepeat(r, signed)
 }
 
 // inContext has the caller speak for the project and place that the request names.

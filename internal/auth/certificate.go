@@ -35,22 +35,17 @@ func (a *Authenticator) certificate(r *http.Request) (*x509.Certificate, error) 
 	return r.TLS.PeerCertificates[0], nil
 }
 
-// byCertificate proves a request by the certificate of its connection. The project and place that it
-// speaks for stand in headers (spec/wallet-api.md §2.9).
-func (a *Authenticator) byCertificate(ctx context.Context, r *http.Request, x *x509.Certificate, from wallet.Origin) (wallet.Caller, wallet.Named, error) {
+// byCertificate proves a request by the certificate of its connection.
+func (a *Authenticator) byCertificate(ctx context.Context, x *x509.Certificate, from wallet.Origin) (wallet.Caller, error) {
 	client, err := a.certified(ctx, x)
 	if err != nil {
-		return wallet.Caller{}, wallet.Named{}, err
+		return wallet.Caller{}, err
 	}
 	if client == nil {
-		return wallet.Caller{}, wallet.Named{}, refusal(NotCertified, 0, "no client has this certificate"+unknownBecause(x, a))
-	}
-	named, err := namedInHeaders(r)
-	if err != nil {
-		return wallet.Caller{}, wallet.Named{}, err
+		return wallet.Caller{}, refusal(NotCertified, 0, "no client has this certificate"+unknownBecause(x, a))
 	}
 	a.DB.NoteCertificate(pki.Fingerprint(x), wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
-	return wallet.Caller{Kind: wallet.ByClient, Client: client}, named, nil
+	return wallet.Caller{Kind: wallet.ByClient, Client: client}, nil
 }
 
 // unknownBecause adds what else is wrong with a certificate that nobody has, for the operator.
@@ -101,7 +96,8 @@ func (a *Authenticator) sameClient(ctx context.Context, x *x509.Certificate, cal
 	return refusal(OtherCertificate, caller.Client.ID, fmt.Sprintf("client %d signed on a connection with a certificate of client %d", caller.Client.ID, client.ID))
 }
 
-// namedInHeaders reads the context of a request that is proven by its certificate. It fails with
+// namedInHeaders reads the context of a request that is proven by its certificate, which stands in headers
+// (spec/wallet-api.md §2.9). It fails with
 // InvalidParameters for a header that is there twice.
 func namedInHeaders(r *http.Request) (wallet.Named, error) {
 	refused := wallet.FieldErrors{}

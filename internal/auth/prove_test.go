@@ -61,6 +61,34 @@ func TestRequestsSpeakFromWhereTheClientIsBased(t *testing.T) {
 	})
 }
 
+// A phone's SDK sends the project and the place of its app with every call, to the token endpoint too, where they
+// mean nothing: whatever they are, nobody looks at them there. What proves the request counts as ever.
+func TestCallsThatAreAboutNoProject(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		people(t, db)
+		a := prover(t, db)
+		for _, ext := range []string{"", "project_id=2", "project_id=3", "project_id=99", "project_id=x", "location_id=99", "project_id=2&location_id=11"} {
+			r := signedCall(till, ext)
+			r.Header.Set("Wallet-Api-Project-Id", "77")
+			r.RemoteAddr = "192.0.2.7:4711"
+			caller, err := a.AuthenticateAlone(context.Background(), r, nil, "the request")
+			if err != nil || caller.Client.ID != 1 || caller.ProjectID != 0 || caller.LocationID != 0 || caller.From.Address != "192.0.2.7" || caller.From.RequestID != "the request" {
+				t.Errorf("%q: %+v, %v", ext, caller, err)
+			} else if err := wallet.May(caller, wallet.ReadOwnClient, wallet.Subject{}).Err(); err != nil {
+				t.Errorf("%q: what is named is looked at: %v", ext, err)
+			}
+		}
+		for what, ext := range map[string]string{"an ext that cannot be read": "project_id=%zz", "a hash of another body": "body_hash=AAAA"} {
+			if _, err := a.AuthenticateAlone(context.Background(), signedCall(till, ext), nil, ""); err == nil {
+				t.Errorf("%s is taken", what)
+			}
+		}
+		if _, err := a.AuthenticateAlone(context.Background(), signedCall(walletapi.MAC{ID: knownID}, ""), nil, ""); code(err) != wallet.Unauthorized {
+			t.Errorf("a wrong signature is answered %v", err)
+		}
+	})
+}
+
 // Who signed, from where and with what is known to the caller; only what changes something carries a
 // nonce, the same wherever the request arrives.
 func TestTheCallerKnowsWhereTheRequestCameFrom(t *testing.T) {

@@ -92,10 +92,19 @@ func public(h handler) handler {
 	}
 }
 
-// signed serves whoever proves to be somebody.
-func (a *API) signed(h handler) handler {
+// signed serves whoever proves to be somebody, for the project and place that the request names.
+func (a *API) signed(h handler) handler { return a.proven(h, a.Auth.Authenticate) }
+
+// alone serves like signed, and does not look at the project and place: apps name them in every call, also
+// in those of the OAuth API, which are about none (decisions.md 3).
+func (a *API) alone(h handler) handler { return a.proven(h, a.Auth.AuthenticateAlone) }
+
+// proof finds out who sent a request.
+type proof func(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error)
+
+func (a *API) proven(h handler, who proof) handler {
 	return func(ctx context.Context, r *request) (any, error) {
-		caller, err := a.Auth.Authenticate(ctx, r.Request, r.body, r.id)
+		caller, err := who(ctx, r.Request, r.body, r.id)
 		if err != nil {
 			return nil, err
 		}
@@ -425,7 +434,10 @@ func (a *API) requestID() string {
 }
 
 // notFound answers a path that is no route, or that takes other methods.
-func (a *API) notFound(_ context.Context, r *request) (any, error) {
+func (a *API) notFound(ctx context.Context, r *request) (any, error) {
+	if strings.HasPrefix(r.URL.Path, mposCredentials) {
+		return leftOut("MPOS credentials")(ctx, r)
+	}
 	if methods := a.otherMethods(r.Request); len(methods) > 0 && cleanPath(r.URL.Path) {
 		return nil, &wrongMethod{methods: methods, refusal: wallet.Errorf(wallet.MethodNotAllowed,
 			"This path does not take %s: use %s.", r.Method, strings.Join(methods, " or "))}

@@ -3,8 +3,11 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"mime"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -29,6 +32,48 @@ func newBody(raw []byte) (*body, error) {
 		return nil, wallet.Errorf(wallet.InvalidRequest, "The body must be a JSON object.")
 	}
 	return b, nil
+}
+
+// newForm reads a form, as most clients of the OAuth API send it, or an object where the content type says
+// anything else (spec/wallet-api.md §1.2). A name such as user[email] is a field inside of an object. It fails
+// with InvalidRequest for what is neither.
+func newForm(r *request) (*body, error) {
+	if contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); contentType != "application/x-www-form-urlencoded" {
+		return newBody(r.body)
+	}
+	values, err := url.ParseQuery(string(r.body))
+	if err != nil {
+		return nil, wallet.Errorf(wallet.InvalidRequest, "The body cannot be read: write it as URL-encoded name=value pairs joined by &.")
+	}
+	b := &body{fields: map[string]json.RawMessage{}, refused: wallet.FieldErrors{}}
+	objects := map[string]map[string]string{}
+	for name, given := range values {
+		outer, inner, nested := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+		switch {
+		case len(given) > 1:
+			b.refused.Refuse(strings.Trim(outer+"."+inner, "."), "is given %d times; give it once", len(given))
+		case given[0] == "": // an empty value is no value: clients send names without one
+		case nested && objects[outer] == nil:
+			objects[outer] = map[string]string{inner: given[0]}
+		case nested:
+			objects[outer][inner] = given[0]
+		default:
+			b.fields[name] = asJSON(given[0])
+		}
+	}
+	for name, object := range objects {
+		b.fields[name] = asJSON(object)
+	}
+	return b, nil
+}
+
+// asJSON is a text, or an object of texts, as it stands in a JSON body.
+func asJSON(value any) json.RawMessage {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // texts always encode
+	}
+	return raw
 }
 
 func isEmptyList(raw []byte) bool {

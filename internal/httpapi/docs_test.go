@@ -184,11 +184,11 @@ func eachExample(t *testing.T, do func(*testing.T, documentedAnswer, *openapi3.E
 
 func checkExample(t *testing.T, server *wallettest.Server, bodies map[string]string, a documentedAnswer, example *openapi3.Example, request sandboxed) {
 	t.Helper()
+	var said wallettest.Memory
 	for _, before := range request.After {
-		answer := send(server, bodies, before)
-		request.Target = strings.ReplaceAll(request.Target, "<request_id>", answer.Header.Get("paysera-correlation-id"))
+		said.Learn(send(server, &said, bodies, before))
 	}
-	answer := send(server, bodies, request)
+	answer := send(server, &said, bodies, request)
 	if got := strconv.Itoa(answer.Status); got != a.status {
 		t.Fatalf("status %s, want %s: %s", got, a.status, answer.Body)
 	}
@@ -219,11 +219,13 @@ func requestExamples(t *testing.T) map[string]string {
 			continue
 		}
 		for name, example := range call.RequestBody.Value.Content["application/json"].Examples {
-			text, err := json.Marshal(example.Value.Value)
-			if err != nil || bodies[name] != "" {
+			var text strings.Builder
+			encoder := json.NewEncoder(&text)
+			encoder.SetEscapeHTML(false) // or the words in it are not found
+			if err := encoder.Encode(example.Value.Value); err != nil || bodies[name] != "" {
 				t.Fatalf("%s: the example %s must have a name of its own: %v", pattern, name, err)
 			}
-			bodies[name] = string(text)
+			bodies[name] = strings.TrimSpace(text.String())
 		}
 	}
 	return bodies
@@ -245,8 +247,8 @@ func TestOpenAPIRequestExamplesAreSent(t *testing.T) {
 // sandboxed is the extension x-sandbox of an example.
 type sandboxed struct {
 	As, Method, Target, Ext string
-	// Body names an example of a request, Text is a body as it is.
-	Body, Text string
+	// Body names an example of a request, Text is a body as it is, Form a form.
+	Body, Text, Form string
 	// After was sent before.
 	After []sandboxed
 }
@@ -279,15 +281,18 @@ func (r *sandboxed) complete() {
 	}
 }
 
-func send(server *wallettest.Server, bodies map[string]string, r sandboxed) *wallettest.Answer {
+func send(server *wallettest.Server, said *wallettest.Memory, bodies map[string]string, r sandboxed) *wallettest.Answer {
 	var options []wallettest.Option
 	if r.Ext != "" {
 		options = append(options, wallettest.Ext(r.Ext))
 	}
 	if body := bodies[r.Body] + r.Text; body != "" {
-		options = append(options, wallettest.Body(body))
+		options = append(options, wallettest.Body(server.Recall(said, body)))
 	}
-	return server.Send(r.As, r.Method, r.Target, options...)
+	if r.Form != "" {
+		options = append(options, wallettest.Form(r.Form))
+	}
+	return server.Send(r.As, r.Method, server.Recall(said, r.Target), options...)
 }
 
 // The documented limits are the real ones: for each parameter of a query the values at its
@@ -318,13 +323,17 @@ func checkParameter(t *testing.T, server *wallettest.Server, call *openapi3.Oper
 	if p.Style == "deepObject" {
 		name, schema = name+"[any]", schema.AdditionalProperties.Schema.Value
 	}
-	// A point and the distance from it belong together.
-	companions := map[string]string{"lat": "&lng=25.2", "lng": "&lat=54.6", "distance": "&lat=54.6&lng=25.2"}[name]
+	// A point and the distance from it belong together, and so does a person code with its state.
+	companions := map[string]string{"lat": "&lng=25.2", "lng": "&lat=54.6", "distance": "&lat=54.6&lng=25.2",
+		"person_code": "&nationality=lt", "nationality": "&person_code=49001310000"}[name]
 	ask := func(query string) *wallettest.Answer {
 		request.Target = path + "?" + query + companions
-		return send(server, nil, request)
+		return send(server, &wallettest.Memory{}, nil, request)
 	}
 	good, bad := probes(schema)
+	if example, isText := p.Example.(string); isText && bad == nil {
+		good = []string{example} // a text that finds something
+	}
 	for _, value := range good {
 		if answer := ask(name + "=" + url.QueryEscape(value)); answer.Status != http.StatusOK {
 			t.Errorf("%q is documented, but refused: %s", value, answer.Body)

@@ -87,6 +87,8 @@ func isShownElsewhere(pattern, status string) bool {
 	switch status {
 	case "413", "429", "500", "503": // no exchange of a healthy server without limits, nor a short one
 		return true
+	case "409":
+		return pattern == "POST /rest/v1/project/{id}/administrators" // TestInvitationsOfAProjectAreBounded
 	case "400", "403":
 		// Where the context alone can be refused, context.txt shows it once for all.
 		return slices.Contains([]string{

@@ -36,11 +36,37 @@ func (a *API) routes() []route {
 		{"GET /rest/v1/client/locations", a.signed(a.clientLocations)},
 		{"GET /rest/v1/refusal/{request}", a.signed(a.refusal)},
 		{"GET /rest/v1/project/{id}", a.signed(a.project)},
+		{"GET /rest/v1/project/{id}/administrators", a.signed(a.administrators)},
+		{"POST /rest/v1/project/{id}/administrators", a.signed(a.inviteAdministrator)},
+		{"DELETE /rest/v1/project/{id}/administrators/{user}", a.signed(a.removeAdministrator)},
+		{"DELETE /rest/v1/project/{id}/invitations/{invitation}", a.signed(a.withdrawInvitation)},
+		{"GET /rest/v1/user", a.signed(a.findUser)},
+		{"POST /rest/v1/user", a.signed(a.registerUser)},
+		{"GET /rest/v1/user/{user}", a.signed(a.user)},
+		{"GET /rest/v1/user/{user}/email", a.signed(a.userEmail)},
+		{"POST /rest/v1/user/{user}/email", a.signed(a.changeEmail)},
+		{"PUT /rest/v1/user/{user}/email", a.signed(a.changeEmail)},
+		{"PUT /rest/v1/user/{user}/email/confirm", a.signed(a.confirmEmail)},
+		{"GET /rest/v1/user/{user}/phone", a.signed(a.userPhone)},
+		{"POST /rest/v1/user/{user}/phone", a.signed(a.changePhone)},
+		{"PUT /rest/v1/user/{user}/phone", a.signed(a.changePhone)},
+		{"PUT /rest/v1/user/{user}/phone/confirm", a.signed(a.confirmPhone)},
+		{"GET /rest/v1/user/{user}/confirmed-phones", a.signed(a.confirmedPhones)},
+		{"GET /rest/v1/user/{user}/address", a.signed(a.userAddress)},
+		{"GET /rest/v1/user/{user}/identity", a.signed(a.userIdentity)},
+		{"GET /rest/v1/user/{user}/pes", a.signed(a.userExposures)},
+		{"GET /rest/v1/user/{user}/wallets", a.signed(a.userWallets)},
 		{"GET /rest/v1/user/{user}/projects", a.signed(a.userProjects)},
+		{"POST /rest/v1/user/password/reset", a.signed(a.resetPassword)},
+		{"PUT /rest/v1/user/{user}/password", a.signed(a.setPassword)},
 		{"GET /rest/v1/wallet/{wallet}", a.signed(a.wallet)},
 		{"GET /rest/v1/wallet/{wallet}/balance", a.signed(a.balance)},
 		{"GET /rest/v1/locations", public(a.locations)},
 		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
+		{"POST /oauth/v1/token", a.alone(a.issueToken)},
+		{"DELETE /oauth/v1/token", a.alone(a.revokeToken)},
+		{"PUT /oauth/v1/tokens/{access_token}/activate", a.alone(a.activateToken)},
+		{"POST /oauth/v1/session", a.alone(a.prepareSession)},
 	}
 }
 
@@ -80,7 +106,6 @@ var notOffered = []struct{ path, what string }{
 	{"/rest/v1/auth-token/token", "auth tokens"},
 	{"/rest/v1/generator/{rest...}", "the seed generator"},
 	{"/rest/v1/project/mpos-credentials", "MPOS credentials"},
-	{"/rest/v1/project/mpos-credentials/{id}", "MPOS credentials"},
 	{"/rest/v1/client/configuration/transfer", "transfer configurations"},
 	{"/rest/v1/client/{id}/configuration/transfer", "transfer configurations"},
 	{"/partner-oauth/v1/{rest...}", "partner OAuth"},
@@ -91,6 +116,10 @@ var notOffered = []struct{ path, what string }{
 	{"/rest/v1/mobile-application-integration/{rest...}", "push subscribers"},
 	{"/frontend/wallet/upload-funds", "the page for uploading funds"},
 }
+
+// mposCredentials is left out as well. It is no pattern, since the mux takes none that overlaps with another,
+// as these do with the routes below a project.
+const mposCredentials = "/rest/v1/project/mpos-credentials/"
 
 // otherMethods lists the methods that a path takes, in alphabetical order; none where it is no route.
 func (a *API) otherMethods(r *http.Request) (allowed []string) {

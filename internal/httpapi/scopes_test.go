@@ -90,7 +90,7 @@ func (s *scopeWorld) fill() {
 		*c = service.UserChange{
 			Email: set(verasEmail), Phone: set("37060070001"), DateOfBirth: set("1990-01-31"), Gender: set(wallet.Female),
 			Address:  &wallet.Address{Country: "lt", City: "Vilnius", Street: "Gedimino pr. 1", PostIndex: "01103"},
-			Identity: &wallet.Identity{Name: "Vera", Surname: "Veraitė", Nationality: "lt", Code: "49001310000"}, Level: set(wallet.Identified),
+			Identity: &wallet.Identity{Name: "Vera", Surname: "Veraitė", Nationality: "lt", Code: "48812240000"}, Level: set(wallet.Identified),
 			Exposures: &[]wallet.Exposure{{Name: "Petras P.", Relation: "spouse", Positions: []string{"mayor"}}},
 		}
 	})
@@ -199,7 +199,7 @@ func TestEveryScopeOpensWhatItNames(t *testing.T) {
 			s.expect("with all others", scope, s.consent(strings.Join(words, " ")), http.StatusForbidden)
 		}
 		bare := s.get(s.consent(""), "/user/me")
-		if bare.Status != http.StatusOK || bare.Body != `{"id":7001,"type":"natural"}` {
+		if bare.Status != http.StatusOK || bare.Body != `{"id":7001}` {
 			t.Errorf("without any scope: %d %s", bare.Status, bare.Body)
 		}
 	})

@@ -124,6 +124,7 @@ func (r *secretRun) all(t *testing.T) {
 		r.send("", "GET", path, wallettest.SignedBy(walletapi.MAC{ID: issued.Key.Reveal(), Secret: issued.Access})) // swapped
 		r.send(wallettest.Anonymous, "GET", path, wallettest.OverTLS(r.server.ShopCertificate()))
 	}
+	r.tokens()
 	r.send("app", "POST", clientPath, wallettest.Body(`{"type":"`+next.Key.Reveal()+`"}`)) // pasted into the wrong field
 	if _, err := uses.Revoke(ctx, wallettest.Operator, service.Revocation{ClientID: device.ID}, true); err != nil {
 		t.Fatal(err)
@@ -133,6 +134,32 @@ func (r *secretRun) all(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.keep("a sealed setting", "a-sealed-setting")
+}
+
+// tokens asks for tokens and gives them back. An access token stands in a path and in a query there, which
+// others may write down on the way.
+func (r *secretRun) tokens() {
+	var pair, next walletapi.Token
+	r.send("device", "POST", tokenPath, passwordForm("email")).Decode(&pair)
+	r.send("device", "POST", tokenPath, wallettest.Form("grant_type=refresh_token_with_activation&refresh_token="+pair.RefreshToken)).Decode(&next)
+	for what, token := range map[string]walletapi.Token{"a token": pair, "a token that waits": next} {
+		r.keep(what, token.AccessToken)
+		r.keep("the key of "+what, token.MACKey)
+		r.keep("the refresh token of "+what, token.RefreshToken)
+	}
+	activate := "/oauth/v1/tokens/" + next.AccessToken + "/activate"
+	for _, as := range []string{"shop", "kiosk", "app", wallettest.Anonymous, "device"} {
+		r.send(as, "POST", activate)
+		r.send(as, "PUT", activate)
+		r.send(as, "PUT", activate+"/")
+		r.send(as, "GET", "/oauth/v1/token?access_token="+next.AccessToken)
+		r.send(as, "POST", tokenPath, wallettest.Form("grant_type=refresh_token&refresh_token="+pair.RefreshToken+"&scope=nothing"))
+		r.send(as, "DELETE", "/oauth/v1/token?access_token="+next.AccessToken)
+		r.send(as, "DELETE", "/oauth/v1/token?access_token="+next.AccessToken+"&access_token="+pair.AccessToken)
+		r.send(as, "PUT", "/rest/v1/user/me/password", wallettest.Body(`{"old_password":"paulas-password","password":"a-new-secret"}`))
+		r.send(as, "POST", "/rest/v1/user", wallettest.Body(`{"email":"new@example.com","credentials":{"type":"main-password","password":"a-new-secret"}}`))
+	}
+	r.keep("a new user's password", "a-new-secret")
 }
 
 // dump is all that stands in a database.

@@ -46,16 +46,17 @@ type person struct {
 
 var people = []person{
 	{"john", wallet.User{ID: john, Type: wallet.Natural, DisplayName: "John Smith", Email: "john@example.com", Phone: "37060001234", Locale: "en",
-		DateOfBirth: "1985-01-01", Gender: wallet.Male, Level: wallet.FullyIdentified, DefaultCurrency: "EUR",
-		Identity: wallet.Identity{Name: "John", Surname: "Smith", Nationality: "lt", Code: "38501011234"},
-		Address:  wallet.Address{Country: "lt", City: "Vilnius", Street: "Gedimino pr. 9-1", PostIndex: "01103"}},
+		Identity: wallet.Identity{Name: "John", Surname: "Smith"}, Level: wallet.SemiIdentified},
 		"johns-password", "1234"},
 	{"company", wallet.User{ID: company, Type: wallet.Legal, DisplayName: "John's Company Ltd", Email: "office@johns-company.example", Locale: "en",
 		CompanyCode: "301234567", Administrators: []int64{john}}, "", ""},
+	// Of the payer everything is known, of the rival nothing but how to reach her.
 	{"payer", wallet.User{ID: payer, Type: wallet.Natural, DisplayName: "Paula Payer", Email: "paula@example.com", Phone: "37060005678", Locale: "lt",
-		DateOfBirth: "1990-12-31", Gender: wallet.Female, Level: wallet.Identified, DefaultCurrency: "EUR",
-		Identity: wallet.Identity{Name: "Paula", Surname: "Payer", Nationality: "lt", Code: "49012315678"},
-		Address:  wallet.Address{Country: "lt", City: "Kaunas", Street: "Laisvės al. 60", PostIndex: "44280"}},
+		DateOfBirth: "1990-01-31", Gender: wallet.Female,
+		Address:  wallet.Address{Country: "lt", City: "Vilnius", Street: "Gedimino pr. 1", PostIndex: "01103"},
+		Identity: wallet.Identity{Name: "Paula", Surname: "Payer", Nationality: "lt", Code: "49001310000"}, Level: wallet.FullyIdentified,
+		Exposures:       []wallet.Exposure{{Name: "Petras Payer", Relation: "spouse", Positions: []string{"mayor"}}},
+		DefaultCurrency: "EUR"},
 		"paulas-password", "5678"},
 	{"rival", wallet.User{ID: rival, Type: wallet.Natural, DisplayName: "Rita Rival", Email: "rita@example.com", Phone: "37060009012", Locale: "lt"},
 		"ritas-password", "9012"},

@@ -85,7 +85,7 @@ func (s *Service) RegisterUser(ctx context.Context, c wallet.Caller, r Registrat
 				return wallet.User{}, err
 			}
 			if taken != 0 && contact != "" {
-				return wallet.User{}, wallet.Errorf(wallet.UserAlreadyExists, "%s is the contact of a user already: have them sign in.", contact)
+				return wallet.User{}, wallet.Errorf(wallet.UserAlreadyExists, "the contact %s is a user's already: have them sign in.", contact)
 			}
 		}
 	}
@@ -342,11 +342,12 @@ func (s *Service) ConfirmUserContact(ctx context.Context, c wallet.Caller, user 
 	if err := wallet.May(c, wallet.ConfirmByCode, wallet.Subject{}).Err(); err != nil {
 		return UserView{}, err
 	}
-	if user == Me {
-		user = c.UserID()
+	user, err := userOfToken(c, user)
+	if err != nil {
+		return UserView{}, err
 	}
 	defer s.Told()
-	err := s.giveBack(ctx, c, code,
+	err = s.giveBack(ctx, c, code,
 		func(tx *store.Tx) (*store.Confirmation, error) {
 			return tx.LatestConfirmation(user, store.ForContact, phone)
 		}, s.takeContact)
@@ -453,7 +454,7 @@ func (s *Service) ChangeContact(ctx context.Context, c wallet.Caller, user int64
 		if phone {
 			code = wallet.PhoneAlreadyAssigned
 		}
-		return UserView{}, wallet.Errorf(code, "%s is another user's: name another one.", contact)
+		return UserView{}, wallet.Errorf(code, "the contact %s is another user's: name another one.", contact)
 	}
 	defer s.Told()
 	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
@@ -472,12 +473,25 @@ func (s *Service) ChangeContact(ctx context.Context, c wallet.Caller, user int64
 	return view, err
 }
 
+// userOfToken is the number of the user who is to be changed: Me is the token's. It fails with Forbidden where
+// there is no token.
+func userOfToken(c wallet.Caller, user int64) (int64, error) {
+	if user == Me && c.UserID() == 0 {
+		return 0, wallet.May(c, wallet.ChangeUser, wallet.Subject{User: &wallet.User{}}).Err()
+	}
+	if user == Me {
+		return c.UserID(), nil
+	}
+	return user, nil
+}
+
 // userToChange finds a user whose means to sign in a caller may change.
 func (s *Service) userToChange(ctx context.Context, c wallet.Caller, user int64) (*wallet.User, error) {
-	if user == Me {
-		user = c.UserID()
-	}
 	if err := wallet.May(c, wallet.ChangeUser, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	user, err := userOfToken(c, user)
+	if err != nil {
 		return nil, err
 	}
 	u, err := s.db.User(ctx, user)

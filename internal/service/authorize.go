@@ -125,7 +125,7 @@ func (s *Service) readAuthorization(ctx context.Context, c wallet.Caller, r Auth
 	for _, asked := range a.Asked {
 		if asked.Scope.IsExtended() {
 			return Authorization{}, r.refuse(string(wallet.InvalidScope), wallet.Errorf(wallet.InvalidScope,
-				"%s is attached when a token is refreshed, with a code that the user is sent.", asked))
+				"the scope %s is attached when a token is refreshed, with a code that the user is sent.", asked))
 		}
 	}
 	project := a.Client.MainProject
@@ -171,16 +171,16 @@ func (r AuthorizationRequest) check(client *wallet.Client) error {
 	case client.Type == wallet.Application || !client.Has(wallet.UseOAuthAPI):
 		return refuse(unauthorizedClient, "this client may not ask users for anything: it needs the permission %s.", wallet.UseOAuthAPI)
 	case r.ResponseType != "code":
-		return refuse(unsupportedResponseType, "response_type must be code.")
+		return refuse(unsupportedResponseType, "the response_type must be code.")
 	case len(r.State) > maxState:
-		return refuse(string(wallet.InvalidRequest), "state must be at most %d bytes.", maxState)
+		return refuse(string(wallet.InvalidRequest), "the state must be at most %d bytes.", maxState)
 	case r.Challenge == "" && client.Type == wallet.AppClient:
 		return refuse(string(wallet.InvalidRequest), "an app needs PKCE: send code_challenge and code_challenge_method=S256.")
 	case r.Challenge == "" && r.ChallengeMethod == "":
 	case r.ChallengeMethod != "S256":
-		return refuse(string(wallet.InvalidRequest), "code_challenge_method must be S256.")
+		return refuse(string(wallet.InvalidRequest), "the code_challenge_method must be S256.")
 	case !challengeForm.MatchString(r.Challenge):
-		return refuse(string(wallet.InvalidRequest), "code_challenge must be 43 characters of base64url.")
+		return refuse(string(wallet.InvalidRequest), "the code_challenge must be 43 characters of base64url.")
 	}
 	return nil
 }

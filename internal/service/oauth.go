@@ -76,7 +76,7 @@ func (s *Service) IssueTokens(ctx context.Context, c wallet.Caller, r TokenReque
 	case "":
 		return Tokens{}, wallet.FieldError("grant_type", "must be given: authorization_code, password, refresh_token or refresh_token_with_activation")
 	}
-	return Tokens{}, wallet.Errorf(wallet.UnsupportedGrantType, "grant_type must be authorization_code, password, refresh_token or refresh_token_with_activation.")
+	return Tokens{}, wallet.Errorf(wallet.UnsupportedGrantType, "this is no grant_type: it must be authorization_code, password, refresh_token or refresh_token_with_activation.")
 }
 
 // issuing runs a change whose refusals count as well: what it stores before it refuses stays.
@@ -172,11 +172,11 @@ func verify(challenge, verifier string) error {
 	case challenge == "" && verifier == "":
 		return nil
 	case challenge == "":
-		return wallet.Errorf(wallet.InvalidGrant, "code_verifier is given, and the code was asked for without code_challenge: send the user to the page again.")
+		return wallet.Errorf(wallet.InvalidGrant, "the code_verifier is given, and the code was asked for without code_challenge: send the user to the page again.")
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) != 1 {
-		return wallet.Errorf(wallet.InvalidGrant, "code_verifier is missing, or is not the one of code_challenge: send the user to the page again.")
+		return wallet.Errorf(wallet.InvalidGrant, "the code_verifier is missing, or is not the one of code_challenge: send the user to the page again.")
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ func (s *Service) exchangePassword(ctx context.Context, c wallet.Caller, r Token
 	}
 	for _, a := range scopes {
 		if a.Offline || a.Scope.IsExtended() {
-			return Tokens{}, wallet.Errorf(wallet.InvalidScope, "%s is not given for a password: only the pages, or a refresh, can attach it.", a)
+			return Tokens{}, wallet.Errorf(wallet.InvalidScope, "the scope %s is not given for a password: only the pages, or a refresh, can attach it.", a)
 		}
 	}
 	user, err := s.prove(ctx, c, r.Username, r.Password, errSignIn)
@@ -360,7 +360,7 @@ func (s *Service) sendScopeCode(tx *store.Tx, c wallet.Caller, p *store.StoredPa
 		return nil, err
 	}
 	if !u.Reachable() {
-		return wallet.Errorf(wallet.InvalidCode, "%s needs a code, and the user has no confirmed phone number or e-mail address to send it to.", wanted), nil
+		return wallet.Errorf(wallet.InvalidCode, "the scope %s needs a code, and the user has no confirmed phone number or e-mail address to send it to.", wanted), nil
 	}
 	contact := u.Phone
 	if contact == "" {
@@ -370,7 +370,7 @@ func (s *Service) sendScopeCode(tx *store.Tx, c wallet.Caller, p *store.StoredPa
 	_, _, err = s.sendCode(tx, c, f, sending{
 		to: contact, locale: u.Locale, kind: wallet.ScopeCode, values: map[string]string{"client": c.Client.Title, "scope": wanted},
 	})
-	return wallet.Errorf(wallet.InvalidCode, "%s needs a code, which the user was sent just now: repeat the call with it as code.", wanted), err
+	return wallet.Errorf(wallet.InvalidCode, "the scope %s needs a code, which the user was sent just now: repeat the call with it as code.", wanted), err
 }
 
 // ActivateTokens puts tokens into use that were made to be activated; the old ones end with that. It can be

@@ -156,6 +156,10 @@ func (s *Service) GetUserIdentity(ctx context.Context, c wallet.Caller, id int64
 		return wallet.Identity{}, false, err
 	}
 	u, lesser := s.userData(ctx, c, id, wallet.ScopeFullName)
+	var waits *wallet.Error
+	if errors.As(lesser, &waits) && waits.Code == wallet.NotFound {
+		return wallet.Identity{}, false, lesser
+	}
 	if lesser != nil {
 		return wallet.Identity{}, false, err // what would open more
 	}

@@ -150,13 +150,13 @@ func ParseScopes(text string) ([]AskedScope, error) {
 	for _, word := range words {
 		a, ok := parseScope(word)
 		if !ok {
-			return nil, Errorf(InvalidScope, "%s is not a scope: docs/accounts.md lists them, all in small letters.", printable(word))
+			return nil, Errorf(InvalidScope, "there is no scope %s: docs/accounts.md lists them, all in small letters.", printable(word))
 		}
 		if a.Offline && scopes[a.Scope].kind != lasting {
-			return nil, Errorf(InvalidScope, "%s cannot be used without a token: ask for %s.", a, a.Scope)
+			return nil, Errorf(InvalidScope, "the scope %s cannot be used without a token: ask for %s.", a, a.Scope)
 		}
 		if (a.Offline || a.Optional) && a.Scope.IsExtended() {
-			return nil, Errorf(InvalidScope, "%s is attached when a token is refreshed, as %s.", a, a.Scope)
+			return nil, Errorf(InvalidScope, "the scope %s is attached when a token is refreshed, as %s.", a, a.Scope)
 		}
 		list = append(list, a)
 	}

@@ -2,6 +2,7 @@ package wallettest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -26,12 +27,13 @@ type Exchange struct {
 	// Method and Target are the request line's, As is who signs, and Certificate whose TLS client
 	// certificate the connection has; empty for plain HTTP.
 	Method, Target, As, Certificate string
-	// Ext is the context of the request, Body its body; empty for none.
+	// Ext is the context of the request, Body its body; empty for none. Form says that the body is a form.
 	Ext, Body string
+	Form      bool
 	// TS is how many seconds the signer's clock is ahead of the server's, After how much later
-	// on the business clock the request arrives.
-	TS    float64
-	After time.Duration
+	// on the business clock this request arrives, and Later how much later it and all below it do.
+	TS           float64
+	After, Later time.Duration
 	// Headers are further header lines of the request, by name and value.
 	Headers [][2]string
 	// Status, AnswerHeaders and Answer are what comes back; see Blank for what Answer leaves open.
@@ -40,10 +42,10 @@ type Exchange struct {
 	Answer        string
 }
 
-// Change says whether one of the exchanges changes the world that it is played in.
+// Change says whether one of the exchanges changes the world that it is played in, or the time there.
 func Change(exchanges []Exchange) bool {
 	return slices.ContainsFunc(exchanges, func(e Exchange) bool {
-		return e.Status == http.StatusOK && e.Method != http.MethodGet && e.Method != http.MethodHead
+		return e.Later != 0 || e.Status == http.StatusOK && e.Method != http.MethodGet && e.Method != http.MethodHead
 	})
 }
 
@@ -111,15 +113,17 @@ func (e *Exchange) request(line string) error {
 		e.Ext = value
 	case "certificate":
 		e.Certificate = value
-	case "body":
-		e.Body = value
+	case "body", "form":
+		e.Body, e.Form = value, name == "form"
 	case "ts":
 		e.TS, err = strconv.ParseFloat(value, 64)
 	case "after":
 		e.After, err = time.ParseDuration(value + "s")
+	case "later":
+		e.Later, err = time.ParseDuration(value + "s")
 	default:
 		if name == strings.ToLower(name) {
-			return fmt.Errorf("%q is none of as, certificate, ext, ts, after and body, and the names of headers begin with a capital", name)
+			return fmt.Errorf("%q is none of as, certificate, ext, ts, after, later, body and form, and the names of headers begin with a capital", name)
 		}
 		e.Headers = append(e.Headers, [2]string{name, value})
 	}
@@ -146,46 +150,123 @@ func (e *Exchange) answer(line string) (err error) {
 // but for what a server makes up anew.
 func (s *Server) Replay(exchanges []Exchange) {
 	s.t.Helper()
-	var said remembered
+	var said Memory
 	for _, e := range exchanges {
 		s.replay(e, &said)
 	}
 }
 
-// remembered is what a file refers to of its earlier answers.
-type remembered struct {
+// Memory is what requests refer to of earlier answers.
+type Memory struct {
 	// requestID names the request before this one.
 	requestID string
 	// registered signs for the client that was registered last.
 	registered walletapi.MAC
+	// tokens are those that were given out, each once.
+	tokens []walletapi.Token
 }
 
-// Words of an exchange for what is remembered.
+// Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
+// without one the last is meant.
 const (
 	requestIDWord  = "<request_id>"
+	codeWord       = "<code>"
 	registeredName = "registered"
+	tokenName      = "token"
 )
 
-func (r *remembered) learn(a *Answer) {
-	r.requestID = a.Header.Get("paysera-correlation-id")
+// Learn keeps what later requests may refer to.
+func (m *Memory) Learn(a *Answer) {
+	m.requestID = a.Header.Get("paysera-correlation-id")
 	var client walletapi.ClientInfo
 	if json.Unmarshal([]byte(a.Body), &client) == nil && client.Credentials != nil && client.Credentials.MACKey != "" {
-		r.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
+		m.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
+	}
+	var token walletapi.Token
+	known := func(t walletapi.Token) bool { return t.AccessToken == token.AccessToken }
+	if json.Unmarshal([]byte(a.Body), &token) == nil && token.MACKey != "" && !slices.ContainsFunc(m.tokens, known) {
+		m.tokens = append(m.tokens, token)
 	}
 }
 
-func (s *Server) replay(e Exchange, said *remembered) {
+// tokenWord is a token of an earlier answer, such as <refresh_token> or <access_token 2>.
+var tokenWord = regexp.MustCompile(`<(access_token|refresh_token)( [0-9]+)?>`)
+
+// Recall puts what is remembered in the place of its words in a request, and the last code that somebody was
+// sent.
+func (s *Server) Recall(m *Memory, text string) string {
 	s.t.Helper()
-	options := s.options(e)
-	if e.As == registeredName {
-		options = append(options, SignedBy(said.registered))
+	text = m.recall(text, false)
+	if strings.Contains(text, codeWord) {
+		text = strings.ReplaceAll(text, codeWord, s.lastCode())
 	}
-	target := strings.ReplaceAll(e.Target, requestIDWord, said.requestID)
-	want := strings.ReplaceAll(e.Answer, requestIDWord, said.requestID)
-	s.Business.Advance(e.After)
-	answer := s.Send(e.As, e.Method, target, options...)
+	return text
+}
+
+// recall puts what is remembered in the place of its words: in an answer of those with a number alone, since
+// the others stand for what is made up anew.
+func (m *Memory) recall(text string, isAnswer bool) string {
+	text = strings.ReplaceAll(text, requestIDWord, m.requestID)
+	return tokenWord.ReplaceAllStringFunc(text, func(word string) string {
+		found := tokenWord.FindStringSubmatch(word)
+		token, ok := m.token(found[2])
+		switch {
+		case isAnswer && found[2] == "" || !ok:
+			return word
+		case found[1] == "access_token":
+			return token.AccessToken
+		}
+		return token.RefreshToken
+	})
+}
+
+// token is the one of that number, the last one for none.
+func (m *Memory) token(number string) (walletapi.Token, bool) {
+	at := len(m.tokens)
+	if number = strings.TrimSpace(number); number != "" {
+		at, _ = strconv.Atoi(number)
+	}
+	if at < 1 || at > len(m.tokens) {
+		return walletapi.Token{}, false
+	}
+	return m.tokens[at-1], true
+}
+
+// signer signs for who is named by what is remembered; nil for anybody else.
+func (m *Memory) signer(as string) []Option {
+	if as == registeredName {
+		return []Option{SignedBy(m.registered)}
+	}
+	if number, ok := strings.CutPrefix(as, tokenName); ok && !strings.HasPrefix(number, ":") {
+		token, _ := m.token(number)
+		return []Option{SignedBy(walletapi.MAC{ID: token.AccessToken, Secret: token.MACKey})}
+	}
+	return nil
+}
+
+// lastCode is the last code that somebody was sent.
+func (s *Server) lastCode() string {
+	s.t.Helper()
+	messages, err := s.Service.ListMessages(context.Background(), Operator, "", 1<<10)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range messages {
+		if code := m.Values["code"]; code != "" {
+			return code
+		}
+	}
+	return codeWord
+}
+
+func (s *Server) replay(e Exchange, said *Memory) {
+	s.t.Helper()
+	target, want := s.Recall(said, e.Target), said.recall(e.Answer, true)
+	e.Body = s.Recall(said, e.Body)
+	s.Business.Advance(e.Later + e.After)
+	answer := s.Send(e.As, e.Method, target, append(s.options(e), said.signer(e.As)...)...)
 	s.Business.Advance(-e.After)
-	said.learn(answer)
+	said.Learn(answer)
 
 	if answer.Status != e.Status {
 		s.t.Errorf("line %d: %s %s: status %d, want %d\n%s", e.Line, e.Method, target, answer.Status, e.Status, answer.Body)
@@ -204,7 +285,11 @@ func (s *Server) replay(e Exchange, said *remembered) {
 // options are how an exchange is sent.
 func (s *Server) options(e Exchange) []Option {
 	s.t.Helper()
-	options := []Option{Body(e.Body), Signing(func(r *walletapi.Request) {
+	body := Body(e.Body)
+	if e.Form {
+		body = Form(e.Body)
+	}
+	options := []Option{body, Signing(func(r *walletapi.Request) {
 		if e.TS != 0 {
 			now := float64(s.Wall.Now().Unix())
 			r.TS = strconv.FormatFloat(now+e.TS, 'f', -1, 64)
@@ -235,11 +320,14 @@ func (s *Server) options(e Exchange) []Option {
 var madeUp = []struct{ word, form, member string }{
 	{`"<mac_id>"`, `"[A-Z2-7]{10}"`, "access_token"},
 	{`"<mac_key>"`, `"[A-Za-z0-9]{32}"`, "mac_key"},
+	{`"<access_token>"`, `"[A-Z2-7]{32}"`, "access_token"},
+	{`"<refresh_token>"`, `"[A-Za-z0-9]{32}"`, "refresh_token"},
+	{`"<key>"`, `"[A-Za-z0-9]{32}"`, "key"},
 	{`"` + requestIDWord + `"`, `"[0-9a-f]{16}"`, "request_id"},
 }
 
-// Blank puts words in place of what a server makes up anew: <mac_id>, <mac_key> and <request_id> in the
-// members access_token, mac_key and request_id. What does not look like such a value stays.
+// Blank puts words in place of what a server makes up anew, in the members that hold it: <mac_id> or
+// <access_token>, <mac_key>, <refresh_token>, <key> and <request_id>. What does not look like such a value stays.
 func Blank(text string) string {
 	for _, m := range madeUp {
 		text = regexp.MustCompile(`("`+m.member+`": ?)`+m.form).ReplaceAllString(text, "${1}"+m.word)

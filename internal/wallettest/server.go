@@ -208,6 +208,7 @@ type Option func(*message)
 // message is a request in the making.
 type message struct {
 	method, target, host, body string
+	contentType                string
 	headers                    []string
 	mac                        walletapi.MAC
 	ext                        *string
@@ -222,6 +223,11 @@ func Ext(raw string) Option { return func(m *message) { m.ext = &raw } }
 
 // Body is the request's body, sent as JSON.
 func Body(text string) Option { return func(m *message) { m.body = text } }
+
+// Form is the request's body, sent as a form.
+func Form(text string) Option {
+	return func(m *message) { m.body, m.contentType = text, "application/x-www-form-urlencoded" }
+}
 
 // Host is the Host header. It is signed too: in lower case, and with port 443 where it has none.
 func Host(header string) Option { return func(m *message) { m.host = header } }
@@ -260,7 +266,7 @@ func (s *Server) Send(as, method, target string, options ...Option) *Answer {
 }
 
 func (s *Server) message(method, target string, options []Option) message {
-	m := message{method: method, target: target}
+	m := message{method: method, target: target, contentType: "application/json"}
 	for _, option := range options {
 		option(&m)
 	}
@@ -297,7 +303,7 @@ func (s *Server) compose(as string, m message) string {
 		b.WriteString(header + "\r\n")
 	}
 	if m.body != "" {
-		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(m.body))
+		fmt.Fprintf(&b, "Content-Type: %s\r\nContent-Length: %d\r\n", m.contentType, len(m.body))
 	}
 	return b.String() + "\r\n" + m.body
 }
