@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,9 +13,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/wallet"
 )
+
+// visitor is somebody at the pages who has not signed in.
+var visitor = wallet.Caller{Kind: wallet.Anonymous, From: wallet.Origin{Address: "192.0.2.9"}}
 
 // TestMain lets scripts, and the tests that kill servers, run this very binary as purser.
 func TestMain(m *testing.M) {
@@ -36,8 +44,28 @@ func TestScripts(t *testing.T) {
 			"await":    await,
 			"manifest": inManifest,
 			"capture":  capture,
+			"forget":   forget,
 		},
 	})
+}
+
+// forget has people ask for a new password, in the database of a folder that no process holds: forget DATABASE
+// KEY CONTACT…. The key-encryption key is in a file.
+func forget(ts *testscript.TestScript, _ bool, args []string) {
+	kek, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	p := &program{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: func(string) string { return "" }, now: time.Now, random: secret.NewIDs([32]byte{})}
+	s := &server{program: p}
+	settings(p, &cobra.Command{}, &s.config, s.config.common)
+	ts.Check(s.openLog(io.Discard, true))
+	uses, db, err := s.openService(context.Background(), "sqlite:"+ts.MkAbs(args[0]), secret.Text(kek), true)
+	ts.Check(err)
+	for _, contact := range args[2:] {
+		_, _, err := uses.RequestPasswordReset(context.Background(), visitor, contact)
+		ts.Check(err)
+	}
+	ts.Check(db.Close())
+	ts.Check(s.close())
 }
 
 // await waits until a file holds a text.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/internal/wallettest"
 )
 
 func TestHostsAreReadAndWrittenAlike(t *testing.T) {
@@ -88,6 +89,52 @@ func TestPagesDoNotMoveTheCursor(t *testing.T) {
 	}
 }
 
+// A flag that fills a part of an address or an identity is found by the part's name.
+func TestRefusalsNameTheFlagsOfPersons(t *testing.T) {
+	v := &verb{flags: newUserUpdate(&program{}).Flags()}
+	for field, want := range map[string]string{
+		"address.country": "--country", "address.post_index": "--post-index", "address": "--country", "identity.name": "--name",
+		"identity.code": "--person-code-stdin", "identity.nationality": "--nationality", "pep": "--pep-file", "dob": "--dob",
+		"identification_level": "--identification-level", "default_currency": "--default-currency", "administrators": "--administrator",
+	} {
+		if got := v.flagOf(field); got != want {
+			t.Errorf("%s is filled by %s, want %s", field, got, want)
+		}
+	}
+	if got := (&verb{flags: newPlace(&program{}).Flags()}).flagOf("address"); got == "--country" {
+		t.Error("a place has a country")
+	}
+}
+
+// Settings reach the use cases, whichever way they come.
+func TestLifetimesOfTokensAreSettings(t *testing.T) {
+	for _, tc := range []struct {
+		env             map[string]string
+		args            []string
+		access, refresh time.Duration
+	}{
+		{nil, nil, time.Hour, 90 * 24 * time.Hour},
+		{map[string]string{"PURSER_ACCESS_TOKEN_LIFETIME": "5m"}, []string{"--refresh-token-lifetime", "7d"}, 5 * time.Minute, 7 * 24 * time.Hour},
+	} {
+		p := &program{env: func(name string) string { return tc.env[name] }, now: time.Now}
+		s, command := &server{program: p}, &cobra.Command{}
+		settings(p, command, &s.config, s.config.common)
+		if err := errors.Join(command.ParseFlags(tc.args), command.PreRunE(command, nil), s.openLog(io.Discard, true)); err != nil {
+			t.Fatal(err)
+		}
+		uses, db, err := s.openService(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "purser.db"), wallettest.KEK, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uses.AccessTokenLifetime != tc.access || uses.RefreshTokenLifetime != tc.refresh {
+			t.Errorf("tokens live for %v and %v, want %v and %v", uses.AccessTokenLifetime, uses.RefreshTokenLifetime, tc.access, tc.refresh)
+		}
+		if err := errors.Join(db.Close(), s.close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A refusal names the flags, each field on its own line; with --json it is the answer.
 func TestRefusalsNameFlags(t *testing.T) {
 	v := &verb{program: &program{out: io.Discard}, flags: pflag.NewFlagSet("x", pflag.ContinueOnError)}
@@ -148,9 +195,9 @@ func TestVerbsTakeNothingTheyDoNotKnow(t *testing.T) {
 func TestVerbsHaveTheirFlags(t *testing.T) {
 	applies := map[string]bool{
 		"client update": true, "client retire": true, "client revoke": true, "ca init": true, "certificate revoke": true,
-		"wallet credit": true, "wallet debit": true,
+		"wallet credit": true, "wallet debit": true, "user update": true, "user limit": true, "user revoke-app": true, "project update": true,
 	}
-	for _, root := range []*cobra.Command{newClient(&program{}), newCA(&program{}), newCertificate(&program{}), newExplain(&program{}), newAudit(&program{}), newOnboard(&program{}), newWallet(&program{})} {
+	for _, root := range []*cobra.Command{newUser(&program{}), newProject(&program{}), newInbox(&program{}), newClient(&program{}), newCA(&program{}), newCertificate(&program{}), newExplain(&program{}), newAudit(&program{}), newOnboard(&program{}), newWallet(&program{})} {
 		commands := root.Commands()
 		if len(commands) == 0 {
 			commands = []*cobra.Command{root}
@@ -324,7 +371,7 @@ func TestAnswersHaveNoPlaceForSecrets(t *testing.T) {
 func TestDocumentedCommandsExist(t *testing.T) {
 	printed := regexp.MustCompile("(?m)^    (purser .*)$|`(purser [a-z]+ [^`]*)`")
 	word := regexp.MustCompile(`"[^"]*"|\S+`)
-	for _, name := range []string{"clients.md", "onboarding.md"} {
+	for _, name := range []string{"clients.md", "onboarding.md", "operations.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
 		if err != nil {
 			t.Fatal(err)
@@ -334,13 +381,13 @@ func TestDocumentedCommandsExist(t *testing.T) {
 			t.Errorf("%s prints only %d commands", name, len(found))
 		}
 		for _, match := range found {
-			line := match[1] + match[2]
+			line := strings.TrimSuffix(match[1]+match[2], `\`) // which goes on in the next line
 			command, rest, err := newRoot(&program{env: func(string) string { return "" }}).Find(word.FindAllString(line, -1)[1:])
 			if err != nil || command.HasSubCommands() {
 				t.Errorf("%s: %s: there is no such command", name, line)
 				continue
 			}
-			if err := command.ParseFlags(rest); err != nil {
+			if err := command.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
 				t.Errorf("%s: %s: %v", name, line, err)
 			} else if err := command.ValidateArgs(command.Flags().Args()); err != nil && match[1] != "" { // in a sentence, what a command is about may be left out
 				t.Errorf("%s: %s: %v", name, line, err)
