@@ -50,6 +50,7 @@ var mayUse = map[string]string{
 	"math/rand":                "internal/store internal/secret",
 	"github.com/spf13/cobra":   "cmd/purser",
 	"github.com/getkin":        "internal/wallettest",
+	"github.com/chromedp":      "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory
 	"github.com/google/go-cmp": "internal/wallettest",
 }
