@@ -1,5 +1,5 @@
 # make lists the targets. They need Go and, for the tests, a Debian-like system:
-# scripts/with-postgres brings the PostgreSQL.
+# scripts/with-postgres brings the PostgreSQL, scripts/with-chromium the browser.
 
 GO ?= go
 FUZZTIME ?= 5m
@@ -11,8 +11,8 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
-test: ## run all tests, on SQLite and on a PostgreSQL started for them
-	scripts/with-postgres $(GO) test -timeout 15m ./...
+test: ## run all tests, on SQLite and on a PostgreSQL started for them, and in a Chromium
+	scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
 
 # The race detector is the one thing here that needs a C compiler, so its absence is said first.
 check: ## check the format, vet, staticcheck, and run all tests with the race detector
@@ -22,7 +22,7 @@ check: ## check the format, vet, staticcheck, and run all tests with the race de
 		test -z "$$unformatted" || { printf 'gofmt would change:\n%s\n' "$$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	CGO_ENABLED=1 scripts/with-postgres $(GO) test -race -timeout 45m ./...
+	CGO_ENABLED=1 scripts/with-chromium scripts/with-postgres $(GO) test -race -timeout 45m ./...
 
 # go test fuzzes one target at a time; a finding ends the run, and its input stays in testdata.
 fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another

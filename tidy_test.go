@@ -55,6 +55,7 @@ var mayUse = map[string]string{
 	"github.com/emersion":      "", // the mail server of tests
 	"os/exec":                  "internal/message bench",
 	"github.com/getkin":        "internal/wallettest",
+	"github.com/chromedp":      "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory
 	"github.com/google/go-cmp": "internal/wallettest",
 }

@@ -1,10 +1,11 @@
 // Package wallettest is the kit that tests are written with: databases of both engines, a
-// server with the sample world in it, signed requests, and the runner of exchange files.
+// server with the sample world in it, signed requests, the runner of exchange files, and a browser.
 //
 // It uses no mocks. SQLite is a file in the test's folder; PostgreSQL is the server that
 // PURSER_TEST_POSTGRES names (make test starts one), where every test gets a database of its
 // own. Without that variable tests fail, so that no half is ever skipped in silence; the
-// value "off" leaves PostgreSQL out on purpose.
+// value "off" leaves PostgreSQL out on purpose. The browser is the Chromium that
+// PURSER_TEST_CHROMIUM names, on the same terms.
 package wallettest
 
 import (

@@ -31,7 +31,7 @@ import (
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
-	words "github.com/purserhq/purser/internal/message"
+	templates "github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
 	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/internal/secret"
@@ -167,12 +167,12 @@ func (s *Server) Limit(budgets httpapi.Budgets) {
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), WallClock: s.Wall.Now, Random: s.random,
 		Limits: auth.NewLimits(s.Wall.Now), Budgets: budgets,
 	})
-	templates, err := words.Load("")
+	texts, err := templates.Load("")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	site := pages.Beside(s.API, pages.New(pages.Options{
-		Service: s.Service, Address: s.proof.Address, Templates: templates, Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Service: s.Service, Address: s.proof.Address, Templates: texts, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 		WallClock: s.Wall.Now, Random: s.random,
 	}))
 	s.handler.Store(&site)
