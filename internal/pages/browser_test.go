@@ -134,7 +134,7 @@ func TestRefusingInABrowser(t *testing.T) {
 	b.Fill("Slaptažodis", "paulas-password")
 	b.Press("Prisijungti")
 	b.See("Back end of the store")
-	b.Press("Atsisakyti")
+	b.Press("Neleisti")
 	landed := b.LandedAt("https://shop.example/pay/back")
 	if !strings.Contains(landed, "error=access_denied") || strings.Contains(landed, "code=") {
 		t.Errorf("the shop gets Paula back at %s", landed)

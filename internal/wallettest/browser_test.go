@@ -36,8 +36,8 @@ const formPage = `<!DOCTYPE html><html lang="en"><title>The form</title>
 </form><p><a href="/other">Another
  page</a> <a href="#part">A part</a></p>`
 
-// pages serves pages by their path; what is sent to /form is kept and answered with a redirect to /sent.
-func pages(t *testing.T, at map[string]string) (address string, sent *http.Request) {
+// somePages serves pages by their path; what is sent to /form is kept and answered with a redirect to /sent.
+func somePages(t *testing.T, at map[string]string) (address string, sent *http.Request) {
 	t.Helper()
 	sent = &http.Request{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func pages(t *testing.T, at map[string]string) (address string, sent *http.Reque
 func TestBrowserTakesTheStepsOfAPersonWithScriptsAndWithout(t *testing.T) {
 	for name, options := range map[string][]BrowserOption{"scripts": nil, "no scripts": {WithoutJavaScript()}} {
 		t.Run(name, func(t *testing.T) {
-			address, sent := pages(t, map[string]string{"/form": formPage, "/sent": "<title>Done</title><p>It is sent", "/other": "<p>The other page"})
+			address, sent := somePages(t, map[string]string{"/form": formPage, "/sent": "<title>Done</title><p>It is sent", "/other": "<p>The other page"})
 			b := NewBrowser(t, options...)
 			b.Open(address + "/form")
 			b.See("Two words")
@@ -135,7 +135,7 @@ func TestBrowserLandsWhereNobodyListens(t *testing.T) {
 	closed := "http://" + listener.Addr().String() + "/back?code=1"
 	listener.Close()
 	const shop, number, app, linked = "https://shop.example/back?code=1&state=a%20b#top", "http://192.0.2.1/back", "shop-app://back?code=1", "shop-app:direct"
-	address, _ := pages(t, map[string]string{
+	address, _ := somePages(t, map[string]string{
 		"/":     "<!--free--><form method=post action=/shop><button>Shop</button></form><form action=/number><button>Number</button></form><form action=/closed><button>Closed</button></form><form method=post action=/app><button>App</button></form><a href='" + linked + "'>Linked</a>",
 		"/shop": "-> " + shop, "/number": "-> " + number, "/closed": "-> " + closed, "/app": "-> " + app,
 	})
@@ -160,7 +160,7 @@ func TestBrowserLandsWhereNobodyListens(t *testing.T) {
 }
 
 func TestBrowserRecordsTheFaultsOfPages(t *testing.T) {
-	address, _ := pages(t, map[string]string{
+	address, _ := somePages(t, map[string]string{
 		"/": "<!--free--><script>console.error('at', 7); console.log('fine'); throw new Error('broken')</script>" +
 			"<img src=/missing.png><img src=https://pictures.example/a.png>",
 		"/strict": "<script>document.title = 'run'</script><p onclick='x()'>",
@@ -183,7 +183,7 @@ func TestBrowserRecordsTheFaultsOfPages(t *testing.T) {
 }
 
 func TestBrowserTakesPictures(t *testing.T) {
-	address, _ := pages(t, map[string]string{"/": formPage})
+	address, _ := somePages(t, map[string]string{"/": formPage})
 	b := NewBrowser(t)
 	b.Open(address)
 	path := filepath.Join(t.TempDir(), "form.png")
@@ -224,7 +224,7 @@ func watch(t *testing.T, run func(testing.TB)) *witness {
 }
 
 func TestBrowserFailsWithWhatAPersonWouldSee(t *testing.T) {
-	address, _ := pages(t, map[string]string{
+	address, _ := somePages(t, map[string]string{
 		"/": `<p>Look here</p><form method="post" action="/away"><label>Twice <input></label><label>Twice <input></label><label>Nothing</label>
 			<label>Off <input disabled></label><label>Fixed <input readonly></label><label>Size <select><option>S<option>M</select></label>
 			<label>Day <input type="date"></label><label>Box <input type="checkbox"></label><label>Count <input type="number"></label>
