@@ -34,16 +34,17 @@ var mayImport = map[string]string{
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/secret internal/service internal/auth",
+	"internal/pages":      "internal/wallet internal/secret internal/service internal/message",
 	"internal/sandbox":    "money internal/wallet internal/secret internal/pki internal/service",
-	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/sandbox",
+	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/pages internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
 // mayUse says which rooms may import packages that reach outside, by the beginning of their
 // path. Tests may use any.
 var mayUse = map[string]string{
-	"net/http":                 "internal/auth internal/httpapi internal/wallettest walletapi cmd/purser bench",
+	"net/http":                 "internal/auth internal/httpapi internal/pages internal/wallettest walletapi cmd/purser bench",
 	"database/sql":             "internal/store internal/wallettest",
 	"github.com/jackc/pgx":     "internal/store internal/wallettest",
 	"modernc.org/sqlite":       "internal/store",

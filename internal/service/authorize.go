@@ -128,14 +128,8 @@ func (s *Service) readAuthorization(ctx context.Context, c wallet.Caller, r Auth
 				"the scope %s is attached when a token is refreshed, with a code that the user is sent.", asked))
 		}
 	}
-	project := a.Client.MainProject
-	if project == 0 && len(a.Client.Projects) == 1 {
-		project = a.Client.Projects[0]
-	}
-	if project != 0 {
-		if a.Project, err = s.db.Project(ctx, project); err != nil {
-			return Authorization{}, err
-		}
+	if a.Project, err = s.projectOf(ctx, a.Client); err != nil {
+		return Authorization{}, err
 	}
 	if c.Kind == wallet.ByPerson {
 		u, err := s.db.User(ctx, c.UserID())
@@ -145,6 +139,17 @@ func (s *Service) readAuthorization(ctx context.Context, c wallet.Caller, r Auth
 		a.Missing = missingFor(u, a.Asked)
 	}
 	return a, nil
+}
+
+// projectOf is the project that a client is shown with: its main one, or its only one; nil when there is none.
+func (s *Service) projectOf(ctx context.Context, client *wallet.Client) (*wallet.Project, error) {
+	switch {
+	case client.MainProject != 0:
+		return s.db.Project(ctx, client.MainProject)
+	case len(client.Projects) == 1:
+		return s.db.Project(ctx, client.Projects[0])
+	}
+	return nil, nil
 }
 
 // clientToReturnTo finds the client, which must be one that users are sent back to at that address.
@@ -392,10 +397,8 @@ func (s *Service) grantedApps(ctx context.Context, user int64) ([]GrantedApp, er
 		if app.Client.Revoked() {
 			continue
 		}
-		if app.Client.MainProject != 0 {
-			if app.Project, err = s.db.Project(ctx, app.Client.MainProject); err != nil {
-				return nil, err
-			}
+		if app.Project, err = s.projectOf(ctx, app.Client); err != nil {
+			return nil, err
 		}
 		apps = append(apps, app)
 	}

@@ -63,7 +63,11 @@ type Tokens struct {
 // IssueTokens gives a client tokens of a user. It fails with Forbidden, InvalidGrant, InvalidScope, InvalidCode,
 // UnsupportedGrantType, InvalidParameters and RateLimitExceeded.
 func (s *Service) IssueTokens(ctx context.Context, c wallet.Caller, r TokenRequest) (Tokens, error) {
-	if err := wallet.May(c, wallet.UseOAuth, wallet.Subject{}).Err(); err != nil {
+	action := wallet.UseOAuth
+	if r.Grant == PasswordGrant {
+		action = wallet.ExchangePassword
+	}
+	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
 		return Tokens{}, err
 	}
 	switch r.Grant {
@@ -209,9 +213,6 @@ var errSignIn = wallet.Errorf(wallet.InvalidGrant, "The username or the password
 
 // exchangePassword gives tokens for what a user signs in with.
 func (s *Service) exchangePassword(ctx context.Context, c wallet.Caller, r TokenRequest) (Tokens, error) {
-	if err := wallet.May(c, wallet.ExchangePassword, wallet.Subject{}).Err(); err != nil {
-		return Tokens{}, err
-	}
 	refused := wallet.FieldErrors{}
 	for field, text := range map[string]string{"username": r.Username, "password": r.Password.Reveal()} {
 		if text == "" || !isWords(text) || len(text) > maxURL {
