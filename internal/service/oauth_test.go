@@ -111,19 +111,22 @@ func TestACodeThatComesTwiceEndsItsTokens(t *testing.T) {
 	})
 }
 
+// ask sends a user with a request that differs from a good one.
+func (w world) ask(change func(r *service.AuthorizationRequest)) error {
+	w.t.Helper()
+	r := w.request("balance")
+	change(&r)
+	_, err := w.ReadAuthorization(ctx, visitor(), r)
+	if _, authorized := w.Authorize(ctx, person(1), r, nil); (err == nil) != (authorized == nil) {
+		w.t.Errorf("reading says %v, authorizing %v", err, authorized)
+	}
+	return err
+}
+
 // The page sends nobody to an address that is not the client's, whatever else is wrong with the request
-// (RFC 9700 §4.1, §4.11). What is wrong with a request of an address that is good, the client is told.
+// (RFC 9700 §4.1, §4.11).
 func TestAuthorizationRequestsThatAreRefused(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
-		ask := func(change func(r *service.AuthorizationRequest)) error {
-			r := w.request("balance")
-			change(&r)
-			_, err := w.ReadAuthorization(ctx, visitor(), r)
-			if _, authorized := w.Authorize(ctx, person(1), r, nil); (err == nil) != (authorized == nil) {
-				t.Errorf("reading says %v, authorizing %v", err, authorized)
-			}
-			return err
-		}
 		for what, change := range map[string]func(r *service.AuthorizationRequest){
 			"no client":             func(r *service.AuthorizationRequest) { r.ClientID = "" },
 			"an unknown client":     func(r *service.AuthorizationRequest) { r.ClientID = "Nobody1234" },
@@ -141,12 +144,18 @@ func TestAuthorizationRequestsThatAreRefused(t *testing.T) {
 			"a path that leads up":    func(r *service.AuthorizationRequest) { r.RedirectURI = "https://stall.example/back/../../x" },
 			"a backslash in the host": func(r *service.AuthorizationRequest) { r.RedirectURI = `https://stall.example\.evil.example/` },
 		} {
-			err := ask(change)
+			err := w.ask(change)
 			var redirect *service.Redirect
 			if err == nil || errors.As(err, &redirect) {
 				t.Errorf("%s: answered %v", what, err)
 			}
 		}
+	})
+}
+
+// What is wrong with a request of an address that is good, the client is told.
+func TestClientsAreToldWhatIsWrongWithTheirRequests(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
 		for what, c := range map[string]struct {
 			code   string
 			change func(r *service.AuthorizationRequest)
@@ -173,7 +182,7 @@ func TestAuthorizationRequestsThatAreRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := ask(c.change)
+			err := w.ask(c.change)
 			var redirect *service.Redirect
 			if !errors.As(err, &redirect) {
 				t.Errorf("%s: answered %v", what, err)
