@@ -23,6 +23,7 @@ import (
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/message"
+	"github.com/purserhq/purser/internal/pages"
 	"github.com/purserhq/purser/internal/pki"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
@@ -141,23 +142,42 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		return err
 	}
 	s.closing(nonces.Close)
+	proof := auth.New(auth.Options{
+		DB: db, WallClock: s.now, BusinessClock: s.now, Window: s.config.clockSkew,
+		Nonces: nonces, Origins: origins, PlainHTTP: sandbox,
+		Proxies: proxies, CertificateHeader: s.config.certificateHeader,
+	})
+	limits := auth.NewLimits(s.now)
 	api := httpapi.New(httpapi.Options{
-		Service: s.service,
-		Auth: auth.New(auth.Options{
-			DB: db, WallClock: s.now, BusinessClock: s.now, Window: s.config.clockSkew,
-			Nonces: nonces, Origins: origins, PlainHTTP: sandbox,
-			Proxies: proxies, CertificateHeader: s.config.certificateHeader,
-		}),
-		Log: s.log, WallClock: s.now, Random: s.random, Limits: auth.NewLimits(s.now),
+		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.random, Limits: limits,
 		Budgets: httpapi.Budgets{
 			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
 		},
 	})
-	if err := s.serve(api); err != nil {
+	front, err := s.pages(proof, limits, !sandbox) // a sandbox is called over plain HTTP
+	if err != nil {
+		return err
+	}
+	if err := s.serve(pages.Beside(api, front)); err != nil {
 		return err
 	}
 	s.keepUp()
 	return nil
+}
+
+// pages are what people meet in a browser. Calls count on the same budget of a network address as those of the API.
+func (s *server) pages(proof *auth.Authenticator, limits *auth.Limits, secure bool) (http.Handler, error) {
+	templates, err := s.templates()
+	if err != nil {
+		return nil, fmt.Errorf("--message-templates: %w", err)
+	}
+	return pages.New(pages.Options{
+		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.random, Secure: secure,
+		Allow: func(network string) (time.Duration, bool) {
+			quota, ok := limits.Take("address "+network, perMinute(s.config.addressRateLimit))
+			return quota.RetryAfter, ok
+		},
+	}), nil
 }
 
 // perMinute is a budget that may be spent at once.

@@ -3,8 +3,6 @@ package pages
 import (
 	"context"
 	"errors"
-	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,21 +148,15 @@ func contactOf(u wallet.User) string {
 	return u.Phone
 }
 
-// plainHost is a host that a Content-Security-Policy can name.
-var plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]+)?$`)
-
-// destination is where a client has people sent back to, as a Content-Security-Policy names it: scheme,
-// host and port, or the scheme alone where an app answers it or where the host cannot be named.
+// destination is where a client has people sent back to, as a Content-Security-Policy names it: the scheme, not the host,
+// since browsers that are built on Chromium hold the policy against every hop that follows, and a client may well send people on
+// from its own address to another.
 func destination(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
+	scheme, _, found := strings.Cut(address, ":")
+	if !found {
 		return ""
 	}
-	scheme := strings.ToLower(u.Scheme)
-	if (scheme == "https" || scheme == "http") && plainHost.MatchString(u.Host) {
-		return scheme + "://" + u.Host
-	}
-	return scheme + ":"
+	return strings.ToLower(scheme) + ":"
 }
 
 // consent takes the answer of who is signed in.

@@ -76,7 +76,7 @@ func TestFromAClientAndBack(t *testing.T) {
 		if n := strings.Count(page.Body, "checkbox"); n != 1 {
 			t.Errorf("there are %d things to choose", n)
 		}
-		if got := page.Header.Get("Content-Security-Policy"); !strings.Contains(got, "; form-action 'self' https://stall.example; ") {
+		if got := page.Header.Get("Content-Security-Policy"); !strings.Contains(got, "; form-action 'self' https:; ") {
 			t.Errorf("the policy is %q", got)
 		}
 		query := b.post(consent, "person", page.value("person"), "answer", "allow", "share", "statements_optional").returned()

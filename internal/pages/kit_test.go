@@ -430,7 +430,7 @@ func (a *answer) checkHTML(wrong func(string, ...any)) {
 	for _, found := range regexp.MustCompile(`<(?:input|select)[^>]*>`).FindAllString(a.Body, -1) {
 		id := regexp.MustCompile(` id="([^"]*)"`).FindStringSubmatch(found)
 		isNamed := id != nil && strings.Contains(a.Body, `for="`+id[1]+`"`)
-		if !isNamed && !strings.Contains(found, `type="hidden"`) && !strings.Contains(found, `type="checkbox"`) {
+		if !isNamed && !strings.Contains(found, `type="hidden"`) && !strings.Contains(found, `type="checkbox"`) && !strings.Contains(found, `aria-hidden="true"`) {
 			wrong("has a field without a label: %s", found)
 		}
 		if strings.Contains(found, `type="password"`) && strings.Contains(found, " value=") {

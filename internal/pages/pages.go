@@ -56,6 +56,9 @@ type Options struct {
 	Random io.Reader
 	// Secure says that browsers call over https, so that the cookie travels over nothing else.
 	Secure bool
+	// Allow counts a call of a network address, and says how long it has to wait where it may not call now; nil
+	// counts nothing.
+	Allow func(network string) (wait time.Duration, ok bool)
 }
 
 // pages answers browsers. Make it with New.
@@ -71,6 +74,19 @@ func New(o Options) http.Handler {
 	p := &pages{Options: o}
 	p.table = p.contents()
 	return p
+}
+
+// Beside is an API, and the pages at and below /frontend. What the protocol has there and purser leaves out stays
+// the API's to refuse.
+func Beside(api, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		below, ours := strings.CutPrefix(r.URL.Path, root)
+		if ours && (below == "" || below[0] == '/') && below != "/wallet/upload-funds" {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // page is one line of the table of contents. A handler that is nil is another method's page.
@@ -207,6 +223,9 @@ func (p *pages) answer(ctx context.Context, w http.ResponseWriter, r *request, f
 	if h == nil {
 		return reply{}, &wrongMethod{page: found, error: wallet.Errorf(wallet.MethodNotAllowed, "this page does not take %s.", r.Method)}
 	}
+	if err := p.count(r); err != nil {
+		return reply{}, err
+	}
 	if err := p.foreign.Check(r.Request); err != nil {
 		return reply{}, told{wallet.Errorf(wallet.Forbidden, "the form was sent from another site."), "error.foreign"}
 	}
@@ -217,6 +236,20 @@ func (p *pages) answer(ctx context.Context, w http.ResponseWriter, r *request, f
 		return reply{}, err
 	}
 	return h(ctx, r)
+}
+
+// count takes one call off what a network address may make. It fails with RateLimitExceeded.
+func (p *pages) count(r *request) error {
+	if p.Allow == nil {
+		return nil
+	}
+	wait, ok := p.Allow(r.caller.From.Network())
+	if ok {
+		return nil
+	}
+	refused := wallet.Errorf(wallet.RateLimitExceeded, "too many calls from this network address.")
+	refused.RetryAfter = wait
+	return refused
 }
 
 // panicked is a mistake of ours, for the log.

@@ -220,8 +220,9 @@ type input struct {
 }
 
 // newField describes a field of a form. Options are words such as type=email, mode=numeric,
-// autocomplete=username, length=2, required and focus; hint and label are texts. Passwords, PINs and
-// codes are never filled in again.
+// autocomplete=username, length=2, required, focus for where typing begins, and refocus for where it goes
+// on when the form as a whole was refused; hint and label are texts. Passwords, PINs and codes are never
+// filled in again.
 func newField(f form, name, label, hint, options string) (input, error) {
 	in := input{ID: strings.Trim(f.name+"-"+strings.ReplaceAll(name, ".", "-"), "-"), Name: name, Type: "text", Label: label, Hint: hint, Wrong: f.wrong[name]}
 	keep := true
@@ -247,6 +248,8 @@ func newField(f form, name, label, hint, options string) (input, error) {
 			in.Required = true
 		case "focus":
 			in.Focus = !f.Refused()
+		case "refocus":
+			in.Focus = f.Refused() && len(f.wrong) == 0
 		default:
 			return input{}, fmt.Errorf("a field has no option %q", option)
 		}

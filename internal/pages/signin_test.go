@@ -271,6 +271,7 @@ func TestGuessingHasToWait(t *testing.T) {
 		for range 4 {
 			b.post("/frontend/sign-in", "contact", onasEmail, "password", "x").shows(400, "is wrong")
 		}
+		b.at.has(`autocomplete="current-password" required autofocus`)
 		page := b.post("/frontend/lt/sign-in", "contact", onasEmail, "password", "x").shows(429, "Per daug bandymų. Palaukite 1 s")
 		if page.Header.Get("Retry-After") != "1" || page.value("contact") != onasEmail {
 			t.Errorf("Retry-After is %q, and the form holds %q", page.Header.Get("Retry-After"), page.value("contact"))

@@ -111,7 +111,7 @@ func TestACodeThatComesTwiceEndsItsTokens(t *testing.T) {
 	})
 }
 
-// ask sends a user with a request that differs from a good one.
+// ask reads a changed request of the site, and has Ona agree to it.
 func (w world) ask(change func(r *service.AuthorizationRequest)) error {
 	w.t.Helper()
 	r := w.request("balance")
@@ -125,7 +125,7 @@ func (w world) ask(change func(r *service.AuthorizationRequest)) error {
 
 // The page sends nobody to an address that is not the client's, whatever else is wrong with the request
 // (RFC 9700 §4.1, §4.11).
-func TestAuthorizationRequestsThatAreRefused(t *testing.T) {
+func TestNobodyIsSentToAnotherAddress(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
 		for what, change := range map[string]func(r *service.AuthorizationRequest){
 			"no client":             func(r *service.AuthorizationRequest) { r.ClientID = "" },
@@ -154,7 +154,7 @@ func TestAuthorizationRequestsThatAreRefused(t *testing.T) {
 }
 
 // What is wrong with a request of an address that is good, the client is told.
-func TestClientsAreToldWhatIsWrongWithTheirRequests(t *testing.T) {
+func TestTheClientIsToldWhatIsWrongWithItsRequest(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
 		for what, c := range map[string]struct {
 			code   string

@@ -31,6 +31,8 @@ import (
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
+	words "github.com/purserhq/purser/internal/message"
+	"github.com/purserhq/purser/internal/pages"
 	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
@@ -73,7 +75,7 @@ type Process struct {
 	// forget has the next start remember no nonces.
 	forget  bool
 	change  []func(*auth.Options)
-	handler atomic.Pointer[httpapi.API]
+	handler atomic.Pointer[http.Handler]
 	log     *lockedBuffer
 	random  io.Reader
 }
@@ -99,7 +101,7 @@ func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Ser
 	s.start()
 	t.Cleanup(s.stop)
 	listener := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.handler.Load().ServeHTTP(w, r)
+		(*s.handler.Load()).ServeHTTP(w, r)
 	}))
 	listener.Config.ErrorLog = log.New(s.log, "", 0)
 	listener.Config.DisableGeneralOptionsHandler = true // it would answer OPTIONS * without JSON
@@ -165,7 +167,15 @@ func (s *Server) Limit(budgets httpapi.Budgets) {
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), WallClock: s.Wall.Now, Random: s.random,
 		Limits: auth.NewLimits(s.Wall.Now), Budgets: budgets,
 	})
-	s.handler.Store(s.API)
+	templates, err := words.Load("")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	site := pages.Beside(s.API, pages.New(pages.Options{
+		Service: s.Service, Address: s.proof.Address, Templates: templates, Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		WallClock: s.Wall.Now, Random: s.random,
+	}))
+	s.handler.Store(&site)
 }
 
 func (s *Server) stop() {

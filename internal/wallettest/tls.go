@@ -30,7 +30,7 @@ func (s *Server) startTLS() {
 		s.t.Fatal(err)
 	}
 	listener := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.handler.Load().ServeHTTP(w, r)
+		(*s.handler.Load()).ServeHTTP(w, r)
 	}))
 	listener.Config.ErrorLog = log.New(s.log, "", 0)
 	listener.Config.DisableGeneralOptionsHandler = true
