@@ -435,7 +435,7 @@ func (a *API) requestID() string {
 
 // notFound answers a path that is no route, or that takes other methods.
 func (a *API) notFound(ctx context.Context, r *request) (any, error) {
-	if strings.HasPrefix(r.URL.Path, mposCredentials) {
+	if id, ok := strings.CutPrefix(r.URL.Path, mposCredentials); ok && id != "" && !strings.Contains(id, "/") {
 		return leftOut("MPOS credentials")(ctx, r)
 	}
 	if methods := a.otherMethods(r.Request); len(methods) > 0 && cleanPath(r.URL.Path) {

@@ -519,8 +519,11 @@ func (c *cast) send(a *actor, row *matrixRow) reply {
 		if of, isRefusal := strings.CutPrefix(word, "refusal of "); isRefusal {
 			return c.refusalOf(c.subject(a, row, of))
 		}
-		if word == "waiting token" {
+		switch word {
+		case "waiting token":
 			return c.waitingToken(a)
+		case "own user":
+			return strconv.FormatInt(c.ownUser(a), 10)
 		}
 		return strconv.FormatInt(c.subject(a, row, word), 10)
 	}))
@@ -571,6 +574,12 @@ func (c *cast) waitingToken(a *actor) string {
 		return "NONE" // an application gets none
 	}
 	return pair.Access
+}
+
+// ownUser is a user whom the caller's client has registered, and who has not confirmed anything yet.
+func (c *cast) ownUser(a *actor) int64 {
+	u := wallet.User{Type: wallet.Natural, DisplayName: "A new user", RegisteredBy: a.client.ID}
+	return must(c.Service.CreateUser(context.Background(), wallettest.Operator, u, "", ""))
 }
 
 // request sends a request: for those of the table over a connection, where the answer is held against

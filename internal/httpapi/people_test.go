@@ -489,3 +489,27 @@ func TestUsersAreWrittenInOrder(t *testing.T) {
 		t.Errorf("nothing is written as %s", text)
 	}
 }
+
+// A company has neither a phone number nor a name like a person's. Lists about it are empty, single things are
+// not found, and the user as a whole leaves them out.
+func TestNothingKnownIsNoMistake(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		issued, err := server.Service.IssueToken(context.Background(), wallettest.Operator, 1234, 1, wallet.OrdinaryScopes(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		john := wallettest.SignedBy(walletapi.MAC{ID: issued.Access, Secret: issued.Key.Reveal()})
+		for path, want := range map[string]string{
+			"/confirmed-phones": `[]`, "/pes": `[]`, "/email": `"office@johns-company.example"`,
+			"": `{"id":1235,"email":"office@johns-company.example","display_name":"John's Company Ltd","type":"legal","company_code":"301234567",` +
+				`"identification_level":"unidentified","calculated_level":"unidentified","locale":"en","wallets":[2112,2113]}`,
+		} {
+			if answer := server.Send("", "GET", "/rest/v1/user/1235"+path, john); answer.Status != 200 || answer.Body != want {
+				t.Errorf("%s: %d %s", path, answer.Status, answer.Body)
+			}
+		}
+		for _, path := range []string{"/phone", "/address", "/identity"} {
+			expect(t, server.Send("", "GET", "/rest/v1/user/1235"+path, john), 404, wallet.NotFound)
+		}
+	})
+}

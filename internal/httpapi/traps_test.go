@@ -322,7 +322,7 @@ func TestRule12ErrorsAreObjectsWithAnError(t *testing.T) {
 			{wallettest.Anonymous, "GET", clientPath, 401, wallet.Unauthorized, nil},
 			{wallettest.Anonymous, "GET", "/", 404, wallet.NotFound, nil},
 			{wallettest.Anonymous, "GET", "/favicon.ico", 404, wallet.NotFound, nil},
-			{wallettest.Anonymous, "POST", "/oauth/v1/token", 404, wallet.NotFound, nil},
+			{wallettest.Anonymous, "POST", "/oauth/v1/nothing", 404, wallet.NotFound, nil},
 			{wallettest.Anonymous, "BREW", serverPath, 405, wallet.MethodNotAllowed, nil},
 			{wallettest.Anonymous, "BREW", "/rest/v1/cards", 404, wallet.NotFound, nil},
 			{"shop", "GET", "/rest/v1/project/x", 400, wallet.InvalidParameters, []string{"project_id"}},
