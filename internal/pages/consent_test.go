@@ -314,14 +314,12 @@ func TestAChallengeIsKept(t *testing.T) {
 	})
 }
 
-// A policy names where a form may lead to: neither more than the client's host, nor less.
+// A policy names where a form may lead to: by the scheme, since a client may send people on to another of its hosts.
 func TestDestinations(t *testing.T) {
 	for address, want := range map[string]string{
-		"https://shop.example/pay?x=1":     "https://shop.example",
-		"HTTPS://Shop.example:8443/":       "https://Shop.example:8443",
-		"http://localhost:3000/cb":         "http://localhost:3000",
-		"http://[::1]:3000/cb":             "http:",
-		"https://a_b.example/":             "https:",
+		"https://shop.example/pay?x=1":     "https:",
+		"HTTPS://Shop.example:8443/":       "https:",
+		"http://localhost:3000/cb":         "http:",
 		"shopapp://done":                   "shopapp:",
 		"com.example.shop://auth/callback": "com.example.shop:",
 	} {

@@ -81,7 +81,7 @@ func New(o Options) http.Handler {
 func Beside(api, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		below, ours := strings.CutPrefix(r.URL.Path, root)
-		if ours && (below == "" || below[0] == '/') && below != "/wallet/upload-funds" {
+		if ours && (below == "" || below[0] == '/') && !strings.HasPrefix(below, "/wallet/upload-funds") {
 			pages.ServeHTTP(w, r)
 			return
 		}

@@ -335,6 +335,9 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 	defer raw.Rollback() // does nothing after a commit
 	tx := &Tx{db: db, Tx: raw, ctx: ctx}
 	if err := work(tx); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			return ctx.Err() // it was rolled back because nobody waits for it any more
+		}
 		return err
 	}
 	if err := tx.publish(); err != nil {
