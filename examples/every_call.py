@@ -24,9 +24,11 @@ def connect(certificate):
     return http.client.HTTPSConnection(over_tls.hostname, over_tls.port, context=context)
 
 
-def call(method, target, who=None, ext="", body=b"", sent=None, ts=None, nonce=None, key=None, certificate=False, context=None):
+def call(method, target, who=None, ext="", body=b"", sent=None, ts=None, nonce=None, key=None, certificate=False, context=None, form=False):
     """One request; `sent` is a body other than the one that is signed, `context` are headers that go with a certificate."""
     headers = dict(context or {})
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     if isinstance(body, (dict, list)):
         body = json.dumps(body).encode()
     if who:
@@ -107,6 +109,64 @@ expect("a balance in the name of project 1221", call("GET", R + "/wallet/14471/b
        lambda b: b["EUR"]["at_disposal"] == 100000)
 expect("the authority", download("/ca"), 200, lambda f: f["type"] == "application/x-pem-file" and f["content"].startswith(b"-----BEGIN CERTIFICATE"))
 expect("what it revoked", download("/crl/1"), 200, lambda f: f["type"] == "application/pkix-crl" and f["content"])
+
+# People: a phone signs Paula in, its tokens change twice, and it gives them back.
+payer = next(u for u in sandbox["users"] if u["id"] == 5678)
+
+
+def token(who, **form):
+    """The token endpoint takes forms, as the documented clients send them, and JSON."""
+    return call("POST", "/oauth/v1/token", who, body=urllib.parse.urlencode(form).encode(), form=True)
+
+
+def credentials(answer):
+    return answer[1]["access_token"], answer[1]["mac_key"]
+
+
+password = {"grant_type": "password", "username": payer["email"], "password": payer["password"]}
+first = token(device, **password, scope="email phone address identity user_info wallet_list balance")
+expect("a phone signs a user in", first, 200, lambda b: b["token_type"] == "mac" and b["expires_in"] == 3600 and b["refresh_token"])
+user = credentials(first)
+expect("who that is", call("GET", R + "/user/me", user), 200, lambda b: b["id"] == 5678 and b["identity"]["surname"] and "dob" not in b)
+for part, check in {
+    "email": lambda b: b == payer["email"], "phone": lambda b: b == payer["phone"], "address": lambda b: b["country"] == "lt",
+    "identity": lambda b: b["nationality"] == "lt", "wallets": lambda b: b[0]["id"] == 14471,
+}.items():
+    expect("the user's " + part, call("GET", R + "/user/me/" + part, user), 200, check)
+expect("what the user did not agree to", call("GET", R + "/user/me/confirmed-phones", user), 403, refused("forbidden"))
+expect("nor to this", call("GET", R + "/user/me/pes", user), 403, refused("forbidden"))
+expect("a user by e-mail address", call("GET", R + "/user?email=" + payer["email"], shop), 200, lambda b: b["id"] == 5678)
+second = token(device, grant_type="refresh_token", refresh_token=first[1]["refresh_token"])
+expect("a refresh", second, 200, lambda b: b["refresh_token"] != first[1]["refresh_token"])
+third = token(device, grant_type="refresh_token_with_activation", refresh_token=second[1]["refresh_token"])
+expect("a refresh that waits", third, 200)
+expect("until it is activated", call("GET", R + "/user/me", credentials(third)), 401, refused("unauthorized"))
+expect("the activation", call("PUT", "/oauth/v1/tokens/" + third[1]["access_token"] + "/activate", device), 200,
+       lambda b: b["refresh_token"] == third[1]["refresh_token"])
+expect("the new pair", call("GET", R + "/user/me", credentials(third)), 200)
+expect("the end of it", call("DELETE", "/oauth/v1/token?access_token=" + third[1]["access_token"], device), 200, lambda b: b == {})
+expect("after the end", call("GET", R + "/user/me", credentials(third)), 401, refused("unauthorized"))
+expect("its refresh token", token(device, grant_type="refresh_token", refresh_token=third[1]["refresh_token"]), 400,
+       lambda b: b["error"] == "invalid_grant" and b["error_description"] == "Refresh token status invalid")
+expect("no refresh token", token(device, grant_type="refresh_token", refresh_token="x" * 32), 400,
+       lambda b: b["error_description"] == "No such refresh token")
+expect("a wrong password", token(device, **{**password, "password": "not it"}), 400, refused("invalid_grant"))
+expect("an unknown scope", token(device, **password, scope="everything"), 400, refused("invalid_scope"))
+expect("another grant", token(device, grant_type="client_credentials"), 400, refused("unsupported_grant_type"))
+expect("a code that nobody was given", token(shop, grant_type="authorization_code", code="x", redirect_uri="https://shop.example/pay"), 400, refused("invalid_grant"))
+expect("a prepared page", call("POST", "/oauth/v1/session", shop, body={
+    "response_type": "code", "redirect_uri": "https://shop.example/pay", "scope": "email", "user": {"email": payer["email"]}}), 200, lambda b: b["key"])
+contact = "jonas." + secrets.token_hex(4) + "@example.com"
+jonas = call("POST", R + "/user", shop, body={"email": contact, "credentials": {"type": "main-password", "password": "seven kind otters"}})
+expect("a user is registered", jonas, 200, lambda b: b["email"] == contact)
+expect("a wrong code", call("PUT", R + f"/user/{jonas[1]['id']}/email/confirm", shop, body={"code": "not it"}), 400, refused("invalid_code"))
+expect("an easy password", call("POST", R + "/user", shop, body={"email": contact, "credentials": {"type": "main-password", "password": "password1"}}), 400,
+       refused("password_too_risky"))
+expect("somebody who has an account", call("POST", R + "/user", shop, body={
+    "email": payer["email"], "credentials": {"type": "main-password", "password": "seven kind otters"}}), 409, refused("user_already_exists"))
+expect("a forgotten password", call("POST", R + "/user/password/reset", device, body={"email": contact}), 200, lambda b: b["id"] >= 10 ** 9)
+expect("who administers a project", call("POST", R + "/project/1221/administrators", john, body={"email": contact}), 200,
+       lambda b: contact in [i["contact"] for i in b["invitations"]])
 
 nonce = secrets.token_hex(16)
 expect("a wrong key", call("GET", R + "/project/1221", shop, key="not the key"), 401, refused("unauthorized"))
