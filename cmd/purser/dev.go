@@ -153,6 +153,8 @@ func welcome(m *sandbox.Manifest, data string) string {
 	fmt.Fprintf(&text, "%s  a Wallet API of your own, with sample data\n\n", bold.Render("purser"))
 	line("API", m.BaseURL+"/rest/v1")
 	line("over TLS", m.TLSBaseURL+"/rest/v1")
+	line("pages", m.PagesURL+"/account")
+	line("messages", m.PagesURL+"/inbox")
 	line("client", m.Clients[0].ID)
 	line("key", m.Clients[0].MACKey)
 	line("projects", "1221, 1222, 1223 and 123 with place 456")
