@@ -228,7 +228,7 @@ func (s *Service) exchangePassword(ctx context.Context, c wallet.Caller, r Token
 	}
 	for _, a := range scopes {
 		if a.Offline || a.Scope.IsExtended() {
-			return Tokens{}, wallet.Errorf(wallet.InvalidScope, "the scope %s is not given for a password: only the pages, or a refresh, can attach it.", a)
+			return Tokens{}, wallet.Errorf(wallet.InvalidScope, "the scope %s is not given for a password: ask for it on the pages, or, if it is an extended one, with a refresh.", a)
 		}
 	}
 	user, err := s.prove(ctx, c, r.Username, r.Password, errSignIn)
