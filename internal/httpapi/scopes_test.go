@@ -219,6 +219,10 @@ func TestOfflineScopesNeedNoToken(t *testing.T) {
 			token := s.consent(string(scope) + "_offline")
 			s.expect("offline", scope, s.own, http.StatusOK)
 			s.expect("with the token of that", scope, token, http.StatusOK)
+			s.update(func(c *service.UserChange) { c.Standing = set(wallet.InactiveUser) })
+			s.expect("of a user for whom nobody may act", scope, s.own, http.StatusForbidden)
+			s.update(func(c *service.UserChange) { c.Standing = set(wallet.ActiveUser) })
+			s.expect("who is active again", scope, s.own, http.StatusOK)
 			if err := s.Service.RevokeApp(context.Background(), s.vera(), s.shop.ID); err != nil {
 				t.Fatal(err)
 			}

@@ -603,6 +603,9 @@ func offlineWallet(s Scope) rule {
 			if holds(q) {
 				return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.Wallet.OwnerID, q.Client.ID)
 			}
+			if q.Kind != ByClient {
+				return q.Name() + " calls, and this is for a client with its own credentials"
+			}
 			return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.Wallet.OwnerID, q.Name())
 		},
 		waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(s) },

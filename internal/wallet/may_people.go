@@ -63,6 +63,9 @@ var offlineData = rule{
 		if q.Kind == ByClient && q.subject.Consent.Offline(q.subject.Scope) {
 			return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.User.ID, q.Client.ID)
 		}
+		if q.Kind != ByClient {
+			return q.Name() + " calls, and this is for a client with its own credentials"
+		}
 		return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.User.ID, q.Name())
 	},
 	waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(q.subject.Scope) },
