@@ -259,6 +259,57 @@ func TestRefreshing(t *testing.T) {
 	})
 }
 
+// Who is quick with a stolen refresh token gets a pair of their own, as whoever lost an answer would. With the next
+// refresh it comes out: two go on, and the session ends.
+func TestTheGraceForksNoSession(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		prepare := func(refresh secret.Text) service.Tokens {
+			pair, err := w.IssueTokens(ctx, w.by(site), service.TokenRequest{Grant: service.ActivationGrant, RefreshToken: refresh})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair
+		}
+		activate := func(pair service.Tokens) service.Tokens {
+			active, err := w.ActivateTokens(ctx, w.by(site), secret.Text(pair.Access))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return active
+		}
+		refresh := func(token secret.Text) service.Tokens {
+			pair, err := w.refresh(site, token, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair
+		}
+		for what, goOn := range map[string]func(secret.Text) service.Tokens{
+			"refreshing": refresh, "activating": func(token secret.Text) service.Tokens { return activate(prepare(token)) },
+		} {
+			first := w.consent(1, "balance")
+			owners := goOn(first.Refresh)
+			thiefs := refresh(first.Refresh)
+			w.business.Advance(time.Hour - time.Minute)
+			owners = goOn(owners.Refresh)
+			_, err := w.refresh(site, thiefs.Refresh, "") // at once: the thief sees the own access token end
+			saysExactly(t, what+": the thief goes on", err, wallet.InvalidGrant, service.RefreshTokenInvalid)
+			if w.works(owners.Access) {
+				t.Errorf("%s: the session goes on, with a thief about", what)
+			}
+		}
+
+		first := w.consent(1, "balance")
+		stolen := prepare(first.Refresh)
+		second := refresh(first.Refresh)
+		_, err := w.ActivateTokens(ctx, w.by(site), secret.Text(stolen.Access))
+		refuses(t, "a pair that waited while another way was gone", err, wallet.NotFound)
+		if !w.works(second.Access) {
+			t.Error("the session ended")
+		}
+	})
+}
+
 // A phone refreshes in two steps: the old pair works until the new one is activated, and the activation can be repeated
 // with the very same answer.
 func TestActivation(t *testing.T) {

@@ -156,20 +156,26 @@ func (tx *Tx) OpenPair(p *StoredPair) (key, refresh secret.Text, err error) {
 	return key, refresh, err
 }
 
-// MarkRefreshed notes that the refresh token of a pair was used, and that its access token ends soon.
-func (tx *Tx) MarkRefreshed(p *StoredPair, ends time.Time) error {
-	tx.alter(alteredCredential, hex.EncodeToString(p.fingerprint))
-	if ends.After(p.ExpiresAt) {
-		ends = p.ExpiresAt
+// MarkRefreshed notes that the refresh token of a pair was used for the first time, and that its access token ends
+// soon. It takes the place of all others of its family: those that nobody refreshed, which are there when an answer
+// was asked for twice, count as used at the time spent, and those that wait are gone.
+func (tx *Tx) MarkRefreshed(p *StoredPair, ends, spent time.Time) error {
+	if err := tx.alterTokens(`f.id = $1`, p.Family.ID); err != nil {
+		return err
 	}
-	_, err := tx.exec(`UPDATE tokens SET refreshed_at = $2, sealed_refresh = NULL, expires_at = $3 WHERE fingerprint = $1`,
-		p.fingerprint, micros(tx.db.Now()), micros(ends))
+	if _, err := tx.exec(`DELETE FROM tokens WHERE family_id = $1 AND active_at IS NULL`, p.Family.ID); err != nil {
+		return err
+	}
+	_, err := tx.exec(`UPDATE tokens SET refreshed_at = CASE WHEN fingerprint = $2 THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END, sealed_refresh = NULL,
+			expires_at = CASE WHEN expires_at > $5 THEN $5 ELSE expires_at END
+		WHERE family_id = $1 AND refreshed_at IS NULL`, p.Family.ID, p.fingerprint, micros(tx.db.Now()), micros(spent), micros(ends))
 	return err
 }
 
 // ActivatePair puts a pair into use in the place of the others of its family: their refresh tokens count
-// as used, their access tokens end, and those that waited are gone.
-func (tx *Tx) ActivatePair(p *StoredPair) error {
+// as used, their access tokens end, and those that waited are gone. Where more than one could have been refreshed,
+// nobody can tell which of them this pair came from, and all count as used at the time spent.
+func (tx *Tx) ActivatePair(p *StoredPair, spent time.Time) error {
 	if err := tx.alterTokens(`f.id = $1`, p.Family.ID); err != nil {
 		return err
 	}
@@ -180,9 +186,18 @@ func (tx *Tx) ActivatePair(p *StoredPair) error {
 	if _, err := tx.exec(`DELETE FROM tokens WHERE family_id = $1 AND active_at IS NULL`, p.Family.ID); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE tokens SET refreshed_at = COALESCE(refreshed_at, $3), sealed_refresh = NULL,
+	var open int
+	if err := tx.queryRow(tx.ctx, `SELECT count(*) FROM tokens WHERE family_id = $1 AND fingerprint <> $2 AND refreshed_at IS NULL`,
+		p.Family.ID, p.fingerprint).Scan(&open); err != nil {
+		return err
+	}
+	used := now
+	if open > 1 {
+		used = micros(spent)
+	}
+	_, err := tx.exec(`UPDATE tokens SET refreshed_at = COALESCE(refreshed_at, $4), sealed_refresh = NULL,
 			expires_at = CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END
-		WHERE family_id = $1 AND fingerprint <> $2`, p.Family.ID, p.fingerprint, now)
+		WHERE family_id = $1 AND fingerprint <> $2`, p.Family.ID, p.fingerprint, now, used)
 	return err
 }
 
