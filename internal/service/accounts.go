@@ -238,7 +238,7 @@ func (s *Service) sendCode(tx *store.Tx, c wallet.Caller, f store.Confirmation, 
 		return 0, "", err
 	}
 	now := s.BusinessClock()
-	recent, err := tx.RecentConfirmations(f.Contact, now.Add(-time.Hour))
+	recent, err := tx.RecentConfirmations(f, now.Add(-time.Hour))
 	if err != nil {
 		return 0, "", err
 	}

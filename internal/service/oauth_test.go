@@ -395,6 +395,26 @@ func TestExtendedScopes(t *testing.T) {
 	})
 }
 
+// A user is sent five codes for scopes an hour, for whatever scopes; others are sent theirs all the same.
+func TestCodesForScopesAreEachUsersOwn(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		onas, ritas := w.consent(1, "balance"), w.consent(3, "balance")
+		ask := func(of service.Tokens, scope string) error {
+			_, err := w.refresh(site, of.Refresh, scope)
+			return err
+		}
+		for i := range 6 {
+			err := ask(onas, []string{"convert_currency", "make_bank_transfers"}[i%2])
+			if i < 5 {
+				refuses(t, "a scope without a code", err, wallet.InvalidCode)
+			} else {
+				refuses(t, "the sixth code within an hour", err, wallet.RateLimitExceeded)
+			}
+		}
+		saysExactly(t, "Rita's", ask(ritas, "convert_currency"), wallet.InvalidCode, "was sent just now")
+	})
+}
+
 // wrong is another code.
 func wrong(code secret.Text) secret.Text {
 	digits := []byte(code.Reveal())
