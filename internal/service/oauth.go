@@ -186,12 +186,12 @@ func verify(challenge, verifier string) error {
 }
 
 // endStolen ends a family whose code or refresh token came twice: one of the two who have it stole it. The
-// user is told.
+// user is told, once: a client that brings an old code again and again cannot flood them.
 func (s *Service) endStolen(tx *store.Tx, c wallet.Caller, family, user, client int64) error {
 	if family == 0 {
 		return nil
 	}
-	if err := tx.EndFamily(family); err != nil {
+	if ended, err := tx.EndFamily(family); err != nil || !ended {
 		return err
 	}
 	if err := s.audit(tx, c, "end tokens", clientObject, client, nil, struct{ Reason string }{"a code or refresh token was used twice"}); err != nil {
@@ -430,6 +430,7 @@ func (s *Service) RevokeTokens(ctx context.Context, c wallet.Caller, access secr
 		if err := s.audit(tx, c, "revoke tokens", userObject, p.Family.UserID, nil, nil); err != nil {
 			return err
 		}
-		return tx.EndFamily(p.Family.ID)
+		_, err = tx.EndFamily(p.Family.ID)
+		return err
 	})
 }

@@ -108,6 +108,14 @@ func TestACodeThatComesTwiceEndsItsTokens(t *testing.T) {
 		if m := w.lastTo("ona@example.com"); m == nil || m.Kind != wallet.SessionEnded || m.Values["client"] != "Site000011" {
 			t.Errorf("Ona is told %+v", m)
 		}
+		told := w.lastTo("ona@example.com").ID
+		for range 3 {
+			_, err = w.exchange(site, code)
+			refuses(t, "the code over and over", err, wallet.InvalidGrant)
+		}
+		if m := w.lastTo("ona@example.com"); m.ID != told {
+			t.Errorf("Ona is told again: %+v", m)
+		}
 	})
 }
 

@@ -208,21 +208,22 @@ func (tx *Tx) DropPair(p *StoredPair) error {
 	return err
 }
 
-// EndFamily ends all tokens of a family.
-func (tx *Tx) EndFamily(id int64) error { return tx.endFamilies(`f.id = $1`, id) }
+// EndFamily ends all tokens of a family; false when they had ended before.
+func (tx *Tx) EndFamily(id int64) (bool, error) { return tx.endFamilies(`f.id = $1`, id) }
 
 // EndFamilies ends all tokens of a user for a client, or for every client when that is 0.
 func (tx *Tx) EndFamilies(user, client int64) error {
-	return tx.endFamilies(`f.user_id = $1 AND (CAST($2 AS BIGINT) = 0 OR f.client_id = $2)`, user, client)
+	_, err := tx.endFamilies(`f.user_id = $1 AND (CAST($2 AS BIGINT) = 0 OR f.client_id = $2)`, user, client)
+	return err
 }
 
-func (tx *Tx) endFamilies(condition string, args ...any) error {
+func (tx *Tx) endFamilies(condition string, args ...any) (bool, error) {
 	if err := tx.alterTokens(condition, args...); err != nil {
-		return err
+		return false, err
 	}
-	_, err := tx.exec(fmt.Sprintf(`UPDATE families AS f SET ended_at = $%d WHERE f.ended_at IS NULL AND `, len(args)+1)+condition,
+	n, err := tx.exec(fmt.Sprintf(`UPDATE families AS f SET ended_at = $%d WHERE f.ended_at IS NULL AND `, len(args)+1)+condition,
 		append(slices.Clone(args), micros(tx.db.Now()))...)
-	return err
+	return n > 0, err
 }
 
 // alterTokens notes that the tokens of families are altered that can still be in use.
