@@ -547,7 +547,11 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 			}
 			to.nobody = u.Identity.Code != code
 		}
-		number, handle, err = s.sendCode(tx, c, store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}, to)
+		f := store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}
+		if c.Client != nil {
+			f.ClientID = c.Client.ID
+		}
+		number, handle, err = s.sendCode(tx, c, f, to)
 		return err
 	})
 	return handle, number, err
@@ -563,13 +567,20 @@ func (s *Service) ResetPassword(ctx context.Context, c wallet.Caller, handle, co
 	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByHandle(handle) })
 }
 
-// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned. It also fails
-// with Forbidden.
+// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned. Numbers can be
+// counted up: one that another client was given, or that came of the pages, is nobody's here, so that nobody guesses
+// at the codes of strangers or uses up their tries. It also fails with Forbidden.
 func (s *Service) SetPasswordByCode(ctx context.Context, c wallet.Caller, number int64, code, password secret.Text) error {
 	if err := wallet.May(c, wallet.ConfirmByCode, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByID(number) })
+	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) {
+		f, err := tx.ConfirmationByID(number)
+		if f != nil && f.ClientID != c.Client.ID {
+			f = nil
+		}
+		return f, err
+	})
 }
 
 func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, password secret.Text, find func(tx *store.Tx) (*store.Confirmation, error)) error {

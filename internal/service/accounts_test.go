@@ -250,6 +250,34 @@ func TestResettingAPassword(t *testing.T) {
 	})
 }
 
+// The numbers that codes for new passwords are given back under can be counted up. Who does gets nowhere, and uses up
+// nobody's tries.
+func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		number, err := w.ResetUserPassword(ctx, w.by(phone), "rita@example.com", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := w.codeTo("rita@example.com")
+		handle, _, err := w.RequestPasswordReset(ctx, visitor(), "ona@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		onas := w.codeTo("ona@example.com")
+		for range 6 {
+			refuses(t, "another device", w.SetPasswordByCode(ctx, w.by(tablet), number, wrong(code), newPassword), wallet.InvalidCode)
+			refuses(t, "a code of the pages", w.SetPasswordByCode(ctx, w.by(tablet), number+1, wrong(onas), newPassword), wallet.InvalidCode)
+		}
+		refuses(t, "the right code, at another device", w.SetPasswordByCode(ctx, w.by(tablet), number, code, newPassword), wallet.InvalidCode)
+		if err := w.SetPasswordByCode(ctx, w.by(phone), number, code, newPassword); err != nil {
+			t.Error(err)
+		}
+		if err := w.ResetPassword(ctx, visitor(), handle, onas, newPassword); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Ona changes her password and her PIN, with the present ones; elsewhere she is signed out.
 func TestChangingSecrets(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
