@@ -605,6 +605,9 @@ func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, pass
 			if err != nil {
 				return err
 			}
+			if f.Contact != u.Email && f.Contact != u.Phone {
+				return errWrongCode // who reads the contact that was given up must not undo that
+			}
 			if err := tx.SetPassword(u.ID, hash); err != nil {
 				return err
 			}

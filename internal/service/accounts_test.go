@@ -250,6 +250,29 @@ func TestResettingAPassword(t *testing.T) {
 	})
 }
 
+// Ona gives up an address that somebody else reads by now: the code that they had sent there a minute before is worth
+// nothing.
+func TestACodeEndsWithItsContact(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		handle, _, err := w.RequestPasswordReset(ctx, visitor(), "ona@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := w.codeTo("ona@example.com")
+		added, err := w.AddContact(ctx, person(1), "ona@new.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.ConfirmContact(ctx, visitor(), added, w.codeTo("ona@new.example")); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "a code to the old address", w.ResetPassword(ctx, visitor(), handle, code, newPassword), wallet.InvalidCode)
+		if _, err := w.SignIn(ctx, visitor(), "ona@new.example", onasPassword); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The numbers that codes for new passwords are given back under can be counted up. Who does gets nowhere, and uses up
 // nobody's tries.
 func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
