@@ -67,7 +67,11 @@ func (s *Service) vouchedFor(ctx context.Context, key secret.Text, email string)
 		return false, nil
 	}
 	r, err := s.preparedRequest(ctx, key)
-	return err == nil && r.Trusted && normalContact(r.Email) == email, ignoreKnown(err)
+	if err != nil || !r.Trusted || normalContact(r.Email) != email {
+		return false, ignoreKnown(err)
+	}
+	by, err := s.db.Credential(ctx, r.ClientID) // which may have lost that trust since
+	return err == nil && by.Known && !by.Client.Revoked() && by.Client.Has(wallet.GiveTrustedUserInfo), err
 }
 
 // RegisterUser adds a user for a client, like Register; every contact that is named gets a code, which the
@@ -143,14 +147,15 @@ func (s *Service) register(ctx context.Context, c wallet.Caller, r Registration,
 }
 
 // trustEmail confirms an e-mail address on a trusted client's word; where it is somebody's already, that
-// one is told, and nothing else happens.
+// one is told, as often as anybody is told anything that strangers cause, and nothing else happens.
 func (s *Service) trustEmail(tx *store.Tx, c wallet.Caller, u *wallet.User, email string) error {
 	taken, err := tx.UserByContact(email)
 	if err != nil {
 		return err
 	}
 	if taken != 0 {
-		return tellAt(tx, email, u.Locale, wallet.AlreadyRegistered, nil)
+		_, _, err := s.sendContactCode(tx, c, u.ID, email, u.Locale)
+		return err
 	}
 	return s.assignContact(tx, c, u.ID, email)
 }

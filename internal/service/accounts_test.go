@@ -250,6 +250,45 @@ func TestResettingAPassword(t *testing.T) {
 	})
 }
 
+// A trusted client's word for an address lasts as long as the trust, and whoever holds a request that was prepared with
+// somebody's address cannot flood them with it.
+func TestATrustedWordIsBounded(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		trust := func(permissions ...wallet.Permission) {
+			if _, err := w.UpdateClient(ctx, operator, site, service.ClientChange{Permissions: &permissions}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		prepare := func(email string) secret.Text {
+			r := w.request("balance")
+			r.Email = email
+			key, err := w.PrepareAuthorization(ctx, w.by(site), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key
+		}
+		register := func(key secret.Text, email string) (secret.Text, error) {
+			return w.Register(ctx, visitor(), service.Registration{DisplayName: "Somebody", Email: email, Password: newPassword, Prepared: key})
+		}
+		trust(wallet.UseOAuthAPI, wallet.GiveTrustedUserInfo)
+		onas, jonas := prepare("ona@example.com"), prepare("jonas@example.com")
+		for i := range 6 {
+			handle, err := register(onas, "ona@example.com")
+			if i < 5 && (err != nil || handle != "") {
+				t.Errorf("on a trusted client's word: %q, %v", handle.Reveal(), err)
+			}
+			if i == 5 {
+				refuses(t, "the sixth message within an hour", err, wallet.RateLimitExceeded)
+			}
+		}
+		trust(wallet.UseOAuthAPI)
+		if handle, err := register(jonas, "jonas@example.com"); err != nil || handle == "" {
+			t.Errorf("without the trust no code is asked for: %v", err)
+		}
+	})
+}
+
 // Ona gives up an address that somebody else reads by now: the code that they had sent there a minute before is worth
 // nothing.
 func TestACodeEndsWithItsContact(t *testing.T) {
