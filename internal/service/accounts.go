@@ -24,8 +24,9 @@ const (
 	codeLifetime = 15 * time.Minute
 	// codeTries is how often a code may be given back wrongly.
 	codeTries = 5
-	// codesPerHour is how many codes one contact is sent in an hour, whoever asks.
-	codesPerHour = 5
+	// codesPerHour and codesPerDay are how many codes one contact is sent, whoever asks: what strangers can have a
+	// phone ring, and with codeTries how often they can guess.
+	codesPerHour, codesPerDay = 5, 15
 )
 
 func isEmailContact(contact string) bool { return strings.Contains(contact, "@") }
@@ -243,12 +244,17 @@ func (s *Service) sendCode(tx *store.Tx, c wallet.Caller, f store.Confirmation, 
 		return 0, "", err
 	}
 	now := s.BusinessClock()
-	recent, err := tx.RecentConfirmations(f, now.Add(-time.Hour))
-	if err != nil {
-		return 0, "", err
-	}
-	if recent >= codesPerHour {
-		return 0, "", tooManyTries(time.Hour / codesPerHour)
+	for _, limit := range []struct {
+		codes  int
+		within time.Duration
+	}{{codesPerHour, time.Hour}, {codesPerDay, 24 * time.Hour}} {
+		recent, err := tx.RecentConfirmations(f, now.Add(-limit.within))
+		if err != nil {
+			return 0, "", err
+		}
+		if recent >= limit.codes {
+			return 0, "", tooManyTries(limit.within / time.Duration(limit.codes))
+		}
 	}
 	code := secret.NewCode()
 	handle = secret.NewKey()

@@ -199,6 +199,29 @@ func TestCodesEnd(t *testing.T) {
 	})
 }
 
+// A phone is sent fifteen codes a day at most, and nobody guesses at an account more often than that allows.
+func TestADayHasSoManyCodes(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		ask := func(i int) error {
+			c := visitor()
+			c.From.Address = fmt.Sprintf("198.51.100.%d", i)
+			_, _, err := w.RequestPasswordReset(ctx, c, "37060000001")
+			return err
+		}
+		for i := range 15 {
+			if err := ask(i); err != nil {
+				t.Fatal(i, err)
+			}
+			w.business.Advance(15 * time.Minute)
+		}
+		refuses(t, "the sixteenth within a day", ask(15), wallet.RateLimitExceeded)
+		w.business.Advance(21 * time.Hour)
+		if err := ask(16); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Who forgot the password gets another one by a code; whoever was signed in, and every token, is out.
 func TestResettingAPassword(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
