@@ -423,6 +423,34 @@ func TestCodesForScopesAreEachUsersOwn(t *testing.T) {
 	})
 }
 
+// For an inactive user nobody acts, by whatever they agreed to while they were active.
+func TestNobodyActsForTheInactive(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		tokens := w.consent(1, "email_offline balance_offline")
+		read := func() error {
+			_, err := w.GetUserData(ctx, w.by(site), 1, wallet.ScopeEmail)
+			return err
+		}
+		if err := read(); err != nil || !w.works(tokens.Access) {
+			t.Fatal("Ona agreed to it:", err)
+		}
+		stand := func(as wallet.Standing) {
+			if _, err := w.UpdateUser(ctx, operator, 1, service.UserChange{Standing: &as}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stand(wallet.InactiveUser)
+		refuses(t, "her address, offline", read(), wallet.Forbidden)
+		if w.works(tokens.Access) {
+			t.Error("the token of an inactive user works")
+		}
+		stand(wallet.ActiveUser)
+		if err := read(); err != nil {
+			t.Error("active again:", err)
+		}
+	})
+}
+
 // wrong is another code.
 func wrong(code secret.Text) secret.Text {
 	digits := []byte(code.Reveal())

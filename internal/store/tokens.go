@@ -314,18 +314,19 @@ func scanConsent(rows *sql.Rows) (c wallet.Consent, err error) {
 	return c, err
 }
 
-// Consent returns what a user agreed that a client may do; nil for nothing.
+// Consent returns what a user agreed that a client may do; nil for nothing, and while the user is inactive: then
+// nobody acts for them.
 func (db *DB) Consent(ctx context.Context, user, client int64) (*wallet.Consent, error) {
-	return db.consent(ctx, db.read, user, client)
+	return db.consent(ctx, db.read, ` AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND u.standing = 'inactive')`, user, client)
 }
 
-// Consent is the consent as the transaction sees it.
+// Consent is the consent as it is stored, and as the transaction sees it.
 func (tx *Tx) Consent(user, client int64) (*wallet.Consent, error) {
-	return tx.db.consent(tx.ctx, tx.Tx, user, client)
+	return tx.db.consent(tx.ctx, tx.Tx, "", user, client)
 }
 
-func (db *DB) consent(ctx context.Context, q querier, user, client int64) (*wallet.Consent, error) {
-	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`, user, client)
+func (db *DB) consent(ctx context.Context, q querier, but string, user, client int64) (*wallet.Consent, error) {
+	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`+but, user, client)
 	found, err := collect(rows, err, scanConsent)
 	if err != nil || len(found) == 0 {
 		return nil, err
