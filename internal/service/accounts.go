@@ -24,8 +24,9 @@ const (
 	codeLifetime = 15 * time.Minute
 	// codeTries is how often a code may be given back wrongly.
 	codeTries = 5
-	// codesPerHour is how many codes one contact is sent in an hour, whoever asks.
-	codesPerHour = 5
+	// codesPerHour and codesPerDay are how many codes one contact is sent, whoever asks: what strangers can have a
+	// phone ring, and with codeTries how often they can guess.
+	codesPerHour, codesPerDay = 5, 15
 )
 
 func isEmailContact(contact string) bool { return strings.Contains(contact, "@") }
@@ -67,7 +68,11 @@ func (s *Service) vouchedFor(ctx context.Context, key secret.Text, email string)
 		return false, nil
 	}
 	r, err := s.preparedRequest(ctx, key)
-	return err == nil && r.Trusted && normalContact(r.Email) == email, ignoreKnown(err)
+	if err != nil || !r.Trusted || normalContact(r.Email) != email {
+		return false, ignoreKnown(err)
+	}
+	by, err := s.db.Credential(ctx, r.ClientID) // which may have lost that trust since
+	return err == nil && by.Known && !by.Client.Revoked() && by.Client.Has(wallet.GiveTrustedUserInfo), err
 }
 
 // RegisterUser adds a user for a client, like Register; every contact that is named gets a code, which the
@@ -143,14 +148,15 @@ func (s *Service) register(ctx context.Context, c wallet.Caller, r Registration,
 }
 
 // trustEmail confirms an e-mail address on a trusted client's word; where it is somebody's already, that
-// one is told, and nothing else happens.
+// one is told, as often as anybody is told anything that strangers cause, and nothing else happens.
 func (s *Service) trustEmail(tx *store.Tx, c wallet.Caller, u *wallet.User, email string) error {
 	taken, err := tx.UserByContact(email)
 	if err != nil {
 		return err
 	}
 	if taken != 0 {
-		return tellAt(tx, email, u.Locale, wallet.AlreadyRegistered, nil)
+		_, _, err := s.sendContactCode(tx, c, u.ID, email, u.Locale)
+		return err
 	}
 	return s.assignContact(tx, c, u.ID, email)
 }
@@ -238,12 +244,17 @@ func (s *Service) sendCode(tx *store.Tx, c wallet.Caller, f store.Confirmation, 
 		return 0, "", err
 	}
 	now := s.BusinessClock()
-	recent, err := tx.RecentConfirmations(f.Contact, now.Add(-time.Hour))
-	if err != nil {
-		return 0, "", err
-	}
-	if recent >= codesPerHour {
-		return 0, "", tooManyTries(time.Hour / codesPerHour)
+	for _, limit := range []struct {
+		codes  int
+		within time.Duration
+	}{{codesPerHour, time.Hour}, {codesPerDay, 24 * time.Hour}} {
+		recent, err := tx.RecentConfirmations(f, now.Add(-limit.within))
+		if err != nil {
+			return 0, "", err
+		}
+		if recent >= limit.codes {
+			return 0, "", tooManyTries(limit.within / time.Duration(limit.codes))
+		}
 	}
 	code := secret.NewCode()
 	handle = secret.NewKey()
@@ -547,7 +558,11 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 			}
 			to.nobody = u.Identity.Code != code
 		}
-		number, handle, err = s.sendCode(tx, c, store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}, to)
+		f := store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}
+		if c.Client != nil {
+			f.ClientID = c.Client.ID
+		}
+		number, handle, err = s.sendCode(tx, c, f, to)
 		return err
 	})
 	return handle, number, err
@@ -563,13 +578,20 @@ func (s *Service) ResetPassword(ctx context.Context, c wallet.Caller, handle, co
 	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByHandle(handle) })
 }
 
-// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned. It also fails
-// with Forbidden.
+// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned. Numbers can be
+// counted up: one that another client was given, or that came of the pages, is nobody's here, so that nobody guesses
+// at the codes of strangers or uses up their tries. It also fails with Forbidden.
 func (s *Service) SetPasswordByCode(ctx context.Context, c wallet.Caller, number int64, code, password secret.Text) error {
 	if err := wallet.May(c, wallet.ConfirmByCode, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByID(number) })
+	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) {
+		f, err := tx.ConfirmationByID(number)
+		if f != nil && f.ClientID != c.Client.ID {
+			f = nil
+		}
+		return f, err
+	})
 }
 
 func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, password secret.Text, find func(tx *store.Tx) (*store.Confirmation, error)) error {
@@ -593,6 +615,9 @@ func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, pass
 			u, err := tx.User(f.UserID)
 			if err != nil {
 				return err
+			}
+			if f.Contact != u.Email && f.Contact != u.Phone {
+				return errWrongCode // who reads the contact that was given up must not undo that
 			}
 			if err := tx.SetPassword(u.ID, hash); err != nil {
 				return err

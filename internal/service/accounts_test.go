@@ -199,6 +199,29 @@ func TestCodesEnd(t *testing.T) {
 	})
 }
 
+// A phone is sent fifteen codes a day at most, and nobody guesses at an account more often than that allows.
+func TestADayHasSoManyCodes(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		ask := func(i int) error {
+			c := visitor()
+			c.From.Address = fmt.Sprintf("198.51.100.%d", i)
+			_, _, err := w.RequestPasswordReset(ctx, c, "37060000001")
+			return err
+		}
+		for i := range 15 {
+			if err := ask(i); err != nil {
+				t.Fatal(i, err)
+			}
+			w.business.Advance(15 * time.Minute)
+		}
+		refuses(t, "the sixteenth within a day", ask(15), wallet.RateLimitExceeded)
+		w.business.Advance(21 * time.Hour)
+		if err := ask(16); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Who forgot the password gets another one by a code; whoever was signed in, and every token, is out.
 func TestResettingAPassword(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
@@ -245,6 +268,96 @@ func TestResettingAPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := w.SetPasswordByCode(ctx, w.by(phone), number, w.codeTo("rita@example.com"), newPassword); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A trusted client's word for an address lasts as long as the trust, and whoever holds a request that was prepared with
+// somebody's address cannot flood them with it.
+func TestATrustedWordIsBounded(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		trust := func(permissions ...wallet.Permission) {
+			if _, err := w.UpdateClient(ctx, operator, site, service.ClientChange{Permissions: &permissions}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		prepare := func(email string) secret.Text {
+			r := w.request("balance")
+			r.Email = email
+			key, err := w.PrepareAuthorization(ctx, w.by(site), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key
+		}
+		register := func(key secret.Text, email string) (secret.Text, error) {
+			return w.Register(ctx, visitor(), service.Registration{DisplayName: "Somebody", Email: email, Password: newPassword, Prepared: key})
+		}
+		trust(wallet.UseOAuthAPI, wallet.GiveTrustedUserInfo)
+		onas, jonas := prepare("ona@example.com"), prepare("jonas@example.com")
+		for i := range 6 {
+			handle, err := register(onas, "ona@example.com")
+			if i < 5 && (err != nil || handle != "") {
+				t.Errorf("on a trusted client's word: %q, %v", handle.Reveal(), err)
+			}
+			if i == 5 {
+				refuses(t, "the sixth message within an hour", err, wallet.RateLimitExceeded)
+			}
+		}
+		trust(wallet.UseOAuthAPI)
+		if handle, err := register(jonas, "jonas@example.com"); err != nil || handle == "" {
+			t.Errorf("without the trust no code is asked for: %v", err)
+		}
+	})
+}
+
+// Ona gives up an address that somebody else reads by now: the code that they had sent there a minute before is worth
+// nothing.
+func TestACodeEndsWithItsContact(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		handle, _, err := w.RequestPasswordReset(ctx, visitor(), "ona@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := w.codeTo("ona@example.com")
+		added, err := w.AddContact(ctx, person(1), "ona@new.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.ConfirmContact(ctx, visitor(), added, w.codeTo("ona@new.example")); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "a code to the old address", w.ResetPassword(ctx, visitor(), handle, code, newPassword), wallet.InvalidCode)
+		if _, err := w.SignIn(ctx, visitor(), "ona@new.example", onasPassword); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The numbers that codes for new passwords are given back under can be counted up. Who does gets nowhere, and uses up
+// nobody's tries.
+func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		number, err := w.ResetUserPassword(ctx, w.by(phone), "rita@example.com", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := w.codeTo("rita@example.com")
+		handle, _, err := w.RequestPasswordReset(ctx, visitor(), "ona@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		onas := w.codeTo("ona@example.com")
+		for range 6 {
+			refuses(t, "another device", w.SetPasswordByCode(ctx, w.by(tablet), number, wrong(code), newPassword), wallet.InvalidCode)
+			refuses(t, "a code of the pages", w.SetPasswordByCode(ctx, w.by(tablet), number+1, wrong(onas), newPassword), wallet.InvalidCode)
+		}
+		refuses(t, "the right code, at another device", w.SetPasswordByCode(ctx, w.by(tablet), number, code, newPassword), wallet.InvalidCode)
+		if err := w.SetPasswordByCode(ctx, w.by(phone), number, code, newPassword); err != nil {
+			t.Error(err)
+		}
+		if err := w.ResetPassword(ctx, visitor(), handle, onas, newPassword); err != nil {
 			t.Error(err)
 		}
 	})

@@ -186,12 +186,12 @@ func verify(challenge, verifier string) error {
 }
 
 // endStolen ends a family whose code or refresh token came twice: one of the two who have it stole it. The
-// user is told.
+// user is told, once: a client that brings an old code again and again cannot flood them.
 func (s *Service) endStolen(tx *store.Tx, c wallet.Caller, family, user, client int64) error {
 	if family == 0 {
 		return nil
 	}
-	if err := tx.EndFamily(family); err != nil {
+	if ended, err := tx.EndFamily(family); err != nil || !ended {
 		return err
 	}
 	if err := s.audit(tx, c, "end tokens", clientObject, client, nil, struct{ Reason string }{"a code or refresh token was used twice"}); err != nil {
@@ -269,13 +269,20 @@ func (s *Service) refresh(ctx context.Context, c wallet.Caller, r TokenRequest) 
 		if refused != nil || err != nil {
 			return Tokens{}, refused, err
 		}
-		issued, err := s.newPair(tx, p.Family.ID, scopes, r.Grant == ActivationGrant)
-		if err != nil || r.Grant == ActivationGrant || !p.RefreshedAt.IsZero() {
-			return issued, nil, err
+		if r.Grant == RefreshGrant && p.RefreshedAt.IsZero() {
+			if err := tx.MarkRefreshed(p, s.BusinessClock().Add(refreshGrace), s.spent()); err != nil {
+				return Tokens{}, nil, err
+			}
 		}
-		return issued, nil, tx.MarkRefreshed(p, s.BusinessClock().Add(refreshGrace))
+		issued, err := s.newPair(tx, p.Family.ID, scopes, r.Grant == ActivationGrant)
+		return issued, nil, err
 	})
 }
+
+// spent is when a refresh token would have to be used for its grace to be over by now. Of several pairs that one
+// refresh token yielded, whoever holds the session goes on with one: from then on the others are good for nothing, or
+// somebody who was quick once with a stolen token would keep a session of their own, and nobody would notice.
+func (s *Service) spent() time.Time { return s.BusinessClock().Add(-refreshGrace - time.Second) }
 
 // refreshable judges a refresh token. refused is what is answered, and what was done about it stays.
 func (s *Service) refreshable(tx *store.Tx, c wallet.Caller, p *store.StoredPair) (refused, err error) {
@@ -397,7 +404,7 @@ func (s *Service) ActivateTokens(ctx context.Context, c wallet.Caller, access se
 			return Tokens{}, unknown, nil
 		}
 		if p.ActiveAt.IsZero() {
-			if err := tx.ActivatePair(p); err != nil {
+			if err := tx.ActivatePair(p, s.spent()); err != nil {
 				return Tokens{}, nil, err
 			}
 		}
@@ -423,6 +430,7 @@ func (s *Service) RevokeTokens(ctx context.Context, c wallet.Caller, access secr
 		if err := s.audit(tx, c, "revoke tokens", userObject, p.Family.UserID, nil, nil); err != nil {
 			return err
 		}
-		return tx.EndFamily(p.Family.ID)
+		_, err = tx.EndFamily(p.Family.ID)
+		return err
 	})
 }

@@ -108,6 +108,14 @@ func TestACodeThatComesTwiceEndsItsTokens(t *testing.T) {
 		if m := w.lastTo("ona@example.com"); m == nil || m.Kind != wallet.SessionEnded || m.Values["client"] != "Site000011" {
 			t.Errorf("Ona is told %+v", m)
 		}
+		told := w.lastTo("ona@example.com").ID
+		for range 3 {
+			_, err = w.exchange(site, code)
+			refuses(t, "the code over and over", err, wallet.InvalidGrant)
+		}
+		if m := w.lastTo("ona@example.com"); m.ID != told {
+			t.Errorf("Ona is told again: %+v", m)
+		}
 	})
 }
 
@@ -259,6 +267,57 @@ func TestRefreshing(t *testing.T) {
 	})
 }
 
+// Who is quick with a stolen refresh token gets a pair of their own, as whoever lost an answer would. With the next
+// refresh it comes out: two go on, and the session ends.
+func TestTheGraceForksNoSession(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		prepare := func(refresh secret.Text) service.Tokens {
+			pair, err := w.IssueTokens(ctx, w.by(site), service.TokenRequest{Grant: service.ActivationGrant, RefreshToken: refresh})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair
+		}
+		activate := func(pair service.Tokens) service.Tokens {
+			active, err := w.ActivateTokens(ctx, w.by(site), secret.Text(pair.Access))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return active
+		}
+		refresh := func(token secret.Text) service.Tokens {
+			pair, err := w.refresh(site, token, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair
+		}
+		for what, goOn := range map[string]func(secret.Text) service.Tokens{
+			"refreshing": refresh, "activating": func(token secret.Text) service.Tokens { return activate(prepare(token)) },
+		} {
+			first := w.consent(1, "balance")
+			owners := goOn(first.Refresh)
+			thiefs := refresh(first.Refresh)
+			w.business.Advance(time.Hour - time.Minute)
+			owners = goOn(owners.Refresh)
+			_, err := w.refresh(site, thiefs.Refresh, "") // at once: the thief sees the own access token end
+			saysExactly(t, what+": the thief goes on", err, wallet.InvalidGrant, service.RefreshTokenInvalid)
+			if w.works(owners.Access) {
+				t.Errorf("%s: the session goes on, with a thief about", what)
+			}
+		}
+
+		first := w.consent(1, "balance")
+		stolen := prepare(first.Refresh)
+		second := refresh(first.Refresh)
+		_, err := w.ActivateTokens(ctx, w.by(site), secret.Text(stolen.Access))
+		refuses(t, "a pair that waited while another way was gone", err, wallet.NotFound)
+		if !w.works(second.Access) {
+			t.Error("the session ended")
+		}
+	})
+}
+
 // A phone refreshes in two steps: the old pair works until the new one is activated, and the activation can be repeated
 // with the very same answer.
 func TestActivation(t *testing.T) {
@@ -341,6 +400,54 @@ func TestExtendedScopes(t *testing.T) {
 		other := w.consent(3, "balance")
 		_, err = w.IssueTokens(ctx, w.by(site), service.TokenRequest{Grant: service.RefreshGrant, RefreshToken: other.Refresh, Scope: "convert_currency", Code: code})
 		refuses(t, "Ona's code for Rita's token", err, wallet.InvalidCode)
+	})
+}
+
+// A user is sent five codes for scopes an hour, for whatever scopes; others are sent theirs all the same.
+func TestCodesForScopesAreEachUsersOwn(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		onas, ritas := w.consent(1, "balance"), w.consent(3, "balance")
+		ask := func(of service.Tokens, scope string) error {
+			_, err := w.refresh(site, of.Refresh, scope)
+			return err
+		}
+		for i := range 6 {
+			err := ask(onas, []string{"convert_currency", "make_bank_transfers"}[i%2])
+			if i < 5 {
+				refuses(t, "a scope without a code", err, wallet.InvalidCode)
+			} else {
+				refuses(t, "the sixth code within an hour", err, wallet.RateLimitExceeded)
+			}
+		}
+		saysExactly(t, "Rita's", ask(ritas, "convert_currency"), wallet.InvalidCode, "was sent just now")
+	})
+}
+
+// For an inactive user nobody acts, by whatever they agreed to while they were active.
+func TestNobodyActsForTheInactive(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		tokens := w.consent(1, "email_offline balance_offline")
+		read := func() error {
+			_, err := w.GetUserData(ctx, w.by(site), 1, wallet.ScopeEmail)
+			return err
+		}
+		if err := read(); err != nil || !w.works(tokens.Access) {
+			t.Fatal("Ona agreed to it:", err)
+		}
+		stand := func(as wallet.Standing) {
+			if _, err := w.UpdateUser(ctx, operator, 1, service.UserChange{Standing: &as}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stand(wallet.InactiveUser)
+		refuses(t, "her address, offline", read(), wallet.Forbidden)
+		if w.works(tokens.Access) {
+			t.Error("the token of an inactive user works")
+		}
+		stand(wallet.ActiveUser)
+		if err := read(); err != nil {
+			t.Error("active again:", err)
+		}
 	})
 }
 

@@ -232,9 +232,16 @@ func (tx *Tx) LatestScopeCode(user, client int64, scope string) (*Confirmation, 
 	return tx.confirmationWhere(`user_id = $1 AND purpose = 'scope' AND client_id = $2 AND contact = $3 ORDER BY id DESC LIMIT 1`, user, client, scope)
 }
 
-// RecentConfirmations counts the codes that were asked for, for a contact, since a time.
-func (tx *Tx) RecentConfirmations(contact string, since time.Time) (n int, err error) {
-	err = tx.queryRow(tx.ctx, `SELECT count(*) FROM confirmations WHERE contact = $1 AND created_at > $2`, contact, micros(since)).Scan(&n)
+// RecentConfirmations counts the codes since a time that went where one like this goes: to its contact or, for a
+// scope, to its user, whichever scopes and clients they were for.
+func (tx *Tx) RecentConfirmations(like Confirmation, since time.Time) (n int, err error) {
+	if like.Purpose == ForScope {
+		err = tx.queryRow(tx.ctx, `SELECT count(*) FROM confirmations WHERE user_id = $1 AND purpose = 'scope' AND created_at > $2`,
+			like.UserID, micros(since)).Scan(&n)
+		return n, err
+	}
+	err = tx.queryRow(tx.ctx, `SELECT count(*) FROM confirmations WHERE contact = $1 AND purpose <> 'scope' AND created_at > $2`,
+		like.Contact, micros(since)).Scan(&n)
 	return n, err
 }
 

@@ -106,7 +106,10 @@ func TestTokensOutliveTheMigration(t *testing.T) {
 			}
 			return err
 		})
-		update(t, db, func(tx *store.Tx) error { return tx.EndFamily(1) })
+		update(t, db, func(tx *store.Tx) error {
+			_, err := tx.EndFamily(1)
+			return err
+		})
 		if credential(t, db, "access first").Known || !credential(t, db, "access second").Known {
 			t.Error("ending one family ends the other, or not itself")
 		}

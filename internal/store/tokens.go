@@ -156,20 +156,26 @@ func (tx *Tx) OpenPair(p *StoredPair) (key, refresh secret.Text, err error) {
 	return key, refresh, err
 }
 
-// MarkRefreshed notes that the refresh token of a pair was used, and that its access token ends soon.
-func (tx *Tx) MarkRefreshed(p *StoredPair, ends time.Time) error {
-	tx.alter(alteredCredential, hex.EncodeToString(p.fingerprint))
-	if ends.After(p.ExpiresAt) {
-		ends = p.ExpiresAt
+// MarkRefreshed notes that the refresh token of a pair was used for the first time, and that its access token ends
+// soon. It takes the place of all others of its family: those that nobody refreshed, which are there when an answer
+// was asked for twice, count as used at the time spent, and those that wait are gone.
+func (tx *Tx) MarkRefreshed(p *StoredPair, ends, spent time.Time) error {
+	if err := tx.alterTokens(`f.id = $1`, p.Family.ID); err != nil {
+		return err
 	}
-	_, err := tx.exec(`UPDATE tokens SET refreshed_at = $2, sealed_refresh = NULL, expires_at = $3 WHERE fingerprint = $1`,
-		p.fingerprint, micros(tx.db.Now()), micros(ends))
+	if _, err := tx.exec(`DELETE FROM tokens WHERE family_id = $1 AND active_at IS NULL`, p.Family.ID); err != nil {
+		return err
+	}
+	_, err := tx.exec(`UPDATE tokens SET refreshed_at = CASE WHEN fingerprint = $2 THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END, sealed_refresh = NULL,
+			expires_at = CASE WHEN expires_at > $5 THEN $5 ELSE expires_at END
+		WHERE family_id = $1 AND refreshed_at IS NULL`, p.Family.ID, p.fingerprint, micros(tx.db.Now()), micros(spent), micros(ends))
 	return err
 }
 
 // ActivatePair puts a pair into use in the place of the others of its family: their refresh tokens count
-// as used, their access tokens end, and those that waited are gone.
-func (tx *Tx) ActivatePair(p *StoredPair) error {
+// as used, their access tokens end, and those that waited are gone. Where more than one could have been refreshed,
+// nobody can tell which of them this pair came from, and all count as used at the time spent.
+func (tx *Tx) ActivatePair(p *StoredPair, spent time.Time) error {
 	if err := tx.alterTokens(`f.id = $1`, p.Family.ID); err != nil {
 		return err
 	}
@@ -180,9 +186,18 @@ func (tx *Tx) ActivatePair(p *StoredPair) error {
 	if _, err := tx.exec(`DELETE FROM tokens WHERE family_id = $1 AND active_at IS NULL`, p.Family.ID); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE tokens SET refreshed_at = COALESCE(refreshed_at, $3), sealed_refresh = NULL,
+	var open int
+	if err := tx.queryRow(tx.ctx, `SELECT count(*) FROM tokens WHERE family_id = $1 AND fingerprint <> $2 AND refreshed_at IS NULL`,
+		p.Family.ID, p.fingerprint).Scan(&open); err != nil {
+		return err
+	}
+	used := now
+	if open > 1 {
+		used = micros(spent)
+	}
+	_, err := tx.exec(`UPDATE tokens SET refreshed_at = COALESCE(refreshed_at, $4), sealed_refresh = NULL,
 			expires_at = CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END
-		WHERE family_id = $1 AND fingerprint <> $2`, p.Family.ID, p.fingerprint, now)
+		WHERE family_id = $1 AND fingerprint <> $2`, p.Family.ID, p.fingerprint, now, used)
 	return err
 }
 
@@ -193,21 +208,22 @@ func (tx *Tx) DropPair(p *StoredPair) error {
 	return err
 }
 
-// EndFamily ends all tokens of a family.
-func (tx *Tx) EndFamily(id int64) error { return tx.endFamilies(`f.id = $1`, id) }
+// EndFamily ends all tokens of a family; false when they had ended before.
+func (tx *Tx) EndFamily(id int64) (bool, error) { return tx.endFamilies(`f.id = $1`, id) }
 
 // EndFamilies ends all tokens of a user for a client, or for every client when that is 0.
 func (tx *Tx) EndFamilies(user, client int64) error {
-	return tx.endFamilies(`f.user_id = $1 AND (CAST($2 AS BIGINT) = 0 OR f.client_id = $2)`, user, client)
+	_, err := tx.endFamilies(`f.user_id = $1 AND (CAST($2 AS BIGINT) = 0 OR f.client_id = $2)`, user, client)
+	return err
 }
 
-func (tx *Tx) endFamilies(condition string, args ...any) error {
+func (tx *Tx) endFamilies(condition string, args ...any) (bool, error) {
 	if err := tx.alterTokens(condition, args...); err != nil {
-		return err
+		return false, err
 	}
-	_, err := tx.exec(fmt.Sprintf(`UPDATE families AS f SET ended_at = $%d WHERE f.ended_at IS NULL AND `, len(args)+1)+condition,
+	n, err := tx.exec(fmt.Sprintf(`UPDATE families AS f SET ended_at = $%d WHERE f.ended_at IS NULL AND `, len(args)+1)+condition,
 		append(slices.Clone(args), micros(tx.db.Now()))...)
-	return err
+	return n > 0, err
 }
 
 // alterTokens notes that the tokens of families are altered that can still be in use.
@@ -298,18 +314,19 @@ func scanConsent(rows *sql.Rows) (c wallet.Consent, err error) {
 	return c, err
 }
 
-// Consent returns what a user agreed that a client may do; nil for nothing.
+// Consent returns what a user agreed that a client may do; nil for nothing, and while the user is inactive: then
+// nobody acts for them.
 func (db *DB) Consent(ctx context.Context, user, client int64) (*wallet.Consent, error) {
-	return db.consent(ctx, db.read, user, client)
+	return db.consent(ctx, db.read, ` AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND u.standing = 'inactive')`, user, client)
 }
 
-// Consent is the consent as the transaction sees it.
+// Consent is the consent as it is stored, and as the transaction sees it.
 func (tx *Tx) Consent(user, client int64) (*wallet.Consent, error) {
-	return tx.db.consent(tx.ctx, tx.Tx, user, client)
+	return tx.db.consent(tx.ctx, tx.Tx, "", user, client)
 }
 
-func (db *DB) consent(ctx context.Context, q querier, user, client int64) (*wallet.Consent, error) {
-	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`, user, client)
+func (db *DB) consent(ctx context.Context, q querier, but string, user, client int64) (*wallet.Consent, error) {
+	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`+but, user, client)
 	found, err := collect(rows, err, scanConsent)
 	if err != nil || len(found) == 0 {
 		return nil, err
