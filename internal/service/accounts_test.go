@@ -335,6 +335,23 @@ func TestACodeEndsWithItsContact(t *testing.T) {
 	})
 }
 
+// Who gives a person code beside a contact does not learn from the work of the server whether it is somebody's.
+func TestAPersonCodeTellsNothing(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		var statements []int64
+		for _, contact := range []string{"other@example.com", "ona@example.com", "nobody@example.com"} { // the first one warms up
+			before := w.db.Statements()
+			if _, err := w.ResetUserPassword(ctx, w.by(phone), contact, "39001010000"); err != nil {
+				t.Fatal(err)
+			}
+			statements = append(statements, w.db.Statements()-before)
+		}
+		if statements[1] != statements[2] {
+			t.Errorf("somebody costs %d statements, nobody %d", statements[1], statements[2])
+		}
+	})
+}
+
 // The numbers that codes for new passwords are given back under can be counted up. Who does gets nowhere, and uses up
 // nobody's tries.
 func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
