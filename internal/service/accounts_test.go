@@ -664,6 +664,32 @@ func TestAdministrators(t *testing.T) {
 	})
 }
 
+// An invitation that is taken back and sent again rings as often as a wrong password may be tried: nobody's phone is at
+// the mercy of who owns a project.
+func TestInvitationsFloodNobody(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		invite := func() error {
+			err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, "37060000077")
+			if all, _ := w.ListAdministrators(ctx, person(1), 2); len(all.Invited) == 1 {
+				if err := w.WithdrawInvitation(ctx, person(1), 2, all.Invited[0].ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return err
+		}
+		for range 4 {
+			if err := invite(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refuses(t, "the fifth at once", invite(), wallet.RateLimitExceeded)
+		w.wall.Advance(time.Minute)
+		if err := invite(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What has served its time is removed, what lives stays.
 func TestPruning(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
