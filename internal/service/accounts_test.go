@@ -335,6 +335,23 @@ func TestACodeEndsWithItsContact(t *testing.T) {
 	})
 }
 
+// Who gives a person code beside a contact does not learn from the work of the server whether it is somebody's.
+func TestAPersonCodeTellsNothing(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		var statements []int64
+		for _, contact := range []string{"other@example.com", "ona@example.com", "nobody@example.com"} { // the first one warms up
+			before := w.db.Statements()
+			if _, err := w.ResetUserPassword(ctx, w.by(phone), contact, "39001010000"); err != nil {
+				t.Fatal(err)
+			}
+			statements = append(statements, w.db.Statements()-before)
+		}
+		if statements[1] != statements[2] {
+			t.Errorf("somebody costs %d statements, nobody %d", statements[1], statements[2])
+		}
+	})
+}
+
 // The numbers that codes for new passwords are given back under can be counted up. Who does gets nowhere, and uses up
 // nobody's tries.
 func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
@@ -643,6 +660,32 @@ func TestAdministrators(t *testing.T) {
 		}
 		if all, err = w.ListAdministrators(ctx, operator, 2); err != nil || len(all.Users)+len(all.Invited) != 0 {
 			t.Errorf("in the end %+v, %v", all, err)
+		}
+	})
+}
+
+// An invitation that is taken back and sent again rings as often as a wrong password may be tried: nobody's phone is at
+// the mercy of who owns a project.
+func TestInvitationsFloodNobody(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		invite := func() error {
+			err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, "37060000077")
+			if all, _ := w.ListAdministrators(ctx, person(1), 2); len(all.Invited) == 1 {
+				if err := w.WithdrawInvitation(ctx, person(1), 2, all.Invited[0].ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return err
+		}
+		for range 4 {
+			if err := invite(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refuses(t, "the fifth at once", invite(), wallet.RateLimitExceeded)
+		w.wall.Advance(time.Minute)
+		if err := invite(); err != nil {
+			t.Error(err)
 		}
 	})
 }

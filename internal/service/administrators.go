@@ -99,7 +99,8 @@ func (s *Service) InviteAdministrator(ctx context.Context, c wallet.Caller, proj
 		if err != nil || !added {
 			return err
 		}
-		if err := s.countTryIn(tx, s.networkGuess("invitations", c)); err != nil {
+		// Taken back and sent again, an invitation would ring as often as its sender likes.
+		if err := s.countTryIn(tx, s.networkGuess("invitations", c), s.accountGuess("invitations", contact)); err != nil {
 			return err
 		}
 		if err := s.audit(tx, c, "invite administrator", projectObject, project, nil, struct{ Contact string }{contact}); err != nil {

@@ -328,6 +328,10 @@ func (s *Service) refreshedScopes(tx *store.Tx, c wallet.Caller, p *store.Stored
 	if err := tx.WidenFamily(p.Family.ID, all); err != nil {
 		return nil, nil, err
 	}
+	// The user finds it among what the client may do.
+	if _, err := addConsent(tx, wallet.Consent{UserID: p.Family.UserID, ClientID: p.Family.ClientID, Scopes: more}); err != nil {
+		return nil, nil, err
+	}
 	// What is asked for together with an extended scope is what it is added to.
 	return all, nil, nil
 }

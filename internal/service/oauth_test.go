@@ -397,6 +397,9 @@ func TestExtendedScopes(t *testing.T) {
 		if c, _ := w.with(third.Access); err != nil || !c.Token.Has("convert_currency") {
 			t.Errorf("it is lost with the next refresh: %v", err)
 		}
+		if apps, err := w.ListGrantedApps(ctx, person(1)); err != nil || len(apps) != 1 || wallet.ScopeNames(apps[0].Scopes) != "balance convert_currency" {
+			t.Errorf("Ona sees among her programs %+v, %v", apps, err)
+		}
 		other := w.consent(3, "balance")
 		_, err = w.IssueTokens(ctx, w.by(site), service.TokenRequest{Grant: service.RefreshGrant, RefreshToken: other.Refresh, Scope: "convert_currency", Code: code})
 		refuses(t, "Ona's code for Rita's token", err, wallet.InvalidCode)

@@ -37,17 +37,17 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 	}
 	defer s.Told()
 	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		id, standing, locale, err := tx.ReachedBy(contact)
+		id, read, standing, locale, err := tx.ReachedBy(contact)
 		if err != nil {
 			return err
 		}
 		to := sending{to: contact, locale: locale, kind: wallet.ResetPassword, nobody: id == 0 || standing == wallet.InactiveUser}
-		if code != "" && !to.nobody {
-			u, err := tx.User(id)
+		if code != "" {
+			u, err := tx.User(read) // somebody, also where there is nobody: that takes the same time
 			if err != nil {
 				return err
 			}
-			to.nobody = u.Identity.Code != code
+			to.nobody = to.nobody || u == nil || u.Identity.Code != code
 		}
 		f := store.Confirmation{Purpose: store.ForPassword, UserID: id, Contact: contact}
 		if c.Client != nil {

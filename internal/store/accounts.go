@@ -73,16 +73,16 @@ func (db *DB) SignInSecrets(ctx context.Context, contact string) (user int64, st
 }
 
 // ReachedBy returns the user whose contact it is as the transaction sees it, with the language they are written to in;
-// the number 0 for nobody, at the cost of another.
-func (tx *Tx) ReachedBy(contact string) (user int64, standing wallet.Standing, locale string, err error) {
-	err = tx.queryRow(tx.ctx, `SELECT f.id, u.standing, u.locale`+someUser, contact).Scan(&user, &standing, &locale)
+// the number 0 for nobody, at the cost of another. read is the number of the one that was read either way.
+func (tx *Tx) ReachedBy(contact string) (user, read int64, standing wallet.Standing, locale string, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT f.id, u.id, u.standing, u.locale`+someUser, contact).Scan(&user, &read, &standing, &locale)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil // there are no users at all
 	}
 	if user == 0 {
 		standing, locale = wallet.ActiveUser, ""
 	}
-	return user, standing, locale, err
+	return user, read, standing, locale, err
 }
 
 // Hashes returns the hashes of a user's password and PIN, nil where there is none.
