@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -191,6 +192,43 @@ func TestEveryActionCanBeAllowed(t *testing.T) {
 	for a := range policies {
 		if !allowed[a] {
 			t.Errorf("nobody may %s", a)
+		}
+	}
+}
+
+// What a user left open is not found where their yes is all that is missing, and forbidden where it would not help.
+func TestOnlyAYesThatIsMissingIsWaitedFor(t *testing.T) {
+	client := &Client{ID: 7, Type: PrivateClient, Permissions: []Permission{UseWalletAPI}}
+	open := Caller{Kind: ByToken, Client: client, Token: &Token{UserID: 21, ClientID: 7, Waiting: []Scope{ScopeProjects, ScopeEmail}}}
+	itself := Caller{Kind: ByClient, Client: client}
+	own, company, other := &User{ID: 21, Type: Natural}, &User{ID: 22, Type: Legal, Administrators: []int64{21}}, &User{ID: 23, Type: Natural}
+	consent := &Consent{UserID: 21, ClientID: 7, Scopes: []AskedScope{{Scope: ScopeEmail, Offline: true, Optional: true}}}
+	consent.Declined = consent.Scopes
+	for what, c := range map[string]struct {
+		Decision
+		waits bool
+	}{
+		"their address":                 {May(open, ReadUserData, Subject{User: own, Scope: ScopeEmail}), true},
+		"that of their company":         {May(open, ReadUserData, Subject{User: company, Scope: ScopeEmail}), true},
+		"their phone":                   {May(open, ReadUserData, Subject{User: own, Scope: ScopePhone}), false},
+		"another one's address":         {May(open, ReadUserData, Subject{User: other, Scope: ScopeEmail}), false},
+		"who administers their project": {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: company}), true},
+		"who administers another":       {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: other}), false},
+		"the address, offline":          {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: consent}), true},
+		"the number, offline":           {May(itself, ReadUser, Subject{User: own, Consent: consent}), true},
+		"the phone, offline":            {May(itself, ReadUserData, Subject{User: own, Scope: ScopePhone, Consent: consent}), false},
+		"a wallet's number, offline":    {May(itself, ReadWallet, Subject{Wallet: &Wallet{ID: 11, OwnerID: 21}, Consent: consent}), true},
+	} {
+		if c.Allowed || c.Waits() != c.waits {
+			t.Errorf("%s: allowed %v, waits %v", what, c.Allowed, c.Waits())
+		}
+		code := Forbidden
+		if c.waits {
+			code = NotFound
+		}
+		var e *Error
+		if !errors.As(c.Err(), &e) || e.Code != code {
+			t.Errorf("%s is answered %v, not %s", what, e, code)
 		}
 	}
 }

@@ -199,8 +199,6 @@ type Decision struct {
 
 	question question
 	refusal  *rule
-	// asked are the rules any of which would have done.
-	asked []rule
 }
 
 // question is what the rules look at.
@@ -217,9 +215,6 @@ type rule struct {
 	fact func(q *question) string
 	// cure is the smallest set of grants that would make it hold; none when no grant can.
 	cure func(q *question) []Grant
-	// waits says that the user was asked and has not answered yet: the refusal is then that there is
-	// nothing. nil where nobody is asked.
-	waits func(q *question) bool
 }
 
 // policy is how an action is decided: every gate and everything about the subject must hold,
@@ -274,9 +269,7 @@ func May(c Caller, a Action, s Subject) Decision {
 			return d
 		}
 	}
-	d = d.refuse(curable(grounds, &d.question))
-	d.asked = grounds
-	return d
+	return d.refuse(curable(grounds, &d.question))
 }
 
 // curable is the first ground that grants could make hold, else the first of all, which is the one that
@@ -382,7 +375,7 @@ func (d Decision) Err() error {
 		return nil
 	}
 	if d.Waits() {
-		return Errorf(NotFound, "the user has not agreed to this yet: it was asked for as optional.")
+		return Errorf(NotFound, "%s", NotAgreedYet)
 	}
 	e := Errorf(Forbidden, "%s.", d.sentence())
 	if kind := d.question.Kind; (kind == ByClient || kind == ByToken) && !d.question.OwnsClient() {
@@ -393,11 +386,29 @@ func (d Decision) Err() error {
 	return e
 }
 
-// Waits says whether the user was asked for what is missing, as optional, and has not answered yet.
+// Waits says whether the user was asked for all that is missing, as optional, and has not answered yet: it would be
+// allowed if they agreed. Where their yes would not be enough, it is refused for what else is missing.
 func (d Decision) Waits() bool {
-	waits := func(r rule) bool { return r.waits != nil && r.waits(&d.question) }
-	return !d.Allowed && (waits(*d.refusal) || slices.ContainsFunc(d.asked, waits))
+	c, s := d.question.Caller, d.question.subject
+	switch {
+	case d.Allowed:
+		return false
+	case c.Kind == ByToken && len(c.Token.Waiting) > 0:
+		token := *c.Token
+		token.Scopes, token.Waiting = slices.Concat(token.Scopes, token.Waiting), nil
+		c.Token = &token
+	case c.Kind == ByClient && s.Consent != nil && len(s.Consent.Declined) > 0:
+		consent := *s.Consent
+		consent.Declined = nil
+		s.Consent = &consent
+	default:
+		return false
+	}
+	return May(c, d.Action, s).Allowed
 }
+
+// NotAgreedYet is said where the user was asked for something as optional and has not answered yet.
+const NotAgreedYet = "The user has not agreed to this yet: it was asked for as optional."
 
 // ForStrangers is all that is said of a refusal to who is not the owner of the client.
 const ForStrangers = "This client may not do this. Its owner can ask why, by the paysera-correlation-id of this answer."
@@ -554,8 +565,7 @@ func agreed(s Scope) rule {
 			}
 			return fmt.Sprintf("user %d did not agree to the scope %s", q.UserID(), s)
 		},
-		cure:  func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
-		waits: func(q *question) bool { return q.Token.Waits(s) },
+		cure: func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
 	}
 }
 
@@ -584,9 +594,6 @@ func ownWallet(s Scope) rule {
 			}
 			return nil
 		},
-		waits: func(q *question) bool {
-			return q.Kind == ByToken && q.subject.Wallet.BelongsTo(q.UserID()) && q.Token.Waits(s)
-		},
 	}
 }
 
@@ -605,7 +612,6 @@ func offlineWallet(s Scope) rule {
 			}
 			return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.Wallet.OwnerID, q.Name())
 		},
-		waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(s) },
 	}
 }
 

@@ -47,9 +47,6 @@ var ownData = rule{
 		}
 		return nil
 	},
-	waits: func(q *question) bool {
-		return q.Kind == ByToken && q.subject.User.isOrActsFor(q.UserID()) && q.Token.Waits(q.subject.Scope)
-	},
 }
 
 // offlineData is a client's ground: the user agreed that it may use the scope without a token; an empty
@@ -65,7 +62,6 @@ var offlineData = rule{
 		}
 		return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.User.ID, q.Name())
 	},
-	waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(q.subject.Scope) },
 }
 
 // answerable lets those look users up who answer for it: a server of the owner's, or a user who signed in.
@@ -166,8 +162,7 @@ var agreedToProjects = rule{
 		}
 		return fmt.Sprintf("user %d did not agree to the scope %s", q.UserID(), ScopeProjects)
 	},
-	cure:  func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(ScopeProjects)}} },
-	waits: func(q *question) bool { return q.Token != nil && q.Token.Waits(ScopeProjects) },
+	cure: func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(ScopeProjects)}} },
 }
 
 // ownsProject asks for the owner of the project, or a person who acts for the company that owns it.
