@@ -57,7 +57,7 @@ func randomSubject(r *rand.Rand) Subject {
 	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))}}
 	s := Subject{
 		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
-		UserID: oneOf(r, int64(0), 21, 22), Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
+		Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
 	}
 	s.User = oneOf(r, &User{ID: 21, Type: Natural, Email: "ona@example.com"}, &User{ID: 22, Type: Legal, Administrators: []int64{21}},
 		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
@@ -93,9 +93,7 @@ func singleGrants(d Decision) (all []Grant) {
 	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList, ScopeEmail} {
 		if c.Token != nil {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope)})
-		} else if s.UserType == Natural && d.Action == ListUserProjects {
-			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.UserID})
-		} else if s.User != nil && s.User.Type == Natural && d.Action == ReadUserData {
+		} else if s.User != nil && s.User.Type == Natural && (d.Action == ReadUserData || d.Action == ListUserProjects) {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.User.ID})
 		}
 		for _, id := range []int64{11, 12} {

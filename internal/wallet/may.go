@@ -60,9 +60,6 @@ type Subject struct {
 	Project  *Project
 	Location *Location
 	Wallet   *Wallet
-	UserID   int64
-	// UserType is that user's; empty when there is none.
-	UserType UserType
 	// User is the user that is read or changed, Scope what is read of them.
 	User  *User
 	Scope Scope
@@ -535,22 +532,19 @@ var byToken = rule{
 		return q.Name() + " calls with its own credentials, not with a user's access token"
 	},
 	cure: func(q *question) []Grant {
-		if q.subject.UserType != Natural {
-			return nil // nobody in particular was asked about, or nobody who could agree
-		}
-		return []Grant{{Kind: GrantScope, Name: string(ScopeProjects), ID: q.subject.UserID}}
+		return q.subject.User.couldAgreeTo(ScopeProjects)
 	},
 }
 
 // ownUser asks that a token speaks about its own user.
 var ownUser = rule{
 	name:  "own_user",
-	holds: func(q *question) bool { return q.UserID() == q.subject.UserID },
+	holds: func(q *question) bool { return q.UserID() == q.subject.User.ID },
 	fact: func(q *question) string {
-		if q.UserID() == q.subject.UserID {
+		if q.UserID() == q.subject.User.ID {
 			return fmt.Sprintf("the token is user %d's", q.UserID())
 		}
-		return fmt.Sprintf("the token is user %d's, not user %d's", q.UserID(), q.subject.UserID)
+		return fmt.Sprintf("the token is user %d's, not user %d's", q.UserID(), q.subject.User.ID)
 	},
 }
 
@@ -954,7 +948,7 @@ var policies = map[Action]*policy{
 		gates: walletArea, about: []rule{representsProject},
 		missing: noProject,
 	},
-	ListUserProjects: {gates: walletArea, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
+	ListUserProjects: {gates: walletArea, missing: noUser, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
 
 	UseOAuth:             {gates: oauthArea},
 	ExchangePassword:     {gates: append(slices.Clone(oauthArea), mayUse(UsePasswordGrant))},

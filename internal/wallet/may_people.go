@@ -15,6 +15,15 @@ func (u *User) isOrActsFor(user int64) bool {
 	return user != 0 && (u.ID == user || slices.Contains(u.Administrators, user))
 }
 
+// couldAgreeTo is the grant of a scope by the user, to a client that has no token of theirs; none where nobody in
+// particular is asked about, or nobody who could agree.
+func (u *User) couldAgreeTo(s Scope) []Grant {
+	if u.Type != Natural {
+		return nil
+	}
+	return []Grant{{Kind: GrantScope, Name: string(s), ID: u.ID}}
+}
+
 // ownData is a user's ground: they ask about themselves, or a company that they act for, and agreed to the
 // scope; an empty scope asks for no more than the token.
 var ownData = rule{
@@ -39,11 +48,10 @@ var ownData = rule{
 		switch {
 		case q.Kind == ByToken && q.subject.User.isOrActsFor(q.UserID()) && s != "":
 			return []Grant{{Kind: GrantScope, Name: string(s)}}
-		case q.Kind == ByClient && q.subject.User.Type == Natural:
-			if s == "" {
-				s = ScopeUserInfo // any token of the user would do
-			}
-			return []Grant{{Kind: GrantScope, Name: string(s), ID: q.subject.User.ID}}
+		case q.Kind == ByClient && s == "":
+			return q.subject.User.couldAgreeTo(ScopeUserInfo) // any token of the user would do
+		case q.Kind == ByClient:
+			return q.subject.User.couldAgreeTo(s)
 		}
 		return nil
 	},
