@@ -283,15 +283,17 @@ func effectiveScopes(asked, declined string) (agreed, waiting []wallet.Scope, er
 	return agreed, waiting, nil
 }
 
-const consentSelect = `SELECT user_id, client_id, scopes, declined, agreed_at FROM consents WHERE `
+const consentSelect = `SELECT c.user_id, c.client_id, c.scopes, c.declined, c.agreed_at, u.standing
+	FROM consents c JOIN users u ON u.id = c.user_id WHERE `
 
 func scanConsent(rows *sql.Rows) (c wallet.Consent, err error) {
 	var scopes, declined string
 	var at int64
-	if err = rows.Scan(&c.UserID, &c.ClientID, &scopes, &declined, &at); err != nil {
+	var standing wallet.Standing
+	if err = rows.Scan(&c.UserID, &c.ClientID, &scopes, &declined, &at, &standing); err != nil {
 		return c, err
 	}
-	c.AgreedAt = fromMicros(at)
+	c.AgreedAt, c.Inactive = fromMicros(at), standing == wallet.InactiveUser
 	if c.Scopes, err = wallet.ParseScopes(scopes); err == nil {
 		c.Declined, err = wallet.ParseScopes(declined)
 	}
@@ -309,7 +311,7 @@ func (tx *Tx) Consent(user, client int64) (*wallet.Consent, error) {
 }
 
 func (db *DB) consent(ctx context.Context, q querier, user, client int64) (*wallet.Consent, error) {
-	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`, user, client)
+	rows, err := db.query(ctx, q, consentSelect+`c.user_id = $1 AND c.client_id = $2`, user, client)
 	found, err := collect(rows, err, scanConsent)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -319,7 +321,7 @@ func (db *DB) consent(ctx context.Context, q querier, user, client int64) (*wall
 
 // ConsentsOf returns all that a user agreed to, the latest first.
 func (db *DB) ConsentsOf(ctx context.Context, user int64) ([]wallet.Consent, error) {
-	rows, err := db.query(ctx, db.read, consentSelect+`user_id = $1 ORDER BY agreed_at DESC, client_id`, user)
+	rows, err := db.query(ctx, db.read, consentSelect+`c.user_id = $1 ORDER BY c.agreed_at DESC, c.client_id`, user)
 	return collect(rows, err, scanConsent)
 }
 

@@ -63,7 +63,7 @@ func randomSubject(r *rand.Rand) Subject {
 		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
 	s.Scope, s.Owner = oneOf(r, "", ScopeEmail, ScopeBalance), oneOf(r, &User{ID: 21}, &User{ID: 22, Administrators: []int64{21}})
 	if offline := draw(r, AskedScope{Scope: ScopeEmail, Offline: true}, AskedScope{Scope: ScopeBalance, Offline: true, Optional: true}); len(offline) > 0 {
-		s.Consent = &Consent{UserID: 21, ClientID: 7, Scopes: offline, Declined: draw(r, offline...)}
+		s.Consent = &Consent{UserID: 21, ClientID: 7, Scopes: offline, Declined: draw(r, offline...), Inactive: r.IntN(4) == 0}
 	}
 	s.Giving = Giving{Permissions: draw(r, UseWalletAPI, AcceptWithPIN), Projects: draw(r, int64(1), 3)}
 	for _, w := range draw(r, wallets...) {
@@ -202,20 +202,22 @@ func TestOnlyAYesThatIsMissingIsWaitedFor(t *testing.T) {
 	own, company, other := &User{ID: 21, Type: Natural}, &User{ID: 22, Type: Legal, Administrators: []int64{21}}, &User{ID: 23, Type: Natural}
 	consent := &Consent{UserID: 21, ClientID: 7, Scopes: []AskedScope{{Scope: ScopeEmail, Offline: true, Optional: true}}}
 	consent.Declined = consent.Scopes
+	inactive := &Consent{UserID: 21, ClientID: 7, Scopes: consent.Scopes, Inactive: true}
 	for what, c := range map[string]struct {
 		Decision
 		waits bool
 	}{
-		"their address":                 {May(open, ReadUserData, Subject{User: own, Scope: ScopeEmail}), true},
-		"that of their company":         {May(open, ReadUserData, Subject{User: company, Scope: ScopeEmail}), true},
-		"their phone":                   {May(open, ReadUserData, Subject{User: own, Scope: ScopePhone}), false},
-		"another one's address":         {May(open, ReadUserData, Subject{User: other, Scope: ScopeEmail}), false},
-		"who administers their project": {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: company}), true},
-		"who administers another":       {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: other}), false},
-		"the address, offline":          {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: consent}), true},
-		"the number, offline":           {May(itself, ReadUser, Subject{User: own, Consent: consent}), true},
-		"the phone, offline":            {May(itself, ReadUserData, Subject{User: own, Scope: ScopePhone, Consent: consent}), false},
-		"a wallet's number, offline":    {May(itself, ReadWallet, Subject{Wallet: &Wallet{ID: 11, OwnerID: 21}, Consent: consent}), true},
+		"their address":                                 {May(open, ReadUserData, Subject{User: own, Scope: ScopeEmail}), true},
+		"that of their company":                         {May(open, ReadUserData, Subject{User: company, Scope: ScopeEmail}), true},
+		"their phone":                                   {May(open, ReadUserData, Subject{User: own, Scope: ScopePhone}), false},
+		"another one's address":                         {May(open, ReadUserData, Subject{User: other, Scope: ScopeEmail}), false},
+		"who administers their project":                 {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: company}), true},
+		"who administers another":                       {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: other}), false},
+		"the address, offline":                          {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: consent}), true},
+		"the number, offline":                           {May(itself, ReadUser, Subject{User: own, Consent: consent}), true},
+		"the phone, offline":                            {May(itself, ReadUserData, Subject{User: own, Scope: ScopePhone, Consent: consent}), false},
+		"a wallet's number, offline":                    {May(itself, ReadWallet, Subject{Wallet: &Wallet{ID: 11, OwnerID: 21}, Consent: consent}), true},
+		"the address of somebody who was made inactive": {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: inactive}), false},
 	} {
 		if c.Allowed || c.Waits() != c.waits {
 			t.Errorf("%s: allowed %v, waits %v", what, c.Allowed, c.Waits())

@@ -604,7 +604,7 @@ func offlineWallet(s Scope) rule {
 			if holds(q) {
 				return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.Wallet.OwnerID, q.Client.ID)
 			}
-			return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.Wallet.OwnerID, q.Name())
+			return q.noOfflineConsent(q.subject.Wallet.OwnerID)
 		},
 	}
 }

@@ -18,7 +18,7 @@ func (u *User) isOrActsFor(user int64) bool {
 // couldAgreeTo is the grant of a scope by the user, to a client that has no token of theirs; none where nobody in
 // particular is asked about, or nobody who could agree.
 func (u *User) couldAgreeTo(s Scope) []Grant {
-	if u.Type != Natural {
+	if u.Type != Natural || u.Standing == InactiveUser {
 		return nil
 	}
 	return []Grant{{Kind: GrantScope, Name: string(s), ID: u.ID}}
@@ -68,8 +68,16 @@ var offlineData = rule{
 		if q.Kind == ByClient && q.subject.Consent.Offline(q.subject.Scope) {
 			return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.User.ID, q.Client.ID)
 		}
-		return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.User.ID, q.Name())
+		return q.noOfflineConsent(q.subject.User.ID)
 	},
+}
+
+// noOfflineConsent says why a caller may not use something of a user's without a token.
+func (q *question) noOfflineConsent(user int64) string {
+	if q.subject.Consent != nil && q.subject.Consent.Inactive {
+		return fmt.Sprintf("user %d is inactive, so that nobody acts for them", user)
+	}
+	return fmt.Sprintf("user %d did not agree that %s may use this without a token", user, q.Name())
 }
 
 // answerable lets those look users up who answer for it: a server of the owner's, or a user who signed in.

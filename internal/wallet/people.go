@@ -190,11 +190,14 @@ type Consent struct {
 	// user did not agree to.
 	Scopes, Declined []AskedScope
 	AgreedAt         time.Time
+	// Inactive says that an operator made the user inactive: nobody acts for them, without a token either, until
+	// that changes.
+	Inactive bool
 }
 
 // Offline says whether the client may use the scope with its own credentials, without a token.
 func (c *Consent) Offline(s Scope) bool {
-	return c != nil && slices.ContainsFunc(c.Scopes, func(a AskedScope) bool {
+	return c != nil && !c.Inactive && slices.ContainsFunc(c.Scopes, func(a AskedScope) bool {
 		return a.Scope == s && a.Offline && !slices.Contains(c.Declined, a)
 	})
 }
