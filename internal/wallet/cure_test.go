@@ -52,9 +52,10 @@ func randomCaller(r *rand.Rand) Caller {
 }
 
 // User 21 has wallet 11 and the projects 1 and 2, company 22 wallet 12 and project 3; user 21 acts for
-// the company.
+// the company. Wallet 13 is another one's, who has projects that they administer too.
 func randomSubject(r *rand.Rand) Subject {
-	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))}}
+	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))},
+		{ID: 13, OwnerID: 23, Projects: draw(r, int64(2), 3)}}
 	s := Subject{
 		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
 		Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
@@ -96,7 +97,7 @@ func singleGrants(d Decision) (all []Grant) {
 		} else if s.User != nil && s.User.Type == Natural && (d.Action == ReadUserData || d.Action == ListUserProjects) {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.User.ID})
 		}
-		for _, id := range []int64{11, 12} {
+		for _, id := range []int64{11, 12, 13} {
 			all = append(all, Grant{Kind: GrantWalletRight, Name: string(scope), ID: id})
 		}
 	}

@@ -617,7 +617,7 @@ func projectWallet(s Scope) rule {
 		if q.Kind == ByClient {
 			return q.Client.Represents(project)
 		}
-		return slices.Contains(q.Token.Projects, project) && (s == "" || q.Token.Has(s))
+		return q.Token.administers(project) && (s == "" || q.Token.Has(s))
 	}
 	holds := func(q *question) bool {
 		return slices.ContainsFunc(q.subject.Wallet.Projects, func(project int64) bool { return standsFor(q, project) })
@@ -626,16 +626,22 @@ func projectWallet(s Scope) rule {
 		name:  "project_wallet",
 		holds: holds,
 		fact: func(q *question) string {
-			if holds(q) {
+			switch {
+			case holds(q):
 				return fmt.Sprintf("wallet %d is the wallet of a project of this caller", q.subject.Wallet.ID)
+			case q.Kind == ByToken && slices.ContainsFunc(q.subject.Wallet.Projects, q.Token.administers):
+				return fmt.Sprintf("wallet %d is the wallet of a project of user %d, who did not agree to the scope %s", q.subject.Wallet.ID, q.UserID(), s)
 			}
 			return fmt.Sprintf("wallet %d is not the wallet of a project of this caller: %s", q.subject.Wallet.ID, q.ProjectsSentence())
 		},
 		cure: func(q *question) []Grant {
-			if q.Kind != ByClient || len(q.subject.Wallet.Projects) == 0 {
-				return nil
+			switch {
+			case q.Kind == ByClient && len(q.subject.Wallet.Projects) > 0:
+				return []Grant{{Kind: GrantProject, ID: q.subject.Wallet.Projects[0]}}
+			case q.Kind == ByToken && s != "" && slices.ContainsFunc(q.subject.Wallet.Projects, q.Token.administers):
+				return []Grant{{Kind: GrantScope, Name: string(s)}}
 			}
-			return []Grant{{Kind: GrantProject, ID: q.subject.Wallet.Projects[0]}}
+			return nil
 		},
 	}
 }

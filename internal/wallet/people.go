@@ -183,6 +183,9 @@ type Token struct {
 // Has says whether the user agreed to the scope.
 func (t *Token) Has(s Scope) bool { return slices.Contains(t.Scopes, s) }
 
+// administers says whether the token may speak for a project because its user administers that.
+func (t *Token) administers(project int64) bool { return slices.Contains(t.Projects, project) }
+
 // Consent is what a user agreed that a client may do, for as long as the user leaves it at that.
 type Consent struct {
 	UserID, ClientID int64
