@@ -258,11 +258,15 @@ type kind struct {
 	certified bool
 	// spoil takes away what the caller proves itself with, from a copy that nobody else uses.
 	spoil func(*cast, *actor)
+	// consent is what a user agreed to on the page for the client, which is one that nobody else uses.
+	consent *consent
 }
 
 func allScopes() []wallet.Scope { return wallet.OrdinaryScopes() }
 
-func kinds() []kind {
+func kinds() []kind { return slices.Concat(plainKinds(), consentKinds(), unprovenKinds()) }
+
+func plainKinds() []kind {
 	projects := []wallet.Scope{wallet.ScopeProjects}
 	return []kind{
 		{name: "shop", client: "shop"}, {name: "two-shops", client: "two-shops"}, {name: "store", client: "store"},
@@ -273,6 +277,7 @@ func kinds() []kind {
 		{name: "app", client: "app"}, {name: "bare-app", client: "bare-app"}, {name: "rival-app", client: "rival-app"},
 		{name: "device", client: "device"}, {name: "device-b", client: "device-b"},
 		{name: "bare-device", client: "bare-device"}, {name: "rival-device", client: "rival-device"},
+		{name: "registrar", client: "registrar"},
 
 		{name: "john", client: "shop", user: matrixJohn, scopes: allScopes()},
 		{name: "john-no-scope", client: "shop", user: matrixJohn},
@@ -283,7 +288,13 @@ func kinds() []kind {
 		{name: "paula", client: "shop", user: matrixPaula, scopes: allScopes()},
 		{name: "paula-at-device", client: "device", user: matrixPaula, scopes: allScopes()},
 		{name: "paula-no-scope", client: "device", user: matrixPaula},
+		{name: "administrator", client: "store", user: matrixAdam, scopes: allScopes()},
+		{name: "administrator-projects", client: "store", user: matrixAdam, scopes: projects},
+	}
+}
 
+func unprovenKinds() []kind {
+	return []kind{
 		{name: "anonymous"},
 		{name: "unknown", client: "store", spoil: func(_ *cast, a *actor) { a.mac.ID = "Nobody1234" }},
 		{name: "wrong-key", client: "store", spoil: func(_ *cast, a *actor) { a.mac.Secret = "another key" }},
@@ -325,6 +336,8 @@ var castClients = []struct {
 	{"bare-device", ofTypeWith(29, wallet.AppClient, 1221, 5)},
 	{"rival-device", ofTypeWith(30, wallet.AppClient, 1300, 27, wallet.UseWalletAPI)},
 	{"bare-apps-device", ofTypeWith(31, wallet.AppClient, 1221, 26)},
+	{"registrar", ofTypeWith(33, wallet.AppClient, 1221, 5, wallet.UseOAuthAPI, wallet.UseWalletAPI, wallet.ProvideRegistrationParameters)},
+	{"partner", partner()},
 	{"marketplace", wallet.Client{ID: 32, Title: "Of two owners", Type: wallet.PrivateClient, Projects: []int64{1221, 1300}}},
 }
 
@@ -349,6 +362,8 @@ type cast struct {
 	// actors are those of the table, by name.
 	actors map[string]*actor
 	nonces int
+	// ownUsers are users whom clients registered, by client.
+	ownUsers map[int64]int64
 	// refusals are requests that were refused, by client.
 	refusals map[int64]string
 	// grown are callers that were given more, by name; turn is which grant is tried next.
@@ -374,6 +389,7 @@ func newCast(t *testing.T, address string) *cast {
 	c := &cast{
 		Server: wallettest.NewServer(t, address), t: t, named: map[string]wallet.Client{}, keys: map[int64]walletapi.MAC{},
 		actors: map[string]*actor{}, refusals: map[int64]string{}, grown: map[string]*actor{},
+		ownUsers: map[int64]int64{},
 	}
 	for _, sample := range c.Manifest.Clients {
 		view := must(c.Service.GetOtherClient(context.Background(), wallettest.Operator, sample.Number))
@@ -382,11 +398,12 @@ func newCast(t *testing.T, address string) *cast {
 	for _, more := range castClients {
 		c.named[more.name] = c.makeClient(more.Client)
 	}
+	c.addPeople()
 	for _, k := range kinds() {
 		a := &actor{kind: k}
 		if k.client != "" {
 			a.client = c.named[k.client]
-			if k.spoil != nil || k.certified {
+			if k.spoil != nil || k.certified || k.consent != nil {
 				a.client = c.copyClient(a.client)
 				c.named[k.name] = a.client
 			}
@@ -435,6 +452,8 @@ func (c *cast) copy(a *actor) *actor {
 func (c *cast) equip(a *actor) {
 	a.mac = c.keys[a.client.ID]
 	switch {
+	case a.consent != nil:
+		c.agree(a)
 	case a.certified:
 		a.mac, a.certificate = walletapi.MAC{}, c.certify(a.client.ID, 0)
 	case a.user != 0:
@@ -506,8 +525,11 @@ type reply struct {
 
 // passes says whether credentials and permission let the request through.
 func (r reply) passes() bool {
-	return r.status != http.StatusUnauthorized && r.status != http.StatusForbidden
+	return r.status != http.StatusUnauthorized && r.status != http.StatusForbidden && !r.waits()
 }
+
+// waits says whether the user was asked, and has not agreed yet.
+func (r reply) waits() bool { return r.status == http.StatusNotFound && r.words == wallet.NotAgreedYet }
 
 var placeholder = regexp.MustCompile(`<([a-z -]+)>`)
 
@@ -576,10 +598,18 @@ func (c *cast) waitingToken(a *actor) string {
 	return pair.Access
 }
 
-// ownUser is a user whom the caller's client has registered, and who has not confirmed anything yet.
+// ownUser is a user whom the caller's client has registered, and who has not confirmed anything yet. The registrar does
+// that itself; most clients may not do it any more, if they ever could.
 func (c *cast) ownUser(a *actor) int64 {
-	u := wallet.User{Type: wallet.Natural, DisplayName: "A new user", RegisteredBy: a.client.ID}
-	return must(c.Service.CreateUser(context.Background(), wallettest.Operator, u, "", ""))
+	if c.ownUsers[a.client.ID] == 0 {
+		if a.first == c.named["registrar"].ID {
+			c.ownUsers[a.client.ID] = c.register(a)
+		} else {
+			u := wallet.User{Type: wallet.Natural, DisplayName: "A new user", RegisteredBy: a.client.ID}
+			c.ownUsers[a.client.ID] = must(c.Service.CreateUser(context.Background(), wallettest.Operator, u, "", ""))
+		}
+	}
+	return c.ownUsers[a.client.ID]
 }
 
 // request sends a request: for those of the table over a connection, where the answer is held against
@@ -688,12 +718,14 @@ func (c *cast) judge(m matrix, row *matrixRow) {
 	for i, name := range m.callers {
 		c.cells++
 		outcome := fmt.Sprint(replies[i].status)
-		switch replies[i].status {
-		case http.StatusOK, http.StatusNotFound:
-		case http.StatusForbidden:
+		switch {
+		case replies[i].status == http.StatusForbidden:
 			c.refused++
 			outcome = c.explained(c.actors[name], row, replies[i])
-		default:
+		case replies[i].waits():
+			outcome += " open"
+			c.agreeLater(c.actors[name], row)
+		case replies[i].status != http.StatusOK && replies[i].status != http.StatusNotFound:
 			outcome += " " + replies[i].code
 		}
 		right[outcome] = append(right[outcome], name)
@@ -807,6 +839,7 @@ func (c *cast) cure(a *actor, row *matrixRow, grants []wallet.Grant) {
 	if len(grants) > 1 {
 		smaller = append(smaller, c.nextGrants()...)
 	}
+	smaller = append(smaller, otherScopes(grants)...)
 	for _, set := range smaller {
 		less, err := c.with(a, set)
 		if err != nil {
@@ -817,6 +850,25 @@ func (c *cast) cure(a *actor, row *matrixRow, grants []wallet.Grant) {
 		}
 		c.others++
 	}
+}
+
+// otherScopes are the grants to a token with all scopes but the one that was named. Where that is the one of two which
+// opens more, the lesser one is left out as well.
+func otherScopes(grants []wallet.Grant) (all [][]wallet.Grant) {
+	for i, named := range grants {
+		if named.Kind != wallet.GrantScope || named.ID != 0 {
+			continue
+		}
+		others := slices.Delete(slices.Clone(grants), i, i+1)
+		for _, scope := range wallet.OrdinaryScopes() {
+			lesser := named.Name == string(wallet.ScopeIdentity) && scope == wallet.ScopeFullName
+			if string(scope) != named.Name && !lesser {
+				others = append(others, wallet.Grant{Kind: wallet.GrantScope, Name: string(scope), ID: named.ID})
+			}
+		}
+		all = append(all, others)
+	}
+	return all
 }
 
 // nextGrants are some of the single grants, by turns, so that all are tried on something.
@@ -870,6 +922,25 @@ func (c *cast) giveEverything(a *actor, row *matrixRow) {
 	c.others++
 }
 
+// agreeLater has the user of a copy of the caller agree to all that was left open, and nothing else; the copy must
+// then pass.
+func (c *cast) agreeLater(a *actor, row *matrixRow) {
+	c.t.Helper()
+	name := a.name + " with all that was left open"
+	if c.grown[name] == nil {
+		more := *a
+		later := *a.consent
+		later.shared = true
+		more.name, more.consent = name, &later
+		c.grown[name] = c.copy(&more)
+	}
+	if r := c.send(c.grown[name], row); !r.passes() {
+		c.t.Errorf("%s: %s still gets %d: %s", row, name, r.status, r.words)
+		return
+	}
+	c.cures++
+}
+
 // give gives grants to a caller, as the operator does it.
 func (c *cast) give(a *actor, grants []wallet.Grant) error {
 	client, scopes := a.client, len(a.scopes)
@@ -915,7 +986,8 @@ func (c *cast) grow(m matrix) {
 	c.t.Helper()
 	for _, name := range m.callers {
 		a := c.actors[name]
-		if a.client.Type != wallet.PrivateClient || a.user != 0 || a.spoil != nil {
+		useless := a.consent != nil && (a.consent.takenBack || a.consent.inactive)
+		if a.client.Type != wallet.PrivateClient || a.user != 0 || a.spoil != nil || useless {
 			continue
 		}
 		for _, row := range m.rows {
@@ -925,7 +997,7 @@ func (c *cast) grow(m matrix) {
 			for _, grants := range c.nextGrants() {
 				more, err := c.with(a, grants)
 				c.check(err)
-				if r := c.send(more, row); !r.passes() {
+				if r := c.send(more, row); !r.passes() && !r.waits() {
 					c.t.Errorf("%s: %s is refused for having more: %d %s", row, more.name, r.status, r.words)
 				}
 				c.more++

@@ -234,6 +234,20 @@ func TestOfflineScopesNeedNoToken(t *testing.T) {
 	})
 }
 
+// Nobody acts for a user whom an operator made inactive, without a token either; what they agreed to holds again once
+// they are active.
+func TestNobodyActsOfflineForWhoIsInactive(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		s := newScopeWorld(t, address)
+		s.consent("email_offline balance_offline")
+		for standing, status := range map[wallet.Standing]int{wallet.InactiveUser: 403, wallet.RestrictedUser: 200, wallet.ActiveUser: 200} {
+			s.update(func(c *service.UserChange) { c.Standing = &standing })
+			s.expect(string(standing), wallet.ScopeEmail, s.own, status)
+			s.expect(string(standing), wallet.ScopeBalance, s.own, status)
+		}
+	})
+}
+
 // An optional scope that the user leaves open is not found, with a token and offline, until the user agrees to it.
 func TestOptionalScopesAreNotFoundUntilTheyAreAgreedTo(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {

@@ -161,22 +161,20 @@ func (s *Service) projectView(ctx context.Context, c wallet.Caller, p *wallet.Pr
 const Me int64 = 0
 
 // ListUserProjects returns the projects that the user, or Me, administers, by id. It fails
-// with Forbidden without a token of that user that carries the scope projects.
+// with Forbidden without a token of that user that carries the scope projects, and with NotFound where there is no
+// such user, or the user has not agreed to that yet.
 func (s *Service) ListUserProjects(ctx context.Context, c wallet.Caller, user int64, withWallets bool) ([]ProjectView, error) {
 	if user == Me {
 		user = c.UserID()
 	}
-	subject := wallet.Subject{UserID: user}
+	subject := wallet.Subject{User: &wallet.User{ID: user}}
 	if user != c.UserID() {
-		u, err := s.db.User(ctx, user)
-		if err != nil {
+		var err error
+		if subject.User, err = s.db.User(ctx, user); err != nil {
 			return nil, err
 		}
-		if u != nil {
-			subject.UserType = u.Type
-		}
 	}
-	if err := wallet.May(c, wallet.ListUserProjects, subject).Err(); err != nil {
+	if err := mayAboutUser(c, wallet.ListUserProjects, subject, user); err != nil {
 		return nil, err
 	}
 	projects, err := s.db.ProjectsOfUser(ctx, user)

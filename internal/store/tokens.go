@@ -299,34 +299,35 @@ func effectiveScopes(asked, declined string) (agreed, waiting []wallet.Scope, er
 	return agreed, waiting, nil
 }
 
-const consentSelect = `SELECT user_id, client_id, scopes, declined, agreed_at FROM consents WHERE `
+const consentSelect = `SELECT c.user_id, c.client_id, c.scopes, c.declined, c.agreed_at, u.standing
+	FROM consents c JOIN users u ON u.id = c.user_id WHERE `
 
 func scanConsent(rows *sql.Rows) (c wallet.Consent, err error) {
 	var scopes, declined string
 	var at int64
-	if err = rows.Scan(&c.UserID, &c.ClientID, &scopes, &declined, &at); err != nil {
+	var standing wallet.Standing
+	if err = rows.Scan(&c.UserID, &c.ClientID, &scopes, &declined, &at, &standing); err != nil {
 		return c, err
 	}
-	c.AgreedAt = fromMicros(at)
+	c.AgreedAt, c.Inactive = fromMicros(at), standing == wallet.InactiveUser
 	if c.Scopes, err = wallet.ParseScopes(scopes); err == nil {
 		c.Declined, err = wallet.ParseScopes(declined)
 	}
 	return c, err
 }
 
-// Consent returns what a user agreed that a client may do; nil for nothing, and while the user is inactive: then
-// nobody acts for them.
+// Consent returns what a user agreed that a client may do; nil for nothing.
 func (db *DB) Consent(ctx context.Context, user, client int64) (*wallet.Consent, error) {
-	return db.consent(ctx, db.read, ` AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND u.standing = 'inactive')`, user, client)
+	return db.consent(ctx, db.read, user, client)
 }
 
-// Consent is the consent as it is stored, and as the transaction sees it.
+// Consent is the consent as the transaction sees it.
 func (tx *Tx) Consent(user, client int64) (*wallet.Consent, error) {
-	return tx.db.consent(tx.ctx, tx.Tx, "", user, client)
+	return tx.db.consent(tx.ctx, tx.Tx, user, client)
 }
 
-func (db *DB) consent(ctx context.Context, q querier, but string, user, client int64) (*wallet.Consent, error) {
-	rows, err := db.query(ctx, q, consentSelect+`user_id = $1 AND client_id = $2`+but, user, client)
+func (db *DB) consent(ctx context.Context, q querier, user, client int64) (*wallet.Consent, error) {
+	rows, err := db.query(ctx, q, consentSelect+`c.user_id = $1 AND c.client_id = $2`, user, client)
 	found, err := collect(rows, err, scanConsent)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -336,7 +337,7 @@ func (db *DB) consent(ctx context.Context, q querier, but string, user, client i
 
 // ConsentsOf returns all that a user agreed to, the latest first.
 func (db *DB) ConsentsOf(ctx context.Context, user int64) ([]wallet.Consent, error) {
-	rows, err := db.query(ctx, db.read, consentSelect+`user_id = $1 ORDER BY agreed_at DESC, client_id`, user)
+	rows, err := db.query(ctx, db.read, consentSelect+`c.user_id = $1 ORDER BY c.agreed_at DESC, c.client_id`, user)
 	return collect(rows, err, scanConsent)
 }
 

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -51,18 +52,19 @@ func randomCaller(r *rand.Rand) Caller {
 }
 
 // User 21 has wallet 11 and the projects 1 and 2, company 22 wallet 12 and project 3; user 21 acts for
-// the company.
+// the company. Wallet 13 is another one's, who has projects that they administer too.
 func randomSubject(r *rand.Rand) Subject {
-	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))}}
+	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))},
+		{ID: 13, OwnerID: 23, Projects: draw(r, int64(2), 3)}}
 	s := Subject{
 		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
-		UserID: oneOf(r, int64(0), 21, 22), Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
+		Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
 	}
 	s.User = oneOf(r, &User{ID: 21, Type: Natural, Email: "ona@example.com"}, &User{ID: 22, Type: Legal, Administrators: []int64{21}},
 		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
 	s.Scope, s.Owner = oneOf(r, "", ScopeEmail, ScopeBalance), oneOf(r, &User{ID: 21}, &User{ID: 22, Administrators: []int64{21}})
 	if offline := draw(r, AskedScope{Scope: ScopeEmail, Offline: true}, AskedScope{Scope: ScopeBalance, Offline: true, Optional: true}); len(offline) > 0 {
-		s.Consent = &Consent{UserID: 21, ClientID: 7, Scopes: offline, Declined: draw(r, offline...)}
+		s.Consent = &Consent{UserID: 21, ClientID: 7, Scopes: offline, Declined: draw(r, offline...), Inactive: r.IntN(4) == 0}
 	}
 	s.Giving = Giving{Permissions: draw(r, UseWalletAPI, AcceptWithPIN), Projects: draw(r, int64(1), 3)}
 	for _, w := range draw(r, wallets...) {
@@ -92,12 +94,10 @@ func singleGrants(d Decision) (all []Grant) {
 	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList, ScopeEmail} {
 		if c.Token != nil {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope)})
-		} else if s.UserType == Natural && d.Action == ListUserProjects {
-			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.UserID})
-		} else if s.User != nil && s.User.Type == Natural && d.Action == ReadUserData {
+		} else if s.User != nil && s.User.Type == Natural && (d.Action == ReadUserData || d.Action == ListUserProjects) {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope), ID: s.User.ID})
 		}
-		for _, id := range []int64{11, 12} {
+		for _, id := range []int64{11, 12, 13} {
 			all = append(all, Grant{Kind: GrantWalletRight, Name: string(scope), ID: id})
 		}
 	}
@@ -191,6 +191,45 @@ func TestEveryActionCanBeAllowed(t *testing.T) {
 	for a := range policies {
 		if !allowed[a] {
 			t.Errorf("nobody may %s", a)
+		}
+	}
+}
+
+// What a user left open is not found where their yes is all that is missing, and forbidden where it would not help.
+func TestOnlyAYesThatIsMissingIsWaitedFor(t *testing.T) {
+	client := &Client{ID: 7, Type: PrivateClient, Permissions: []Permission{UseWalletAPI}}
+	open := Caller{Kind: ByToken, Client: client, Token: &Token{UserID: 21, ClientID: 7, Waiting: []Scope{ScopeProjects, ScopeEmail}}}
+	itself := Caller{Kind: ByClient, Client: client}
+	own, company, other := &User{ID: 21, Type: Natural}, &User{ID: 22, Type: Legal, Administrators: []int64{21}}, &User{ID: 23, Type: Natural}
+	consent := &Consent{UserID: 21, ClientID: 7, Scopes: []AskedScope{{Scope: ScopeEmail, Offline: true, Optional: true}}}
+	consent.Declined = consent.Scopes
+	inactive := &Consent{UserID: 21, ClientID: 7, Scopes: consent.Scopes, Inactive: true}
+	for what, c := range map[string]struct {
+		Decision
+		waits bool
+	}{
+		"their address":                                 {May(open, ReadUserData, Subject{User: own, Scope: ScopeEmail}), true},
+		"that of their company":                         {May(open, ReadUserData, Subject{User: company, Scope: ScopeEmail}), true},
+		"their phone":                                   {May(open, ReadUserData, Subject{User: own, Scope: ScopePhone}), false},
+		"another one's address":                         {May(open, ReadUserData, Subject{User: other, Scope: ScopeEmail}), false},
+		"who administers their project":                 {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: company}), true},
+		"who administers another":                       {May(open, ManageAdministrators, Subject{Project: &Project{ID: 1}, Owner: other}), false},
+		"the address, offline":                          {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: consent}), true},
+		"the number, offline":                           {May(itself, ReadUser, Subject{User: own, Consent: consent}), true},
+		"the phone, offline":                            {May(itself, ReadUserData, Subject{User: own, Scope: ScopePhone, Consent: consent}), false},
+		"a wallet's number, offline":                    {May(itself, ReadWallet, Subject{Wallet: &Wallet{ID: 11, OwnerID: 21}, Consent: consent}), true},
+		"the address of somebody who was made inactive": {May(itself, ReadUserData, Subject{User: own, Scope: ScopeEmail, Consent: inactive}), false},
+	} {
+		if c.Allowed || c.Waits() != c.waits {
+			t.Errorf("%s: allowed %v, waits %v", what, c.Allowed, c.Waits())
+		}
+		code := Forbidden
+		if c.waits {
+			code = NotFound
+		}
+		var e *Error
+		if !errors.As(c.Err(), &e) || e.Code != code {
+			t.Errorf("%s is answered %v, not %s", what, e, code)
 		}
 	}
 }

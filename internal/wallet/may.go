@@ -60,9 +60,6 @@ type Subject struct {
 	Project  *Project
 	Location *Location
 	Wallet   *Wallet
-	UserID   int64
-	// UserType is that user's; empty when there is none.
-	UserType UserType
 	// User is the user that is read or changed, Scope what is read of them.
 	User  *User
 	Scope Scope
@@ -199,8 +196,6 @@ type Decision struct {
 
 	question question
 	refusal  *rule
-	// asked are the rules any of which would have done.
-	asked []rule
 }
 
 // question is what the rules look at.
@@ -217,9 +212,6 @@ type rule struct {
 	fact func(q *question) string
 	// cure is the smallest set of grants that would make it hold; none when no grant can.
 	cure func(q *question) []Grant
-	// waits says that the user was asked and has not answered yet: the refusal is then that there is
-	// nothing. nil where nobody is asked.
-	waits func(q *question) bool
 }
 
 // policy is how an action is decided: every gate and everything about the subject must hold,
@@ -274,9 +266,7 @@ func May(c Caller, a Action, s Subject) Decision {
 			return d
 		}
 	}
-	d = d.refuse(curable(grounds, &d.question))
-	d.asked = grounds
-	return d
+	return d.refuse(curable(grounds, &d.question))
 }
 
 // curable is the first ground that grants could make hold, else the first of all, which is the one that
@@ -382,7 +372,7 @@ func (d Decision) Err() error {
 		return nil
 	}
 	if d.Waits() {
-		return Errorf(NotFound, "the user has not agreed to this yet: it was asked for as optional.")
+		return Errorf(NotFound, "%s", NotAgreedYet)
 	}
 	e := Errorf(Forbidden, "%s.", d.sentence())
 	if kind := d.question.Kind; (kind == ByClient || kind == ByToken) && !d.question.OwnsClient() {
@@ -393,11 +383,29 @@ func (d Decision) Err() error {
 	return e
 }
 
-// Waits says whether the user was asked for what is missing, as optional, and has not answered yet.
+// Waits says whether the user was asked for all that is missing, as optional, and has not answered yet: it would be
+// allowed if they agreed. Where their yes would not be enough, it is refused for what else is missing.
 func (d Decision) Waits() bool {
-	waits := func(r rule) bool { return r.waits != nil && r.waits(&d.question) }
-	return !d.Allowed && (waits(*d.refusal) || slices.ContainsFunc(d.asked, waits))
+	c, s := d.question.Caller, d.question.subject
+	switch {
+	case d.Allowed:
+		return false
+	case c.Kind == ByToken && len(c.Token.Waiting) > 0:
+		token := *c.Token
+		token.Scopes, token.Waiting = slices.Concat(token.Scopes, token.Waiting), nil
+		c.Token = &token
+	case c.Kind == ByClient && s.Consent != nil && len(s.Consent.Declined) > 0:
+		consent := *s.Consent
+		consent.Declined = nil
+		s.Consent = &consent
+	default:
+		return false
+	}
+	return May(c, d.Action, s).Allowed
 }
+
+// NotAgreedYet is said where the user was asked for something as optional and has not answered yet.
+const NotAgreedYet = "The user has not agreed to this yet: it was asked for as optional."
 
 // ForStrangers is all that is said of a refusal to who is not the owner of the client.
 const ForStrangers = "This client may not do this. Its owner can ask why, by the paysera-correlation-id of this answer."
@@ -524,22 +532,19 @@ var byToken = rule{
 		return q.Name() + " calls with its own credentials, not with a user's access token"
 	},
 	cure: func(q *question) []Grant {
-		if q.subject.UserType != Natural {
-			return nil // nobody in particular was asked about, or nobody who could agree
-		}
-		return []Grant{{Kind: GrantScope, Name: string(ScopeProjects), ID: q.subject.UserID}}
+		return q.subject.User.couldAgreeTo(ScopeProjects)
 	},
 }
 
 // ownUser asks that a token speaks about its own user.
 var ownUser = rule{
 	name:  "own_user",
-	holds: func(q *question) bool { return q.UserID() == q.subject.UserID },
+	holds: func(q *question) bool { return q.UserID() == q.subject.User.ID },
 	fact: func(q *question) string {
-		if q.UserID() == q.subject.UserID {
+		if q.UserID() == q.subject.User.ID {
 			return fmt.Sprintf("the token is user %d's", q.UserID())
 		}
-		return fmt.Sprintf("the token is user %d's, not user %d's", q.UserID(), q.subject.UserID)
+		return fmt.Sprintf("the token is user %d's, not user %d's", q.UserID(), q.subject.User.ID)
 	},
 }
 
@@ -554,8 +559,7 @@ func agreed(s Scope) rule {
 			}
 			return fmt.Sprintf("user %d did not agree to the scope %s", q.UserID(), s)
 		},
-		cure:  func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
-		waits: func(q *question) bool { return q.Token.Waits(s) },
+		cure: func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(s)}} },
 	}
 }
 
@@ -584,9 +588,6 @@ func ownWallet(s Scope) rule {
 			}
 			return nil
 		},
-		waits: func(q *question) bool {
-			return q.Kind == ByToken && q.subject.Wallet.BelongsTo(q.UserID()) && q.Token.Waits(s)
-		},
 	}
 }
 
@@ -603,12 +604,8 @@ func offlineWallet(s Scope) rule {
 			if holds(q) {
 				return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.Wallet.OwnerID, q.Client.ID)
 			}
-			if q.Kind != ByClient {
-				return q.Name() + " calls, and this is for a client with its own credentials"
-			}
-			return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.Wallet.OwnerID, q.Name())
+			return q.noOfflineConsent(q.subject.Wallet.OwnerID)
 		},
-		waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(s) },
 	}
 }
 
@@ -620,7 +617,7 @@ func projectWallet(s Scope) rule {
 		if q.Kind == ByClient {
 			return q.Client.Represents(project)
 		}
-		return slices.Contains(q.Token.Projects, project) && (s == "" || q.Token.Has(s))
+		return q.Token.administers(project) && (s == "" || q.Token.Has(s))
 	}
 	holds := func(q *question) bool {
 		return slices.ContainsFunc(q.subject.Wallet.Projects, func(project int64) bool { return standsFor(q, project) })
@@ -629,16 +626,22 @@ func projectWallet(s Scope) rule {
 		name:  "project_wallet",
 		holds: holds,
 		fact: func(q *question) string {
-			if holds(q) {
+			switch {
+			case holds(q):
 				return fmt.Sprintf("wallet %d is the wallet of a project of this caller", q.subject.Wallet.ID)
+			case q.Kind == ByToken && slices.ContainsFunc(q.subject.Wallet.Projects, q.Token.administers):
+				return fmt.Sprintf("wallet %d is the wallet of a project of user %d, who did not agree to the scope %s", q.subject.Wallet.ID, q.UserID(), s)
 			}
 			return fmt.Sprintf("wallet %d is not the wallet of a project of this caller: %s", q.subject.Wallet.ID, q.ProjectsSentence())
 		},
 		cure: func(q *question) []Grant {
-			if q.Kind != ByClient || len(q.subject.Wallet.Projects) == 0 {
-				return nil
+			switch {
+			case q.Kind == ByClient && len(q.subject.Wallet.Projects) > 0:
+				return []Grant{{Kind: GrantProject, ID: q.subject.Wallet.Projects[0]}}
+			case q.Kind == ByToken && s != "" && slices.ContainsFunc(q.subject.Wallet.Projects, q.Token.administers):
+				return []Grant{{Kind: GrantScope, Name: string(s)}}
 			}
-			return []Grant{{Kind: GrantProject, ID: q.subject.Wallet.Projects[0]}}
+			return nil
 		},
 	}
 }
@@ -951,7 +954,7 @@ var policies = map[Action]*policy{
 		gates: walletArea, about: []rule{representsProject},
 		missing: noProject,
 	},
-	ListUserProjects: {gates: walletArea, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
+	ListUserProjects: {gates: walletArea, missing: noUser, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
 
 	UseOAuth:             {gates: oauthArea},
 	ExchangePassword:     {gates: append(slices.Clone(oauthArea), mayUse(UsePasswordGrant))},

@@ -15,6 +15,15 @@ func (u *User) isOrActsFor(user int64) bool {
 	return user != 0 && (u.ID == user || slices.Contains(u.Administrators, user))
 }
 
+// couldAgreeTo is the grant of a scope by the user, to a client that has no token of theirs; none where nobody in
+// particular is asked about, or nobody who could agree.
+func (u *User) couldAgreeTo(s Scope) []Grant {
+	if u.Type != Natural || u.Standing == InactiveUser {
+		return nil
+	}
+	return []Grant{{Kind: GrantScope, Name: string(s), ID: u.ID}}
+}
+
 // ownData is a user's ground: they ask about themselves, or a company that they act for, and agreed to the
 // scope; an empty scope asks for no more than the token.
 var ownData = rule{
@@ -39,16 +48,12 @@ var ownData = rule{
 		switch {
 		case q.Kind == ByToken && q.subject.User.isOrActsFor(q.UserID()) && s != "":
 			return []Grant{{Kind: GrantScope, Name: string(s)}}
-		case q.Kind == ByClient && q.subject.User.Type == Natural:
-			if s == "" {
-				s = ScopeUserInfo // any token of the user would do
-			}
-			return []Grant{{Kind: GrantScope, Name: string(s), ID: q.subject.User.ID}}
+		case q.Kind == ByClient && s == "":
+			return q.subject.User.couldAgreeTo(ScopeUserInfo) // any token of the user would do
+		case q.Kind == ByClient:
+			return q.subject.User.couldAgreeTo(s)
 		}
 		return nil
-	},
-	waits: func(q *question) bool {
-		return q.Kind == ByToken && q.subject.User.isOrActsFor(q.UserID()) && q.Token.Waits(q.subject.Scope)
 	},
 }
 
@@ -63,12 +68,19 @@ var offlineData = rule{
 		if q.Kind == ByClient && q.subject.Consent.Offline(q.subject.Scope) {
 			return fmt.Sprintf("user %d agreed that client %d may use this without a token", q.subject.User.ID, q.Client.ID)
 		}
-		if q.Kind != ByClient {
-			return q.Name() + " calls, and this is for a client with its own credentials"
-		}
-		return fmt.Sprintf("user %d did not agree that %s may use this without a token", q.subject.User.ID, q.Name())
+		return q.noOfflineConsent(q.subject.User.ID)
 	},
-	waits: func(q *question) bool { return q.Kind == ByClient && q.subject.Consent.OfflineWaits(q.subject.Scope) },
+}
+
+// noOfflineConsent says why a caller may not use something of a user's without a token.
+func (q *question) noOfflineConsent(user int64) string {
+	if q.Kind != ByClient {
+		return q.Name() + " calls, and this is for a client with its own credentials"
+	}
+	if q.subject.Consent != nil && q.subject.Consent.Inactive {
+		return fmt.Sprintf("user %d is inactive, so that nobody acts for them", user)
+	}
+	return fmt.Sprintf("user %d did not agree that %s may use this without a token", user, q.Name())
 }
 
 // answerable lets those look users up who answer for it: a server of the owner's, or a user who signed in.
@@ -169,8 +181,7 @@ var agreedToProjects = rule{
 		}
 		return fmt.Sprintf("user %d did not agree to the scope %s", q.UserID(), ScopeProjects)
 	},
-	cure:  func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(ScopeProjects)}} },
-	waits: func(q *question) bool { return q.Token != nil && q.Token.Waits(ScopeProjects) },
+	cure: func(*question) []Grant { return []Grant{{Kind: GrantScope, Name: string(ScopeProjects)}} },
 }
 
 // ownsProject asks for the owner of the project, or a person who acts for the company that owns it.

@@ -106,11 +106,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"one that does not exist is the use case's to tell", byClient(shop()), wallet.ReadProject, wallet.Subject{}, "", ""},
 		{"but not to whom the gates refuse", anybody, wallet.ReadProject, wallet.Subject{}, "known_caller", ""},
 
-		{"a user's projects need the user", byClient(shop()), wallet.ListUserProjects, wallet.Subject{UserID: john, UserType: wallet.Natural}, "access_token", "a token of user 1234 with the scope projects"},
-		{"which a company cannot agree to", byClient(shop()), wallet.ListUserProjects, wallet.Subject{UserID: company, UserType: wallet.Legal}, "access_token", ""},
-		{"and the scope", byToken(john, wallet.ScopeBalance), wallet.ListUserProjects, wallet.Subject{UserID: john}, "scope_projects", "a token with the scope projects"},
-		{"and that very user", byToken(john, wallet.ScopeProjects), wallet.ListUserProjects, wallet.Subject{UserID: paula}, "own_user", ""},
-		{"then they are told", byToken(john, wallet.ScopeProjects), wallet.ListUserProjects, wallet.Subject{UserID: john}, "", ""},
+		{"a user's projects need the user", byClient(shop()), wallet.ListUserProjects, wallet.Subject{User: &wallet.User{ID: john, Type: wallet.Natural}}, "access_token", "a token of user 1234 with the scope projects"},
+		{"which a company cannot agree to", byClient(shop()), wallet.ListUserProjects, wallet.Subject{User: &wallet.User{ID: company, Type: wallet.Legal}}, "access_token", ""},
+		{"and the scope", byToken(john, wallet.ScopeBalance), wallet.ListUserProjects, wallet.Subject{User: &wallet.User{ID: john, Type: wallet.Natural}}, "scope_projects", "a token with the scope projects"},
+		{"and that very user", byToken(john, wallet.ScopeProjects), wallet.ListUserProjects, wallet.Subject{User: &wallet.User{ID: paula, Type: wallet.Natural}}, "own_user", ""},
+		{"one who does not exist is the use case's to tell", byToken(john), wallet.ListUserProjects, wallet.Subject{}, "", ""},
+		{"then they are told", byToken(john, wallet.ScopeProjects), wallet.ListUserProjects, wallet.Subject{User: &wallet.User{ID: john, Type: wallet.Natural}}, "", ""},
 
 		{"a project's client reads its wallet's balance", byClient(shop()), wallet.ReadBalance, wallet.Subject{Wallet: mainW}, "", ""},
 		{"a static right opens one wallet", byClient(shop()), wallet.ReadBalance, wallet.Subject{Wallet: paulas}, "", ""},

@@ -183,8 +183,8 @@ type Token struct {
 // Has says whether the user agreed to the scope.
 func (t *Token) Has(s Scope) bool { return slices.Contains(t.Scopes, s) }
 
-// Waits says whether the scope was asked for as optional and waits for the user.
-func (t *Token) Waits(s Scope) bool { return !t.Has(s) && slices.Contains(t.Waiting, s) }
+// administers says whether the token may speak for a project because its user administers that.
+func (t *Token) administers(project int64) bool { return slices.Contains(t.Projects, project) }
 
 // Consent is what a user agreed that a client may do, for as long as the user leaves it at that.
 type Consent struct {
@@ -193,18 +193,16 @@ type Consent struct {
 	// user did not agree to.
 	Scopes, Declined []AskedScope
 	AgreedAt         time.Time
+	// Inactive says that an operator made the user inactive: nobody acts for them, without a token either, until
+	// that changes.
+	Inactive bool
 }
 
 // Offline says whether the client may use the scope with its own credentials, without a token.
 func (c *Consent) Offline(s Scope) bool {
-	return c != nil && slices.ContainsFunc(c.Scopes, func(a AskedScope) bool {
+	return c != nil && !c.Inactive && slices.ContainsFunc(c.Scopes, func(a AskedScope) bool {
 		return a.Scope == s && a.Offline && !slices.Contains(c.Declined, a)
 	})
-}
-
-// OfflineWaits says whether an offline scope was asked for as optional and waits for the user.
-func (c *Consent) OfflineWaits(s Scope) bool {
-	return c != nil && !c.Offline(s) && slices.ContainsFunc(c.Declined, func(a AskedScope) bool { return a.Scope == s && a.Offline })
 }
 
 // AnyOffline says whether the client may use anything of the user's without a token.
