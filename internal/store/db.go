@@ -335,21 +335,26 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 	defer raw.Rollback() // does nothing after a commit
 	tx := &Tx{db: db, Tx: raw, ctx: ctx}
 	if err := work(tx); err != nil {
-		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-			return ctx.Err() // it was rolled back because nobody waits for it any more
-		}
-		return err
+		return gone(ctx, err)
 	}
 	if err := tx.publish(); err != nil {
-		return err
+		return gone(ctx, err)
 	}
 	if err := raw.Commit(); err != nil {
-		return err
+		return gone(ctx, err)
 	}
 	if len(tx.altered) > 0 {
 		db.directory.forget(tx.altered)
 	}
 	return nil
+}
+
+// gone is err, or why nobody waits for the transaction any more where it was rolled back for that.
+func gone(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // pause waits before another attempt, a little longer and at random each time.
