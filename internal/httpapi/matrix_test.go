@@ -926,6 +926,10 @@ func (c *cast) giveEverything(a *actor, row *matrixRow) {
 // then pass.
 func (c *cast) agreeLater(a *actor, row *matrixRow) {
 	c.t.Helper()
+	if a.consent == nil {
+		c.t.Errorf("%s: %s is told to wait for a user who was not asked for anything as optional", row, a.name)
+		return
+	}
 	name := a.name + " with all that was left open"
 	if c.grown[name] == nil {
 		more := *a
@@ -981,7 +985,8 @@ func (c *cast) give(a *actor, grants []wallet.Grant) error {
 	return err
 }
 
-// grow gives private clients that pass a grant that they do not need: none may then be refused.
+// grow gives private clients that pass a grant that they do not need: none may then be refused. Those whose consent
+// counts for nothing are like one without any, and left out for the time that it takes.
 func (c *cast) grow(m matrix) {
 	c.t.Helper()
 	for _, name := range m.callers {
