@@ -236,7 +236,15 @@ func (s *Service) exchangePassword(ctx context.Context, c wallet.Caller, r Token
 		return Tokens{}, err
 	}
 	return s.issuing(ctx, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
-		if err := s.agree(tx, c, user, c.Client, scopes, nil); err != nil {
+		before, err := tx.Consent(user, c.Client.ID)
+		if err != nil {
+			return Tokens{}, nil, err
+		}
+		var declined []wallet.AskedScope
+		if before != nil { // a no that was said on the page stays one
+			declined = slices.DeleteFunc(slices.Clone(before.Declined), func(a wallet.AskedScope) bool { return !slices.Contains(scopes, a) })
+		}
+		if err := s.agree(tx, c, user, c.Client, scopes, declined); err != nil {
 			return Tokens{}, nil, err
 		}
 		_, issued, err := s.newFamily(tx, user, c.Client.ID, scopes)

@@ -503,6 +503,18 @@ func TestPasswordGrant(t *testing.T) {
 	})
 }
 
+// A user said no to an optional scope on the page; signing in by password afterwards does not turn that into a yes.
+func TestAPasswordTakesNoNoBack(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		open := wallet.AskedScope{Scope: wallet.ScopeEmail, Optional: true}
+		w.consent(1, "balance email_optional", open)
+		issued, err := w.signInBy(site, "ona@example.com", onasPassword, "balance email_optional")
+		if c, _ := w.with(issued.Access); err != nil || c.Token.Has(wallet.ScopeEmail) || !c.Token.Waits(wallet.ScopeEmail) || !c.Token.Has(wallet.ScopeBalance) {
+			t.Errorf("the token is %+v, %v", c.Token, err)
+		}
+	})
+}
+
 // What a user takes back works no more with the next request, and neither does what an inactive user gave.
 func TestTakingBack(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
