@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -509,7 +510,7 @@ func TestAPasswordTakesNoNoBack(t *testing.T) {
 		open := wallet.AskedScope{Scope: wallet.ScopeEmail, Optional: true}
 		w.consent(1, "balance email_optional", open)
 		issued, err := w.signInBy(site, "ona@example.com", onasPassword, "balance email_optional")
-		if c, _ := w.with(issued.Access); err != nil || c.Token.Has(wallet.ScopeEmail) || !c.Token.Waits(wallet.ScopeEmail) || !c.Token.Has(wallet.ScopeBalance) {
+		if c, _ := w.with(issued.Access); err != nil || c.Token.Has(wallet.ScopeEmail) || !slices.Contains(c.Token.Waiting, wallet.ScopeEmail) || !c.Token.Has(wallet.ScopeBalance) {
 			t.Errorf("the token is %+v, %v", c.Token, err)
 		}
 	})
