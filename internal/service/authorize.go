@@ -164,6 +164,10 @@ func (s *Service) clientToReturnTo(ctx context.Context, r AuthorizationRequest) 
 	if r.RedirectURI == "" || !found.Client.MayReturnTo(r.RedirectURI) {
 		return nil, wallet.FieldError("redirect_uri", "is missing, or is not an address of the program that sent you here: its owner has to add it to the hosts of the client")
 	}
+	// What is added to the address must not stand there twice: readers disagree about which of two counts.
+	if back, err := url.Parse(r.RedirectURI); err != nil || slices.ContainsFunc([]string{"code", "state", "error", "error_description"}, back.Query().Has) {
+		return nil, wallet.FieldError("redirect_uri", "must not have a code, state, error or error_description of its own")
+	}
 	return found.Client, nil
 }
 
