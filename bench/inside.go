@@ -226,13 +226,13 @@ func (b *bench) moves(ctx context.Context, db *store.DB, callers int) (float64, 
 	for caller := range callers {
 		outside, own := ledger.SystemAccount(ledger.Funding, "EUR"), ledger.WalletAccount(firstWallet+int64(caller), "EUR")
 		cent := ledger.Posting{Debit: outside, Credit: own, Amount: money.Amount{Minor: 1, Currency: "EUR"}, Kind: "operator_credit"}
-		command := store.MoneyCommand{
-			Needs:  []ledger.Key{outside, own},
-			Decide: func(book *ledger.Book) error { _, err := book.Post(cent); return err },
+		command := store.MoneyCommand[[]ledger.Entry]{
+			Needs:  store.Needs{Accounts: []ledger.Key{outside, own}},
+			Decide: func(m *store.MoneyTx) ([]ledger.Entry, error) { return m.Post(cent) },
 		}
 		group.Go(func() error {
 			for b.now().Sub(began) < commitTime {
-				if _, err := db.Money(ctx, command); err != nil {
+				if _, err := store.Money(ctx, db, command); err != nil {
 					return err
 				}
 				done.Add(1)

@@ -170,3 +170,12 @@ func (a Amount) Negate() (Amount, error) {
 
 // Positive says that there is an amount and it is more than zero.
 func (a Amount) Positive() bool { return a.Currency != "" && a.Minor > 0 }
+
+// Times returns a, n times; ErrRange when that does not fit.
+func (a Amount) Times(n int64) (Amount, error) {
+	product := a.Minor * n
+	if n != 0 && (product/n != a.Minor || n == -1 && a.Minor == math.MinInt64) {
+		return Amount{}, ErrRange
+	}
+	return Amount{Minor: product, Currency: a.Currency}, nil
+}

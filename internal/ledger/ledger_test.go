@@ -59,9 +59,9 @@ func TestEntriesTellTheStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []ledger.Entry{
-		{ID: 1, At: noon, Posting: move(1000, outside, alice), DebitAfter: -1000, CreditAfter: 1000},
-		{ID: 2, At: noon, Posting: move(400, alice, bob), DebitAfter: 600, CreditAfter: 400, DebitPrevious: 1},
-		{ID: 3, At: noon, Posting: move(100, bob, carol), DebitAfter: 300, CreditAfter: 100, DebitPrevious: 2},
+		{ID: 1, At: noon, Posting: move(1000, outside, alice), DebitAfter: -1000, CreditAfter: 1000, DebitNumber: 1, CreditNumber: 1},
+		{ID: 2, At: noon, Posting: move(400, alice, bob), DebitAfter: 600, CreditAfter: 400, DebitPrevious: 1, DebitNumber: 2, CreditNumber: 1},
+		{ID: 3, At: noon, Posting: move(100, bob, carol), DebitAfter: 300, CreditAfter: 100, DebitPrevious: 2, DebitNumber: 2, CreditNumber: 1},
 	}
 	if diff := cmp.Diff(want, book.Entries()); diff != "" {
 		t.Errorf("the entries differ (-want +got):\n%s", diff)
@@ -163,7 +163,7 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ledger.Delta{{outside, -50}, {alice, 0}, {bob, -100}, {carol, 150}}
+	want := []ledger.Delta{{Key: outside, Available: -50}, {Key: alice}, {Key: bob, Available: -100}, {Key: carol, Available: 150}}
 	if diff := cmp.Diff(want, plan); diff != "" {
 		t.Errorf("the plan differs (-want +got):\n%s", diff)
 	}

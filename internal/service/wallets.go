@@ -162,9 +162,9 @@ func (s *Service) moveByHand(ctx context.Context, c wallet.Caller, id int64, amo
 	if kind == operatorDebit {
 		posting.Debit, posting.Credit = account, outside
 	}
-	entries, err := s.db.Money(ctx, store.MoneyCommand{
-		Needs:  []ledger.Key{account, outside},
-		Decide: func(book *ledger.Book) error { _, err := book.Post(posting); return err },
+	entries, err := store.Money(ctx, s.db, store.MoneyCommand[[]ledger.Entry]{
+		Needs:  store.Needs{Accounts: []ledger.Key{account, outside}},
+		Decide: func(m *store.MoneyTx) ([]ledger.Entry, error) { return m.Post(posting) },
 	})
 	switch {
 	case errors.Is(err, ledger.ErrNotCovered):

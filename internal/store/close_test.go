@@ -129,7 +129,7 @@ func TestHandingOverACommandWhileItCloses(t *testing.T) {
 			defer close(answered)
 			crowd(20, func(caller int) {
 				slow := heldUp{context.Background(), closed}
-				if _, err := db.Money(slow, moving(1, outside, purse(1), "too late")); !errors.Is(err, store.ErrClosed) {
+				if _, err := store.Money(slow, db, moving(1, outside, purse(1), "too late")); !errors.Is(err, store.ErrClosed) {
 					t.Errorf("caller %d: %v, want %v", caller, err, store.ErrClosed)
 				}
 			})

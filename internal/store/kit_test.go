@@ -79,20 +79,19 @@ func purse(wallet int64) ledger.Key { return ledger.WalletAccount(wallet, "EUR")
 var outside = ledger.SystemAccount(ledger.Funding, "EUR")
 
 // moving is the command that moves so many cents; the text tells its entry from all others.
-func moving(minor int64, from, to ledger.Key, text string) store.MoneyCommand {
-	return store.MoneyCommand{
-		Needs: []ledger.Key{from, to},
-		Decide: func(b *ledger.Book) error {
-			_, err := b.Post(ledger.Posting{
+func moving(minor int64, from, to ledger.Key, text string) store.MoneyCommand[[]ledger.Entry] {
+	return store.MoneyCommand[[]ledger.Entry]{
+		Needs: store.Needs{Accounts: []ledger.Key{from, to}},
+		Decide: func(m *store.MoneyTx) ([]ledger.Entry, error) {
+			return m.Post(ledger.Posting{
 				Debit: from, Credit: to, Amount: money.Amount{Minor: minor, Currency: from.Currency}, Kind: "transfer", Details: text,
 			})
-			return err
 		},
 	}
 }
 
 func move(db *store.DB, minor int64, from, to ledger.Key, text string) ([]ledger.Entry, error) {
-	return db.Money(context.Background(), moving(minor, from, to, text))
+	return store.Money(context.Background(), db, moving(minor, from, to, text))
 }
 
 func mustMove(t *testing.T, db *store.DB, minor int64, from, to ledger.Key, text string) ledger.Entry {
@@ -114,10 +113,10 @@ func holdWriters(t *testing.T, db *store.DB) (release func()) {
 		writers = 2
 	}
 	for range writers {
-		go db.Money(context.Background(), store.MoneyCommand{Decide: func(*ledger.Book) error {
+		go store.Money(context.Background(), db, store.MoneyCommand[int]{Decide: func(*store.MoneyTx) (int, error) {
 			started <- struct{}{}
 			<-gate
-			return nil
+			return 0, nil
 		}})
 		<-started
 	}
@@ -129,7 +128,7 @@ func holdWriters(t *testing.T, db *store.DB) (release func()) {
 // untilWaiting returns when so many callers stand in db.Money and wait for their answers.
 func untilWaiting(t *testing.T, callers int) {
 	t.Helper()
-	untilStanding(t, callers, "store.(*DB).Money")
+	untilStanding(t, callers, "store.(*moneyWriter).do")
 }
 
 // untilStanding returns when so many callers wait inside a function, not counting those that
@@ -195,11 +194,11 @@ func readBooks(t *testing.T, address string) books {
 	tx, err := db.BeginTx(context.Background(), options)
 	must(err)
 	defer tx.Rollback()
-	rows, err := tx.Query(`SELECT id, purpose, wallet_id, currency, available, reserved, credit_limit, last_entry, version FROM accounts`)
+	rows, err := tx.Query(`SELECT id, purpose, wallet_id, currency, available, reserved, credit_limit, last_entry, entries, version FROM accounts`)
 	must(err)
 	for rows.Next() {
 		var a ledger.Account
-		must(rows.Scan(&a.ID, &a.Purpose, &a.WalletID, &a.Currency, &a.Available, &a.Reserved, &a.CreditLimit, &a.LastEntry, &a.Version))
+		must(rows.Scan(&a.ID, &a.Purpose, &a.WalletID, &a.Currency, &a.Available, &a.Reserved, &a.CreditLimit, &a.LastEntry, &a.Entries, &a.Version))
 		b.accounts[a.ID] = a
 	}
 	must(rows.Err())
@@ -275,6 +274,7 @@ func (b books) statement(t *testing.T, a ledger.Account) (read int) {
 func (b books) holds(t *testing.T, acknowledged []ledger.Entry) {
 	t.Helper()
 	for _, answered := range acknowledged {
+		answered.DebitNumber, answered.CreditNumber = 0, 0 // which are not stored
 		if diff := cmp.Diff(answered, b.entries[answered.ID]); diff != "" {
 			t.Fatalf("the acknowledged entry %d differs in the database (-answered +stored):\n%s", answered.ID, diff)
 		}

@@ -17,7 +17,7 @@ var migrations embed.FS
 
 // toPostgres is all that the schema's text differs by: STRICT tables refuse what PostgreSQL
 // refuses, and an INTEGER of SQLite has 64 bits.
-var toPostgres = strings.NewReplacer("INTEGER", "BIGINT", "BLOB", "BYTEA", ") STRICT", ")")
+var toPostgres = strings.NewReplacer("INTEGER", "BIGINT", "BLOB", "BYTEA", ") STRICT, WITHOUT ROWID", ")", ") STRICT", ")")
 
 // migrate brings the schema up to date. Several processes may do so at once on PostgreSQL: a
 // row in a table of its own, not an advisory lock, lets one go first.

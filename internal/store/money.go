@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,16 +12,44 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/wallet"
 )
 
-// MoneyCommand is one thing that moves money.
-type MoneyCommand struct {
-	// Needs are the accounts that Decide looks at or posts to. An account that does not exist
-	// yet is there too, empty.
-	Needs []ledger.Key
-	// Decide judges and posts. It is pure: it sees only the book, may be run more than once,
-	// and its error refuses the command without any effect, on it or on others.
-	Decide func(book *ledger.Book) error
+// MoneyCommand is one thing that moves money, or may come to. It has an answer of type T.
+type MoneyCommand[T any] struct {
+	// Nonce is claimed in the commit of the effect, and Once, where it is not nil, makes the effect happen
+	// once. Both are the caller's.
+	Nonce wallet.Nonce
+	Once  *wallet.Once
+	// Needs are what Decide looks at. It can ask for more, at the price of another batch.
+	Needs Needs
+	// Decide judges, and changes what it wants changed. It is pure: it sees only the MoneyTx, may be run more
+	// than once, and its error refuses the command without any effect, on it or on others.
+	Decide func(m *MoneyTx) (answer T, err error)
+}
+
+// Needs are the things that a command looks at. What does not exist yet is there too, empty.
+type Needs struct {
+	Accounts     []ledger.Key
+	Transactions []int64
+	Spenders     []wallet.Spender
+}
+
+// add is the union.
+func (n *Needs) add(more Needs) {
+	n.Accounts = append(n.Accounts, more.Accounts...)
+	n.Transactions = append(n.Transactions, more.Transactions...)
+	n.Spenders = append(n.Spenders, more.Spenders...)
+}
+
+// sort puts the union into the one order in which things are locked, each once.
+func (n *Needs) sort() {
+	slices.SortFunc(n.Accounts, ledger.Key.Compare)
+	n.Accounts = slices.Compact(n.Accounts)
+	slices.Sort(n.Transactions)
+	n.Transactions = slices.Compact(n.Transactions)
+	slices.SortFunc(n.Spenders, func(a, b wallet.Spender) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
+	n.Spenders = slices.Compact(n.Spenders)
 }
 
 // Limits of the money writer.
@@ -29,53 +58,75 @@ const (
 	batchLimit = 256
 	// batchAttempts is how often a batch is run again when others at the same time got in its way.
 	batchAttempts = 20
-	// entryBlock and accountBlock are how many numbers a writer takes at once.
-	entryBlock, accountBlock = 4096, 16
+	// askAttempts is how often a command may ask for more than it said it needs.
+	askAttempts = 3
+	// The blocks are how many numbers a writer takes at once. Those that callers see are small, since what is
+	// left of a block at the end is lost.
+	entryBlock, accountBlock, transactionBlock = 4096, 16, 256
 )
 
 // ErrClosed says that the database is being closed.
 var ErrClosed = errors.New("store: the database is closing")
 
-// Money runs the command and returns the entries it posted, once they are committed and on
+// Money runs the command and returns the answer of Decide, once its effects are committed and on
 // disk. Commands that wait at the same time share one commit; each sees the effects of those
-// before it. An error of Decide is returned as it is.
-func (db *DB) Money(ctx context.Context, c MoneyCommand) ([]ledger.Entry, error) {
-	job := &moneyJob{MoneyCommand: c, done: make(chan struct{}), ctx: ctx}
-	if err := db.money.submit(ctx, job); err != nil {
-		return nil, err
+// before it. An error of Decide is returned as it is. It returns ErrNonceUsed, and *wallet.Answered or
+// InvalidState for what Once says.
+func Money[T any](ctx context.Context, db *DB, c MoneyCommand[T]) (answer T, err error) {
+	job := &moneyJob{
+		ctx: ctx, done: make(chan struct{}), nonce: c.Nonce, once: c.Once, needs: c.Needs,
+		run: func(m *MoneyTx) (any, error) {
+			answer, err := c.Decide(m)
+			return answer, err
+		},
+	}
+	err = db.money.do(ctx, job)
+	answer, _ = job.answer.(T)
+	return answer, err
+}
+
+// do hands a command over and waits for what becomes of it.
+func (m *moneyWriter) do(ctx context.Context, job *moneyJob) error {
+	if err := m.submit(ctx, job); err != nil {
+		return err
 	}
 	// Once taken, a command ends in bounded time, and what became of it must not be guessed:
 	// so its own context is not watched any more.
 	select {
 	case <-job.done:
-		return job.entries, job.err
-	case <-db.money.ended:
+		return job.err
+	case <-m.ended:
 	}
 	select {
 	case <-job.done:
-		return job.entries, job.err
+		return job.err
 	default:
-		return nil, ErrClosed // handed over after the writers had looked for the last time
+		return ErrClosed // handed over after the writers had looked for the last time
 	}
 }
 
 type moneyJob struct {
-	MoneyCommand
-	ctx     context.Context
-	done    chan struct{}
-	entries []ledger.Entry
-	err     error
+	ctx   context.Context
+	done  chan struct{}
+	nonce wallet.Nonce
+	once  *wallet.Once
+	needs Needs
+	run   func(m *MoneyTx) (any, error)
+	// asked counts how often it asked for more.
+	asked  int
+	answer any
+	err    error
 }
 
-func (j *moneyJob) finish(entries []ledger.Entry, err error) {
-	j.entries, j.err = entries, err
+func (j *moneyJob) finish(answer any, err error) {
+	j.answer, j.err = answer, err
 	close(j.done)
 }
 
 // moneyEngine is how a batch reaches the disk: the one place where the engines differ.
 type moneyEngine interface {
-	// begin opens a transaction and returns the accounts that exist among the keys, locked.
-	begin(ctx context.Context, keys []ledger.Key) (moneyTransaction, []ledger.Account, error)
+	// begin opens a transaction, claims what only one may have, and returns what exists, locked.
+	begin(ctx context.Context, w wanted) (moneyTransaction, *loaded, error)
 	// committed says whether the writer's batch reached the disk, after an answer was lost. Once
 	// it has said no, that batch cannot reach the disk any more, however late it arrives.
 	committed(ctx context.Context, writer, batch int64, at time.Time) (bool, error)
@@ -83,9 +134,27 @@ type moneyEngine interface {
 }
 
 type moneyTransaction interface {
-	// commit writes the changed accounts (ID 0 means new) and the entries, and commits.
-	commit(ctx context.Context, b effects) error
+	// commit writes the effects, and commits.
+	commit(ctx context.Context, e effects) error
 	rollback()
+}
+
+// wanted is what a batch looks at.
+type wanted struct {
+	Needs
+	nonces []wallet.Nonce
+	once   [][32]byte
+}
+
+// loaded is what there is of it.
+type loaded struct {
+	accounts     []ledger.Account
+	transactions []*wallet.Transaction
+	spent        []wallet.Spent
+	// used are the nonces that were claimed before.
+	used map[wallet.Nonce]bool
+	// answers are those that were given before, by key.
+	answers map[[32]byte]keptAnswer
 }
 
 // effects are what one batch writes.
@@ -96,7 +165,41 @@ type effects struct {
 	changed       []*ledger.Account
 	entries       []ledger.Entry
 	// account gives the number of an account, created ones included.
-	account map[ledger.Key]int64
+	account      map[ledger.Key]int64
+	marks        []entryMark
+	nonces       []wallet.Nonce
+	transactions transactionEffects
+	// others are statements for what moves seldom, alike on both engines.
+	others []statement
+}
+
+// transactionEffects are the rows of transactions and payments that are added or changed.
+type transactionEffects struct {
+	created, changed                 []*wallet.Transaction
+	createdPayments, changedPayments []paymentRow
+}
+
+// paymentRow is what of a payment stands in columns.
+type paymentRow struct {
+	id, transaction, project int64
+	status                   wallet.PaymentStatus
+	payer, beneficiary       int64
+}
+
+// entryMark says where the entry with that number stands on an account.
+type entryMark struct {
+	account       ledger.Key
+	number, entry int64
+	at            time.Time
+}
+
+// markEvery is how many entries of an account are read at most to find one by its number or time.
+const markEvery = 64
+
+// statement is SQL in PostgreSQL's spelling. It must fail where it cannot have its effect.
+type statement struct {
+	text string
+	args []any
 }
 
 // errAgain says that a batch met a change that it could not foresee; run it again.
@@ -120,10 +223,10 @@ type moneyWriter struct {
 type writer struct {
 	*moneyWriter
 	id, batch int64
-	// entryNumbers and accountNumbers are numbers that this writer owns.
-	entryNumbers, accountNumbers numbers
-	// entriesWanted is how many entry numbers must be at hand before a batch.
-	entriesWanted int64
+	// entryNumbers and so on are numbers that this writer owns.
+	entryNumbers, accountNumbers, transactionNumbers, paymentNumbers numbers
+	// entriesWanted and paymentsWanted are how many numbers must be at hand before a batch.
+	entriesWanted, paymentsWanted int64
 }
 
 // numbers are a block of a counter: next is the first free one, end the first not owned.
@@ -153,7 +256,7 @@ func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, 
 		m.engine = engine
 	}
 	for range count {
-		w := &writer{moneyWriter: m, entriesWanted: 4 * batchLimit}
+		w := &writer{moneyWriter: m, entriesWanted: 4 * batchLimit, paymentsWanted: batchLimit}
 		if err := w.register(ctx); err != nil {
 			m.engine.close()
 			return nil, err
@@ -260,8 +363,8 @@ func (w *writer) commit(batch []*moneyJob) {
 	results, err := w.attempt(ctx, batch)
 	switch {
 	case err == nil:
-		for i, job := range batch {
-			job.finish(results[i].entries, results[i].err)
+		if again := w.answer(batch, results); len(again) > 0 {
+			w.commit(again)
 		}
 	case len(batch) == 1 || !divisible(err):
 		for _, job := range batch {
@@ -274,6 +377,25 @@ func (w *writer) commit(batch []*moneyJob) {
 	}
 }
 
+// answer ends the jobs of a batch, and returns those that have to be decided again: with more to look at, or
+// after the one that has the same key.
+func (w *writer) answer(batch []*moneyJob, results []moneyResult) (again []*moneyJob) {
+	for i, job := range batch {
+		var more *askMore
+		switch err := results[i].err; {
+		case errors.Is(err, errAfterwards):
+			again = append(again, job)
+		case errors.As(err, &more) && job.asked < askAttempts:
+			job.asked++
+			job.needs.add(more.needs)
+			again = append(again, job)
+		default:
+			job.finish(results[i].answer, err)
+		}
+	}
+	return again
+}
+
 // divisible says whether the jobs of a failed batch may be run one by one: not when the batch
 // may have been committed after all, and in vain when no job is to blame.
 func divisible(err error) bool {
@@ -282,8 +404,8 @@ func divisible(err error) bool {
 }
 
 type moneyResult struct {
-	entries []ledger.Entry
-	err     error
+	answer any
+	err    error
 }
 
 // attempt runs a batch until it is committed, refused for good, or out of attempts.
@@ -342,104 +464,70 @@ func (w *writer) resolve(batch int64) (bool, error) {
 
 // once decides and writes one batch.
 func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, error) {
-	keys := unionOfNeeds(batch)
-	if err := w.own(ctx, &w.entryNumbers, entryIDs, w.entriesWanted, entryBlock); err != nil {
+	want := wantedBy(batch)
+	if err := w.ownAll(ctx, int64(len(want.Accounts))); err != nil {
 		return nil, errors.Join(errNotReached, err)
 	}
-	if err := w.own(ctx, &w.accountNumbers, accountIDs, int64(len(keys)), accountBlock); err != nil {
-		return nil, errors.Join(errNotReached, err)
-	}
-	tx, existing, err := w.engine.begin(ctx, keys)
+	tx, found, err := w.engine.begin(ctx, want)
 	if err != nil {
 		return nil, err
 	}
-	book, accounts := w.open(keys, existing)
-	results := decide(book, batch)
-	if w.entryNumbers.next > w.entryNumbers.end {
+	m := w.open(want, found)
+	results := m.decideAll(batch)
+	if m.short() {
 		// More was posted than numbers were at hand: take more, and decide again.
 		tx.rollback()
 		w.entriesWanted *= 2
+		w.paymentsWanted *= 2
 		return nil, errAgain
 	}
-	if len(book.Entries()) == 0 {
+	e, err := m.effects()
+	if err != nil {
+		tx.rollback()
+		return nil, err
+	}
+	if e.none() {
 		tx.rollback()
 		return results, nil
 	}
 	w.batch++
-	if err := tx.commit(ctx, w.effects(book, accounts, existing)); err != nil {
+	e.writer, e.batch = w.id, w.batch
+	if err := tx.commit(ctx, e); err != nil {
 		tx.rollback()
 		return results, err
 	}
 	return results, nil
 }
 
-// open makes the book of a batch: the accounts that exist, and empty ones for the rest.
-func (w *writer) open(keys []ledger.Key, existing []ledger.Account) (*ledger.Book, []*ledger.Account) {
-	accounts := make([]*ledger.Account, 0, len(keys))
-	known := make(map[ledger.Key]bool, len(existing))
-	for _, account := range existing {
-		accounts = append(accounts, &account)
-		known[account.Key] = true
-	}
-	for _, key := range keys {
-		if !known[key] {
-			accounts = append(accounts, &ledger.Account{Key: key})
-		}
-	}
-	return ledger.NewBook(w.db.Now(), w.entryNumbers.take, accounts...), accounts
+// none says whether there is nothing to write. What only claims a nonce has no effect.
+func (e *effects) none() bool {
+	t := &e.transactions
+	return len(e.created)+len(e.changed)+len(e.entries)+len(t.created)+len(t.changed)+len(e.others) == 0
 }
 
-// decide runs the commands one after another on one book; a refused one leaves no trace.
-func decide(book *ledger.Book, batch []*moneyJob) []moneyResult {
-	results := make([]moneyResult, len(batch))
-	for i, job := range batch {
-		mark := book.Mark()
-		if err := job.decide(book); err != nil {
-			book.Rewind(mark)
-			results[i].err = err
-			continue
-		}
-		results[i].entries = slices.Clone(book.Entries()[mark:])
-	}
-	return results
-}
-
-// decide runs the command's decision; a panic in it is that command's failure alone.
-func (j *moneyJob) decide(book *ledger.Book) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("store: a money decision panicked: %v", p)
-		}
-	}()
-	return j.Decide(book)
-}
-
-// effects compares the accounts with what they were before the batch.
-func (w *writer) effects(book *ledger.Book, accounts []*ledger.Account, existing []ledger.Account) effects {
-	b := effects{
-		writer: w.id, batch: w.batch, at: w.db.Now(), entries: book.Entries(),
-		account: make(map[ledger.Key]int64, len(accounts)),
-	}
-	for i, account := range accounts {
-		switch {
-		case i >= len(existing) && account.LastEntry != 0:
-			account.ID = w.accountNumbers.take()
-			b.created = append(b.created, account)
-		case i < len(existing) && account.LastEntry != existing[i].LastEntry:
-			b.changed = append(b.changed, account)
-		}
-		b.account[account.Key] = account.ID
-	}
-	return b
-}
-
-func unionOfNeeds(batch []*moneyJob) []ledger.Key {
-	var keys []ledger.Key
+func wantedBy(batch []*moneyJob) wanted {
+	var w wanted
 	for _, job := range batch {
-		keys = append(keys, job.Needs...)
+		w.add(job.needs)
+		if job.nonce != (wallet.Nonce{}) {
+			w.nonces = append(w.nonces, job.nonce)
+		}
+		if job.once != nil {
+			w.once = append(w.once, job.once.Key)
+		}
 	}
-	slices.SortFunc(keys, ledger.Key.Compare)
-	return slices.Compact(keys)
+	w.sort()
+	return w
+}
+
+// ownAll makes sure that a batch has enough numbers of each kind at hand.
+func (w *writer) ownAll(ctx context.Context, accounts int64) error {
+	return errors.Join(
+		w.own(ctx, &w.entryNumbers, entryIDs, w.entriesWanted, entryBlock),
+		w.own(ctx, &w.accountNumbers, accountIDs, accounts, accountBlock),
+		w.own(ctx, &w.transactionNumbers, transactionIDs, batchLimit, transactionBlock),
+		w.own(ctx, &w.paymentNumbers, paymentIDs, w.paymentsWanted, transactionBlock),
+	)
 }
 
 // own makes sure that at least wanted numbers of a counter are at hand, and takes at least a

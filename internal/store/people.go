@@ -39,6 +39,10 @@ const (
 	accountIDs  Counter = "account"
 	entryIDs    Counter = "entry"
 	writerIDs   Counter = "writer"
+
+	transactionIDs Counter = "transaction"
+	paymentIDs     Counter = "payment"
+	requestIDs     Counter = "transaction_request"
 	// ConfirmationIDs are apart from all users' numbers: both go where the protocol has a user's.
 	ConfirmationIDs Counter = "confirmation"
 	InvitationIDs   Counter = "invitation"

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/wallet"
 )
 
 // postgresMoney writes money batches in two pipelined round trips each: one locks and reads
@@ -20,29 +21,59 @@ import (
 type postgresMoney struct{ pool *pgxpool.Pool }
 
 const (
-	lockAccounts = `SELECT a.id, a.purpose, a.wallet_id, a.currency, a.available, a.reserved, a.credit_limit, a.last_entry, a.version
+	lockAccounts = `SELECT a.id, a.purpose, a.wallet_id, a.currency, a.available, a.reserved, a.credit_limit, a.last_entry, a.entries, a.version
 		FROM accounts a
 		JOIN unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[])) AS k (purpose, wallet_id, currency)
 			ON a.purpose = k.purpose AND a.wallet_id = k.wallet_id AND a.currency = k.currency
 		ORDER BY a.id FOR UPDATE OF a`
-	insertAccounts = `INSERT INTO accounts (id, purpose, wallet_id, currency, available, reserved, credit_limit, last_entry, version)
-		SELECT k.id, k.purpose, k.wallet_id, k.currency, k.available, k.reserved, 0, k.last_entry, 1
+	insertAccounts = `INSERT INTO accounts (id, purpose, wallet_id, currency, available, reserved, credit_limit, last_entry, entries, version)
+		SELECT k.id, k.purpose, k.wallet_id, k.currency, k.available, k.reserved, k.credit_limit, k.last_entry, k.entries, 1
 		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[]),
-			CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]))
-			AS k (id, purpose, wallet_id, currency, available, reserved, last_entry)
+			CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]))
+			AS k (id, purpose, wallet_id, currency, available, reserved, credit_limit, last_entry, entries)
 		ORDER BY k.purpose, k.wallet_id, k.currency`
 	// A version that is not the one that was read makes version NULL, which the column refuses,
 	// so that the COMMIT behind it in the pipeline rolls back.
-	updateAccounts = `UPDATE accounts a SET available = k.available, reserved = k.reserved, last_entry = k.last_entry,
-			version = CASE WHEN a.version = k.version THEN k.version + 1 END
-		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]))
-			AS k (id, available, reserved, last_entry, version)
+	updateAccounts = `UPDATE accounts a SET available = k.available, reserved = k.reserved, credit_limit = k.credit_limit,
+			last_entry = k.last_entry, entries = k.entries, version = CASE WHEN a.version = k.version THEN k.version + 1 END
+		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]),
+			CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]))
+			AS k (id, available, reserved, credit_limit, last_entry, entries, version)
 		WHERE a.id = k.id`
 	insertEntries = `INSERT INTO entries (id, at, kind, debit_account, credit_account, minor, debit_after, credit_after,
-			debit_previous, credit_previous, details)
+			debit_previous, credit_previous, details, debit_part, credit_part, payment_id)
 		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]),
 			CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]),
-			CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS TEXT[]))`
+			CAST($9 AS BIGINT[]), CAST($10 AS BIGINT[]), CAST($11 AS TEXT[]), CAST($12 AS BIGINT[]), CAST($13 AS BIGINT[]), CAST($14 AS BIGINT[]))`
+	insertMarks = `INSERT INTO entry_marks (account_id, number, entry_id, at)
+		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]))`
+	// Nonces are looked for first and added last: of two processes that have the same one, the later finds its
+	// batch refused, and then the nonce there.
+	selectNonces = `SELECT c.ts, c.fingerprint FROM claimed_nonces c
+		JOIN unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[])) AS k (ts, fingerprint) ON c.ts = k.ts AND c.fingerprint = k.fingerprint`
+	insertNonces = `INSERT INTO claimed_nonces (ts, fingerprint)
+		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]))`
+	selectAnswers      = `SELECT key, request, body, sealed, at FROM answers WHERE key = ANY(CAST($1 AS BYTEA[]))`
+	lockTransactions   = `SELECT ` + transactionColumns + ` FROM transactions WHERE id = ANY(CAST($1 AS BIGINT[])) ORDER BY id FOR UPDATE`
+	insertTransactions = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)
+		SELECT k.id, 1, k.status, k.client_id, k.project_id, k.location_id, k.wallet_id, k.created_at, k.due_at, k.document
+		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]),
+			CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS TEXT[]))
+			AS k (id, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)`
+	updateTransactions = `UPDATE transactions t SET version = CASE WHEN t.version = k.version THEN k.version + 1 END,
+			status = k.status, wallet_id = k.wallet_id, due_at = k.due_at, document = k.document
+		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]))
+			AS k (id, status, wallet_id, due_at, document, version)
+		WHERE t.id = k.id`
+	insertPayments = `INSERT INTO payments (id, transaction_id, project_id, status, wallet_id, beneficiary_id)
+		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]))`
+	updatePayments = `UPDATE payments p SET transaction_id = k.transaction_id, status = k.status, wallet_id = k.wallet_id, beneficiary_id = k.beneficiary_id
+		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]))
+			AS k (id, transaction_id, status, wallet_id, beneficiary_id)
+		WHERE p.id = k.id`
+	lockSpent = `SELECT s.holder, s.holder_id, s.currency, s.seconds, s.since, s.minor FROM spending s
+		JOIN unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS k (holder, holder_id) ON s.holder = k.holder AND s.holder_id = k.holder_id
+		ORDER BY s.holder, s.holder_id, s.currency, s.seconds FOR UPDATE OF s`
 	// Batches of a writer rise. One that comes after a later one, or after it was given up, makes
 	// last_batch NULL, which the column refuses.
 	updateWriter = `INSERT INTO writers (id, last_batch, seen_at) VALUES ($1, $2, $3)
@@ -82,13 +113,13 @@ type postgresBatch struct {
 	done bool
 }
 
-func (p *postgresMoney) begin(ctx context.Context, keys []ledger.Key) (moneyTransaction, []ledger.Account, error) {
+func (p *postgresMoney) begin(ctx context.Context, w wanted) (moneyTransaction, *loaded, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return nil, nil, errors.Join(errNotReached, err)
 	}
 	b := &postgresBatch{conn: conn}
-	existing, err := b.lock(ctx, keys)
+	found, err := b.load(ctx, w)
 	if err != nil {
 		b.rollback()
 		var answered *pgconn.PgError
@@ -97,42 +128,133 @@ func (p *postgresMoney) begin(ctx context.Context, keys []ledger.Key) (moneyTran
 		}
 		return nil, nil, err
 	}
-	return b, existing, nil
+	return b, found, nil
 }
 
-func (b *postgresBatch) lock(ctx context.Context, keys []ledger.Key) ([]ledger.Account, error) {
+// load reads what a batch wants in one trip, and locks it in one order: transactions, accounts, spending.
+func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
+	found := &loaded{used: map[wallet.Nonce]bool{}, answers: map[[32]byte]keptAnswer{}}
+	trip := &pgx.Batch{}
+	trip.Queue("BEGIN")
+	if len(w.nonces) > 0 {
+		ts, fingerprints := nonceArrays(w.nonces)
+		trip.Queue(selectNonces, ts, fingerprints).Query(func(rows pgx.Rows) error { return scanNonces(rows, found) })
+	}
+	if len(w.once) > 0 {
+		keys := make([][]byte, len(w.once))
+		for i, key := range w.once {
+			keys[i] = key[:]
+		}
+		trip.Queue(selectAnswers, keys).Query(func(rows pgx.Rows) error { return scanAnswers(rows, found) })
+	}
+	if len(w.Transactions) > 0 {
+		trip.Queue(lockTransactions, w.Transactions).Query(func(rows pgx.Rows) error { return scanTransactions(rows, found) })
+	}
+	if len(w.Accounts) > 0 {
+		queueLock(trip, w.Accounts, found)
+	}
+	if len(w.Spenders) > 0 {
+		kinds, ids := make([]string, len(w.Spenders)), make([]int64, len(w.Spenders))
+		for i, who := range w.Spenders {
+			kinds[i], ids[i] = who.Kind, who.ID
+		}
+		trip.Queue(lockSpent, kinds, ids).Query(func(rows pgx.Rows) error { return scanSpent(rows, found) })
+	}
+	return found, b.conn.SendBatch(ctx, trip).Close()
+}
+
+func nonceArrays(nonces []wallet.Nonce) (ts []int64, fingerprints [][]byte) {
+	ts, fingerprints = make([]int64, len(nonces)), make([][]byte, len(nonces))
+	for i := range nonces {
+		ts[i], fingerprints[i] = nonces[i].TS, nonces[i].Fingerprint[:]
+	}
+	return ts, fingerprints
+}
+
+func scanNonces(rows pgx.Rows, found *loaded) error {
+	var ts int64
+	var fingerprint []byte
+	_, err := pgx.ForEachRow(rows, []any{&ts, &fingerprint}, func() error {
+		found.used[wallet.Nonce{Fingerprint: [16]byte(fingerprint), TS: ts}] = true
+		return nil
+	})
+	return err
+}
+
+func scanAnswers(rows pgx.Rows, found *loaded) error {
+	for rows.Next() {
+		var key []byte
+		var kept keptAnswer
+		if err := rows.Scan(append([]any{&key}, kept.fields()...)...); err != nil {
+			return err
+		}
+		found.answers[[32]byte(key)] = kept
+	}
+	return rows.Err()
+}
+
+func scanTransactions(rows pgx.Rows, found *loaded) error {
+	for rows.Next() {
+		var row transactionRow
+		if err := rows.Scan(row.fields()...); err != nil {
+			return err
+		}
+		t, err := row.transaction()
+		if err != nil {
+			return err
+		}
+		found.transactions = append(found.transactions, t)
+	}
+	return rows.Err()
+}
+
+func scanSpent(rows pgx.Rows, found *loaded) error {
+	for rows.Next() {
+		var s wallet.Spent
+		var seconds, since int64
+		if err := rows.Scan(&s.Kind, &s.ID, &s.Currency, &seconds, &since, &s.Minor); err != nil {
+			return err
+		}
+		s.Within, s.Since = time.Duration(seconds)*time.Second, fromMicros(since)
+		found.spent = append(found.spent, s)
+	}
+	return rows.Err()
+}
+
+func queueLock(trip *pgx.Batch, keys []ledger.Key, found *loaded) {
 	purposes, wallets, currencies := make([]string, len(keys)), make([]int64, len(keys)), make([]string, len(keys))
 	for i, key := range keys {
 		purposes[i], wallets[i], currencies[i] = string(key.Purpose), key.WalletID, string(key.Currency)
 	}
-	trip := &pgx.Batch{}
-	trip.Queue("BEGIN")
-	trip.Queue(lockAccounts, purposes, wallets, currencies)
-	results := b.conn.SendBatch(ctx, trip)
-	defer results.Close()
-	if _, err := results.Exec(); err != nil {
-		return nil, err
-	}
-	rows, err := results.Query()
-	if err != nil {
-		return nil, err
-	}
-	existing, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a ledger.Account, err error) {
-		err = row.Scan(&a.ID, &a.Purpose, &a.WalletID, &a.Currency, &a.Available, &a.Reserved, &a.CreditLimit, &a.LastEntry, &a.Version)
-		return a, err
+	trip.Queue(lockAccounts, purposes, wallets, currencies).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var a ledger.Account
+			if err := rows.Scan(&a.ID, &a.Purpose, &a.WalletID, &a.Currency, &a.Available, &a.Reserved, &a.CreditLimit,
+				&a.LastEntry, &a.Entries, &a.Version); err != nil {
+				return err
+			}
+			found.accounts = append(found.accounts, a)
+		}
+		return rows.Err()
 	})
-	return existing, errors.Join(err, results.Close())
 }
 
 func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 	trip := &pgx.Batch{}
-	if len(e.created) > 0 {
-		queueCreated(trip, e.created)
+	if err := queueTransactions(trip, e.transactions); err != nil {
+		return err
 	}
-	if len(e.changed) > 0 {
-		queueChanged(trip, e.changed)
-	}
+	queueAccounts(trip, insertAccounts, e.created)
+	queueAccounts(trip, updateAccounts, e.changed)
 	queueEntries(trip, e)
+	queueMarks(trip, e)
+	if len(e.nonces) > 0 {
+		ts, fingerprints := nonceArrays(e.nonces)
+		trip.Queue(insertNonces, ts, fingerprints)
+	}
+	for _, other := range e.others {
+		trip.Queue(other.text, other.args...)
+	}
 	trip.Queue(updateWriter, e.writer, e.batch, micros(e.at))
 	trip.Queue("COMMIT")
 	results := b.conn.SendBatch(ctx, trip)
@@ -155,7 +277,7 @@ func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 	var answered *pgconn.PgError
 	switch {
 	case errors.As(err, &answered) && answered.Code == "23505": // unique violation
-		// Another process made the same account, or gave a number twice: look again.
+		// Another process made the same account, used the same nonce or gave a number twice: look again.
 		return errors.Join(errAgain, err)
 	case answered != nil && !goingDown(answered):
 		return err
@@ -163,45 +285,114 @@ func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 	return &lostAnswer{batch: e.batch, cause: err}
 }
 
-func queueCreated(trip *pgx.Batch, accounts []*ledger.Account) {
-	n := len(accounts)
-	ids, purposes, wallets, currencies := make([]int64, n), make([]string, n), make([]int64, n), make([]string, n)
-	available, reserved, last := make([]int64, n), make([]int64, n), make([]int64, n)
-	for i, a := range accounts {
-		ids[i], purposes[i], wallets[i], currencies[i] = a.ID, string(a.Purpose), a.WalletID, string(a.Currency)
-		available[i], reserved[i], last[i] = a.Available, a.Reserved, a.LastEntry
+// queueAccounts adds accounts, or changes them.
+func queueAccounts(trip *pgx.Batch, query string, accounts []*ledger.Account) {
+	if len(accounts) == 0 {
+		return
 	}
-	trip.Queue(insertAccounts, ids, purposes, wallets, currencies, available, reserved, last)
-}
-
-func queueChanged(trip *pgx.Batch, accounts []*ledger.Account) {
 	n := len(accounts)
-	ids, available, reserved := make([]int64, n), make([]int64, n), make([]int64, n)
-	last, versions := make([]int64, n), make([]int64, n)
-	for i, a := range accounts {
-		ids[i], available[i], reserved[i], last[i], versions[i] = a.ID, a.Available, a.Reserved, a.LastEntry, a.Version
+	purposes, currencies := make([]string, n), make([]string, n)
+	var numbers [8][]int64
+	for i := range numbers {
+		numbers[i] = make([]int64, n)
 	}
-	trip.Queue(updateAccounts, ids, available, reserved, last, versions)
+	for i, a := range accounts {
+		purposes[i], currencies[i] = string(a.Purpose), string(a.Currency)
+		for column, value := range [8]int64{a.ID, a.WalletID, a.Available, a.Reserved, a.CreditLimit, a.LastEntry, a.Entries, a.Version} {
+			numbers[column][i] = value
+		}
+	}
+	if query == insertAccounts {
+		trip.Queue(query, numbers[0], purposes, numbers[1], currencies, numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
+		return
+	}
+	trip.Queue(query, numbers[0], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7])
 }
 
 func queueEntries(trip *pgx.Batch, e effects) {
 	n := len(e.entries)
+	if n == 0 {
+		return
+	}
 	kinds, details := make([]string, n), make([]string, n)
-	var numbers [9][]int64
+	var numbers [12][]int64
 	for i := range numbers {
 		numbers[i] = make([]int64, n)
 	}
 	for i, entry := range e.entries {
 		kinds[i], details[i] = entry.Kind, entry.Details
-		for column, value := range [9]int64{
+		for column, value := range [12]int64{
 			entry.ID, micros(entry.At), e.account[entry.Debit], e.account[entry.Credit], entry.Amount.Minor,
 			entry.DebitAfter, entry.CreditAfter, entry.DebitPrevious, entry.CreditPrevious,
+			int64(entry.From), int64(entry.To), entry.PaymentID,
 		} {
 			numbers[column][i] = value
 		}
 	}
 	trip.Queue(insertEntries, numbers[0], numbers[1], kinds, numbers[2], numbers[3], numbers[4],
-		numbers[5], numbers[6], numbers[7], numbers[8], details)
+		numbers[5], numbers[6], numbers[7], numbers[8], details, numbers[9], numbers[10], numbers[11])
+}
+
+func queueMarks(trip *pgx.Batch, e effects) {
+	if len(e.marks) == 0 {
+		return
+	}
+	var numbers [4][]int64
+	for _, m := range e.marks {
+		for column, value := range [4]int64{e.account[m.account], m.number, m.entry, micros(m.at)} {
+			numbers[column] = append(numbers[column], value)
+		}
+	}
+	trip.Queue(insertMarks, numbers[0], numbers[1], numbers[2], numbers[3])
+}
+
+func queueTransactions(trip *pgx.Batch, e transactionEffects) error {
+	for query, list := range map[string][]*wallet.Transaction{insertTransactions: e.created, updateTransactions: e.changed} {
+		n := len(list)
+		if n == 0 {
+			continue
+		}
+		ids, statuses, documents, dues := make([]int64, n), make([]string, n), make([]string, n), make([]*int64, n)
+		var numbers [6][]int64
+		for i := range numbers {
+			numbers[i] = make([]int64, n)
+		}
+		for i, t := range list {
+			document, err := documentOf(t)
+			if err != nil {
+				return err
+			}
+			ids[i], statuses[i], documents[i], dues[i] = t.ID, string(t.Status), document, dueOf(t)
+			for column, value := range [6]int64{t.ClientID, t.ProjectID, t.LocationID, t.WalletID, micros(t.CreatedAt), t.Version} {
+				numbers[column][i] = value
+			}
+		}
+		if query == insertTransactions {
+			trip.Queue(query, ids, statuses, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], dues, documents)
+		} else {
+			trip.Queue(query, ids, statuses, numbers[3], dues, documents, numbers[5])
+		}
+	}
+	queuePayments(trip, insertPayments, e.createdPayments)
+	queuePayments(trip, updatePayments, e.changedPayments)
+	return nil
+}
+
+func queuePayments(trip *pgx.Batch, query string, rows []paymentRow) {
+	n := len(rows)
+	if n == 0 {
+		return
+	}
+	ids, transactions, projects, statuses := make([]int64, n), make([]int64, n), make([]int64, n), make([]string, n)
+	payers, beneficiaries := make([]int64, n), make([]int64, n)
+	for i, p := range rows {
+		ids[i], transactions[i], projects[i], statuses[i], payers[i], beneficiaries[i] = p.id, p.transaction, p.project, string(p.status), p.payer, p.beneficiary
+	}
+	if query == insertPayments {
+		trip.Queue(query, ids, transactions, projects, statuses, payers, beneficiaries)
+		return
+	}
+	trip.Queue(query, ids, transactions, statuses, payers, beneficiaries)
 }
 
 // rollback ends the transaction; a connection that does not answer is thrown away.

@@ -298,7 +298,7 @@ func TestTheEngineRefusesOneOfABatch(t *testing.T) {
 				if caller == 17 {
 					text = "a zero byte: \x00"
 				}
-				entries, err := db.Money(context.Background(), moving(10, outside, purse(int64(caller)), text))
+				entries, err := store.Money(context.Background(), db, moving(10, outside, purse(int64(caller)), text))
 				if (err != nil) != (caller == 17) {
 					t.Errorf("caller %d: %v, %v", caller, entries, err)
 				}

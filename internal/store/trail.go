@@ -24,8 +24,8 @@ func (tx *Tx) ClaimNonce(n wallet.Nonce) error {
 	if n == (wallet.Nonce{}) {
 		return nil
 	}
-	added, err := tx.exec(`INSERT INTO claimed_nonces (fingerprint, ts) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING`,
-		n.Fingerprint[:], n.TS)
+	added, err := tx.exec(`INSERT INTO claimed_nonces (ts, fingerprint) VALUES ($1, $2) ON CONFLICT (ts, fingerprint) DO NOTHING`,
+		n.TS, n.Fingerprint[:])
 	if err == nil && added == 0 {
 		err = ErrNonceUsed
 	}

@@ -46,6 +46,23 @@ const (
 	MethodNotAllowed Code = "method_not_allowed"
 	// NotEnoughFunds: the account holds less than the movement needs.
 	NotEnoughFunds Code = "not_enough_funds"
+	// The rest of why a payer, or how, cannot pay (spec/wallet-api.md §1.5): LimitsExceeded and
+	// RestrictionLimitsExceeded bound what a user or a wallet pays, the second until the operator lifts it.
+	LimitsExceeded            Code = "limits_exceeded"
+	RestrictionLimitsExceeded Code = "restriction_limits_exceeded"
+	// NoRights: the user may not pay from that wallet.
+	NoRights Code = "no_rights"
+	// PaymentToSameAccount: payer and beneficiary are one wallet.
+	PaymentToSameAccount Code = "payment_to_same_account"
+	// RestrictionViolation: the payer is not what the transaction asks for; ClientNotVerified: not yet
+	// known well enough.
+	RestrictionViolation Code = "restriction_violation"
+	ClientNotVerified    Code = "client_not_verified"
+	// BeneficiaryAccountInactive and PayerAccountInactive: a wallet, or its owner, is inactive.
+	BeneficiaryAccountInactive Code = "beneficiary_account_inactive"
+	PayerAccountInactive       Code = "payer_account_inactive"
+	// ClientRestricted: the payer may not pay at all.
+	ClientRestricted Code = "client_restricted"
 	// InvalidState: the thing is not in a state where that is possible.
 	InvalidState Code = "invalid_state"
 	// RateLimitExceeded: the caller asks more often than it may.
@@ -63,7 +80,9 @@ func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, InvalidScope,
 		UnsupportedGrantType, InvalidCode, InvalidPassword, PasswordTooShort, PasswordTooRisky, Forbidden,
-		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
+		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds,
+		LimitsExceeded, RestrictionLimitsExceeded, NoRights, PaymentToSameAccount, RestrictionViolation, ClientNotVerified,
+		BeneficiaryAccountInactive, PayerAccountInactive, ClientRestricted, RequestTooLarge, RateLimitExceeded,
 		InternalServerError, ServiceUnavailable,
 	}
 }
