@@ -36,12 +36,16 @@ var carries = map[wallet.MessageKind][]string{
 	wallet.SessionEnded:      {"client"},
 	wallet.ScopeCode:         {"code", "minutes", "client", "scope"},
 	wallet.ProjectInvitation: {"project", "owner", "link"},
+	wallet.FlashCode:         {"code", "minutes", "amount", "project"},
+	wallet.PaymentRequested:  {"amount", "project", "link"},
+	wallet.MoneyWaits:        {"amount", "project", "link"},
 }
 
 // sample values try a template out when it is read.
 var sample = map[string]string{
 	"code": "482137", "minutes": "15", "contact": "ona@example.com", "client": "Kasa", "scope": "statements",
 	"project": "Kepykla", "owner": "Ona", "link": "https://wallet.example/invitation/1",
+	"amount": "25.99 EUR",
 }
 
 // names are values that people chose, so that they may be as long as they like: they are cut to

@@ -14,13 +14,16 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"log/slog"
+	"math/big"
 	rand2 "math/rand/v2"
 	"strings"
 	"sync"
@@ -41,6 +44,24 @@ func (t Text) Reveal() string { return string(t) }
 
 // String hides the secret from fmt.
 func (Text) String() string { return redacted }
+
+// Equal says whether two secrets are the same, in a time that tells nothing about them but their length.
+func (t Text) Equal(other Text) bool {
+	return subtle.ConstantTimeCompare([]byte(t), []byte(other)) == 1
+}
+
+// NewDigits makes so many random digits.
+func NewDigits(n int) Text {
+	digits := make([]byte, n)
+	for i := range digits {
+		d, err := rand.Int(rand.Reader, big.NewInt(10))
+		if err != nil {
+			panic(err) // the system has no randomness
+		}
+		digits[i] = '0' + byte(d.Int64())
+	}
+	return Text(digits)
+}
 
 // Format hides the secret from fmt, also where a verb does not fit a text: without it, %d
 // would complain about the secret by showing it.
@@ -111,6 +132,8 @@ type Box struct {
 	keyID [8]byte
 	// pepper strengthens hashes of short secrets.
 	pepper [32]byte
+	// numbers hides numbers in handles.
+	numbers cipher.Block
 }
 
 // Format hides the pepper from fmt.
@@ -137,6 +160,10 @@ func NewBox(text Text) (*Box, error) {
 	}
 	b := &Box{aead: aead}
 	b.pepper = derive(kek, "purser pepper")
+	hiding := derive(kek, "purser handles")
+	if b.numbers, err = aes.NewCipher(hiding[:]); err != nil {
+		return nil, err
+	}
 	id := derive(kek, "purser key id")
 	copy(b.keyID[:], id[:])
 	return b, nil
@@ -200,19 +227,7 @@ func (b *Box) Fingerprint(purpose string, t Text) []byte {
 const codeDigits = 6
 
 // NewCode makes a code of six digits for a person to type, who has few tries.
-func NewCode() Text {
-	digits := make([]byte, 0, codeDigits)
-	var random [16]byte
-	for len(digits) < codeDigits {
-		rand.Read(random[:])
-		for _, b := range random {
-			if b < 250 && len(digits) < codeDigits {
-				digits = append(digits, '0'+b%10)
-			}
-		}
-	}
-	return Text(digits)
-}
+func NewCode() Text { return NewDigits(codeDigits) }
 
 // Parameters of argon2id: passwords as decisions.md 26 says; PINs lighter, since attempts are
 // counted and a pepper that is not in the database stands before them.
@@ -289,3 +304,32 @@ func RandomBytes(n int) []byte {
 // Reader is the machine's randomness, for libraries that make keys, serial numbers and
 // signatures.
 var Reader io.Reader = rand.Reader
+
+// handleText writes handles: small letters and digits only, so that they stand in a path and a QR code as they are.
+var handleText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Handle is a text of 26 letters and digits that stands for a number: nobody can guess one, or tell the number
+// from it, and nothing has to be stored to find the number again (decisions.md 27).
+func (b *Box) Handle(number int64) string {
+	var block [aes.BlockSize]byte
+	binary.BigEndian.PutUint64(block[:], uint64(number))
+	b.numbers.Encrypt(block[:], block[:])
+	return handleText.EncodeToString(block[:])
+}
+
+// Number is the number that a handle stands for; ok is false for a text that is none.
+func (b *Box) Number(handle string) (number int64, ok bool) {
+	var block [aes.BlockSize]byte
+	if len(handle) != handleText.EncodedLen(len(block)) {
+		return 0, false
+	}
+	if _, err := handleText.Decode(block[:], []byte(handle)); err != nil {
+		return 0, false
+	}
+	b.numbers.Decrypt(block[:], block[:])
+	var none [8]byte
+	if subtle.ConstantTimeCompare(block[8:], none[:]) != 1 || b.Handle(int64(binary.BigEndian.Uint64(block[:]))) != handle {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(block[:])), true
+}

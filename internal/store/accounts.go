@@ -319,6 +319,9 @@ func (db *DB) spendingLimits(ctx context.Context, q querier, user int64) ([]wall
 
 // SetSpendingLimits replaces what bounds the payments of a user.
 func (tx *Tx) SetSpendingLimits(user int64, limits []wallet.SpendingLimit) error {
+	if err := tx.alterHolders(user); err != nil {
+		return err
+	}
 	if _, err := tx.exec(`DELETE FROM user_limits WHERE user_id = $1`, user); err != nil {
 		return err
 	}

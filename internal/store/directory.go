@@ -88,6 +88,12 @@ type directory struct {
 	clients      *otter.Cache[int64, *wallet.Client]
 	projects     *otter.Cache[int64, *wallet.Project]
 	certificates *otter.Cache[fingerprint, *wallet.Certificate]
+	// holders are by wallet. Which wallet a user pays from never changes, so that one is just kept.
+	holders    *otter.Cache[int64, *wallet.Holder]
+	ownWallets *otter.Cache[int64, int64]
+	// transactions are those that this process committed last, as they then were. Their writer alone puts them
+	// here, so that on SQLite, where there is one, they are what is in the file.
+	transactions *otter.Cache[int64, *wallet.Transaction]
 
 	idsLock sync.RWMutex
 	// loadingOne is held by who reads all ids anew: of two at once, one would forget what came meanwhile.
@@ -120,6 +126,7 @@ const (
 	alteredClient      = "client"
 	alteredProject     = "project"
 	alteredCertificate = "certificate"
+	alteredHolder      = "holder"
 	alteredAll         = "all"
 )
 
@@ -151,6 +158,15 @@ func newDirectory(ctx context.Context, db *DB) (*directory, error) {
 		return nil, err
 	}
 	if d.certificates, err = otter.New(&otter.Options[fingerprint, *wallet.Certificate]{MaximumSize: kept}); err != nil {
+		return nil, err
+	}
+	if d.holders, err = otter.New(&otter.Options[int64, *wallet.Holder]{MaximumSize: kept}); err != nil {
+		return nil, err
+	}
+	if d.ownWallets, err = otter.New(&otter.Options[int64, int64]{MaximumSize: kept}); err != nil {
+		return nil, err
+	}
+	if d.transactions, err = otter.New(&otter.Options[int64, *wallet.Transaction]{MaximumSize: keptTransactions}); err != nil {
 		return nil, err
 	}
 	if d.followed, err = db.changes(ctx); err != nil {
@@ -230,10 +246,13 @@ func (d *directory) forget(altered []alteration) {
 			d.clients.Invalidate(numbered(a.name))
 		case alteredProject:
 			d.projects.Invalidate(numbered(a.name))
+		case alteredHolder:
+			d.holders.Invalidate(numbered(a.name))
 		default:
 			d.credentials.InvalidateAll()
 			d.clients.InvalidateAll()
 			d.projects.InvalidateAll()
+			d.holders.InvalidateAll()
 			d.certificates.InvalidateAll()
 		}
 		// Counted when it is gone: who reads the count first and a value then has not read an old one.

@@ -252,6 +252,11 @@ func (tx *Tx) UpdateUser(before, u wallet.User) error {
 	if err != nil {
 		return err
 	}
+	if before.Standing != u.Standing || before.Level != u.Level || before.DisplayName != u.DisplayName {
+		if err := tx.alterHolders(u.ID); err != nil {
+			return err
+		}
+	}
 	if before.Standing != u.Standing {
 		if err := tx.alterTokens(`f.user_id = $1`, u.ID); err != nil {
 			return err

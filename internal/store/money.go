@@ -243,7 +243,7 @@ func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, 
 	count := 1
 	if db.postgres {
 		count = 2
-		engine, err := newPostgresMoney(ctx, address, count)
+		engine, err := newPostgresMoney(ctx, db, address, count)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,10 @@ import (
 // the accounts in the order of their ids, one writes everything and commits. Several processes
 // may do so on one database. These statements are the only ones whose text differs from
 // SQLite's (design: store).
-type postgresMoney struct{ pool *pgxpool.Pool }
+type postgresMoney struct {
+	db   *DB
+	pool *pgxpool.Pool
+}
 
 const (
 	lockAccounts = `SELECT a.id, a.purpose, a.wallet_id, a.currency, a.available, a.reserved, a.credit_limit, a.last_entry, a.entries, a.version
@@ -87,7 +90,7 @@ const (
 		RETURNING last_batch`
 )
 
-func newPostgresMoney(ctx context.Context, address string, connections int) (*postgresMoney, error) {
+func newPostgresMoney(ctx context.Context, db *DB, address string, connections int) (*postgresMoney, error) {
 	connection, err := postgresConfig(address)
 	if err != nil {
 		return nil, err
@@ -102,13 +105,14 @@ func newPostgresMoney(ctx context.Context, address string, connections int) (*po
 	if err != nil {
 		return nil, err
 	}
-	return &postgresMoney{pool: pool}, nil
+	return &postgresMoney{db: db, pool: pool}, nil
 }
 
 func (p *postgresMoney) close() { p.pool.Close() }
 
 // postgresBatch is one open transaction of a writer.
 type postgresBatch struct {
+	db   *DB
 	conn *pgxpool.Conn
 	done bool
 }
@@ -118,7 +122,7 @@ func (p *postgresMoney) begin(ctx context.Context, w wanted) (moneyTransaction, 
 	if err != nil {
 		return nil, nil, errors.Join(errNotReached, err)
 	}
-	b := &postgresBatch{conn: conn}
+	b := &postgresBatch{db: p.db, conn: conn}
 	found, err := b.load(ctx, w)
 	if err != nil {
 		b.rollback()
@@ -270,6 +274,7 @@ func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 	case err == nil && last.String() == "COMMIT":
 		b.done = true
 		b.conn.Release()
+		b.db.rememberTransactions(e.transactions)
 		return nil
 	case err == nil:
 		return errors.New("store: the database answered a COMMIT with " + last.String())

@@ -12,15 +12,14 @@ import (
 )
 
 // keptAccounts and keptTransactions bound what the SQLite writer remembers.
-const keptAccounts, keptTransactions = 100_000, 20_000
+const keptAccounts, keptTransactions = 100_000, 10_000
 
 // sqliteMoney writes money batches on the one connection that may write. Since no other
-// process writes to the file, it remembers the accounts it has seen, and the transactions that are not over.
+// process writes to the file, it remembers the accounts it has seen, and the transactions of the directory.
 type sqliteMoney struct {
-	db           *DB
-	known        map[ledger.Key]ledger.Account
-	transactions map[int64]*wallet.Transaction
-	prepared     map[string]*sql.Stmt
+	db       *DB
+	known    map[ledger.Key]ledger.Account
+	prepared map[string]*sql.Stmt
 }
 
 // The statements of every batch.
@@ -48,7 +47,7 @@ const (
 
 func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 	s := &sqliteMoney{
-		db: db, known: map[ledger.Key]ledger.Account{}, transactions: map[int64]*wallet.Transaction{}, prepared: map[string]*sql.Stmt{},
+		db: db, known: map[ledger.Key]ledger.Account{}, prepared: map[string]*sql.Stmt{},
 	}
 	for _, query := range []string{
 		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, selectAnswer, selectTransaction,
@@ -72,7 +71,7 @@ func (s *sqliteMoney) close() {
 // forget drops what is remembered: it may be what was wrong.
 func (s *sqliteMoney) forget() {
 	clear(s.known)
-	clear(s.transactions)
+	s.db.directory.transactions.InvalidateAll()
 }
 
 // sqliteBatch is one open transaction of the writer.
@@ -180,7 +179,7 @@ func (b *sqliteBatch) loadAccounts(w wanted, found *loaded) error {
 
 func (b *sqliteBatch) loadTransactions(w wanted, found *loaded) error {
 	for _, id := range w.Transactions {
-		if t := b.transactions[id]; t != nil {
+		if t, ok := b.db.directory.transactions.GetIfPresent(id); ok {
 			found.transactions = append(found.transactions, t)
 			continue
 		}
@@ -249,26 +248,7 @@ func (b *sqliteBatch) remember(e effects) {
 		account.Version++
 		b.known[account.Key] = *account
 	}
-	if len(b.transactions) > keptTransactions {
-		clear(b.transactions)
-	}
-	for _, t := range e.transactions.created {
-		t.Version = 1
-		b.rememberTransaction(t)
-	}
-	for _, t := range e.transactions.changed {
-		t.Version++
-		b.rememberTransaction(t)
-	}
-}
-
-// rememberTransaction keeps one that somebody may go on with.
-func (b *sqliteBatch) rememberTransaction(t *wallet.Transaction) {
-	if t.Due().IsZero() {
-		delete(b.transactions, t.ID)
-		return
-	}
-	b.transactions[t.ID] = t
+	b.db.rememberTransactions(e.transactions)
 }
 
 func (b *sqliteBatch) write(e effects) error {

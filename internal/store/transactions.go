@@ -70,6 +70,27 @@ func (db *DB) Transaction(ctx context.Context, id int64) (*wallet.Transaction, e
 	return found[0], nil
 }
 
+// rememberTransactions keeps what was committed.
+func (db *DB) rememberTransactions(e transactionEffects) {
+	for _, t := range e.created {
+		t.Version = 1
+		db.directory.transactions.Set(t.ID, t)
+	}
+	for _, t := range e.changed {
+		t.Version++
+		db.directory.transactions.Set(t.ID, t)
+	}
+}
+
+// TransactionOnce returns a transaction as it is or once was: good for what never changes of it, and to know what a
+// command will need. From memory, as a rule; shared, never to be changed. nil when there is none.
+func (db *DB) TransactionOnce(ctx context.Context, id int64) (*wallet.Transaction, error) {
+	if t, ok := db.directory.transactions.GetIfPresent(id); ok {
+		return t, nil
+	}
+	return db.Transaction(ctx, id)
+}
+
 // TransactionOfPayment returns the number of the transaction that a payment is in; 0 when there is no such payment.
 func (db *DB) TransactionOfPayment(ctx context.Context, payment int64) (id int64, err error) {
 	found, err := db.TransactionsOfPayments(ctx, []int64{payment})
@@ -226,14 +247,13 @@ func (db *DB) DueTransactions(ctx context.Context, now time.Time, limit int) ([]
 	return collect(rows, err, scanID)
 }
 
-// Funded returns the numbers of transactions that wait for funds although the payer has as much available in
-// some currency as a payment takes; those of the wallet alone where it is not 0. Whether all of it is covered is
-// for the command to find out.
-func (db *DB) Funded(ctx context.Context, walletID int64, limit int) ([]int64, error) {
+// Funded returns the numbers, from after on, of transactions that wait for funds although their payer has some.
+// Whether that covers them is for the command to find out.
+func (db *DB) Funded(ctx context.Context, after int64, limit int) ([]int64, error) {
 	rows, err := db.query(ctx, db.read, `SELECT t.id FROM transactions t
-		WHERE t.status = 'waiting_funds' AND ($1 = 0 OR t.wallet_id = $1)
+		WHERE t.status = 'waiting_funds' AND t.id > $1
 			AND EXISTS (SELECT 1 FROM accounts a WHERE a.purpose = 'wallet' AND a.wallet_id = t.wallet_id AND a.available + a.credit_limit > 0)
-		ORDER BY t.id LIMIT $2`, walletID, limit)
+		ORDER BY t.id LIMIT $2`, after, limit)
 	return collect(rows, err, scanID)
 }
 

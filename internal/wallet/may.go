@@ -60,6 +60,8 @@ type Subject struct {
 	Project  *Project
 	Location *Location
 	Wallet   *Wallet
+	// Transaction is the one that is read or moved; Wallet is then its payer's, where there is one.
+	Transaction *Transaction
 	// User is the user that is read or changed, Scope what is read of them.
 	User  *User
 	Scope Scope
@@ -971,6 +973,18 @@ var policies = map[Action]*policy{
 	ManageAdministrators: {operator: true, gates: []rule{personOrToken, onPagesOr(mayUse(UseWalletAPI))}, missing: noProject, about: []rule{agreedToProjects, ownsProject}},
 	UsePages:             {gates: []rule{somebody}},
 	ManageAccount:        {gates: []rule{signedIn}},
+
+	CreateTransaction: {gates: append(slices.Clone(walletArea), hasProject)},
+	ListTransactions:  {gates: append(slices.Clone(walletArea), hasProject)},
+	ReadTransaction:   {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject, shownToPayers}},
+	ManageTransaction: {gates: walletArea, missing: noTransaction, about: []rule{ofItsProject}},
+	SendFlash:         {gates: append(slices.Clone(walletArea), mayUse(AcceptWithFlash)), missing: noTransaction, about: []rule{ofItsProject}},
+	AcceptInApp:       {gates: append(slices.Clone(walletArea), ownApp)},
+	AcceptByPIN:       {gates: append(slices.Clone(walletArea), mayUse(AcceptWithPIN)), missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
+	AcceptByFlash:     {gates: append(slices.Clone(walletArea), mayUse(AcceptWithFlash)), missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
+	AcceptByCode:      {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
+	MakeReserveCode:   {gates: append(slices.Clone(walletArea), ownApp)},
+	AcceptOnPage:      {gates: []rule{signedIn}},
 
 	ReadWallet: {
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,

@@ -26,13 +26,19 @@ const (
 	ScopeCode MessageKind = "scope_code"
 	// ProjectInvitation carries project, owner and link: the person may administer the project.
 	ProjectInvitation MessageKind = "project_invitation"
+	// FlashCode carries code, minutes, amount and project: whoever gives the code away pays that.
+	FlashCode MessageKind = "flash_code"
+	// PaymentRequested carries amount, project and link: the person is asked to pay.
+	PaymentRequested MessageKind = "payment_requested"
+	// MoneyWaits carries amount, project and link: money is held for who has no account yet.
+	MoneyWaits MessageKind = "money_waits"
 )
 
 // MessageKinds lists every kind of message.
 func MessageKinds() []MessageKind {
 	return []MessageKind{
 		ConfirmContact, AlreadyRegistered, ResetPassword, PasswordChanged, PINChanged, ContactChanged, AppAuthorized,
-		SessionEnded, ScopeCode, ProjectInvitation,
+		SessionEnded, ScopeCode, ProjectInvitation, FlashCode, PaymentRequested, MoneyWaits,
 	}
 }
 

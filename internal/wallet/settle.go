@@ -219,12 +219,13 @@ func (p *Payment) locked() bool {
 	return p.Password != nil && !p.Password.Optional && p.Password.Status == PasswordPending
 }
 
-// Retry returns the holds of a transaction that waits for funds.
-func (t *Transaction) Retry() []ledger.Posting {
+// Retry returns the holds of a transaction that waits for funds; none for another. It fails like Accept where the
+// payer or a beneficiary has become one who cannot pay or be paid.
+func (t *Transaction) Retry(a Acceptance) ([]ledger.Posting, error) {
 	if t.Status != WaitingFunds {
-		return nil
+		return nil, nil
 	}
-	return t.holds()
+	return t.holds(), t.acceptable(a)
 }
 
 // Show notes that a payer was shown the transaction.

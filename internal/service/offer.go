@@ -1,0 +1,210 @@
+package service
+
+import (
+	"context"
+
+	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
+)
+
+// Offer is a transaction as its payer sees it on the pages.
+type Offer struct {
+	TransactionView
+	// ProjectTitle and Owner are who asks for the money, Place where; nil for none.
+	ProjectTitle, Owner string
+	Place               *wallet.Location
+	// Client is the program that asked, for the address to return to.
+	Client *wallet.Client
+	// Payees are the names of who is paid, by payment: a contact where nobody has it yet.
+	Payees map[int64]string
+	// Wallets are those that the person may pay from, with what they have available.
+	Wallets []PayingWallet
+	// NeedsPIN says whether the person has a PIN, and pays with it.
+	NeedsPIN bool
+	// Passwords are what the payer is to tell who is paid, by payment, once they have accepted.
+	Passwords map[int64]secret.Text
+	// Owned says whether the person accepted it; otherwise it is to be looked at only while it is open.
+	Owned bool
+}
+
+// PayingWallet is a wallet with what it has available in the currencies of a transaction.
+type PayingWallet struct {
+	ID        int64
+	Number    string
+	Available []money.Amount
+}
+
+// ViewOffer shows a transaction to who is signed in, and notes that it was shown. It fails with Forbidden and
+// NotFound, the second also for one that somebody else has accepted.
+func (s *Service) ViewOffer(ctx context.Context, c wallet.Caller, key string) (Offer, error) {
+	if err := wallet.May(c, wallet.AcceptOnPage, wallet.Subject{}).Err(); err != nil {
+		return Offer{}, err
+	}
+	t, err := s.transactionByKey(ctx, key)
+	if err != nil {
+		return Offer{}, err
+	}
+	if t, err = s.db.Transaction(ctx, t.ID); err != nil {
+		return Offer{}, err
+	}
+	if t.Status == wallet.TransactionNew {
+		view, err := s.show(ctx, c, t)
+		if err != nil {
+			return Offer{}, err
+		}
+		t = view.Transaction
+	}
+	o := Offer{TransactionView: s.transactionView(t), Payees: map[int64]string{}, Passwords: map[int64]secret.Text{}}
+	if err := s.offerOwner(ctx, c, &o); err != nil {
+		return Offer{}, err
+	}
+	if !t.Status.Open() && !o.Owned && t.Status != wallet.TransactionRejected {
+		return Offer{}, errNoTransaction()
+	}
+	if err := s.offerNames(ctx, &o); err != nil {
+		return Offer{}, err
+	}
+	return o, s.offerWallets(ctx, c, &o)
+}
+
+// offerOwner finds out whether the person is the payer, who then reads the passwords.
+func (s *Service) offerOwner(ctx context.Context, c wallet.Caller, o *Offer) error {
+	if o.WalletID == 0 {
+		return nil
+	}
+	h, err := s.db.Holder(ctx, o.WalletID)
+	if err != nil {
+		return err
+	}
+	o.Owned = h.BelongsTo(c.UserID())
+	for i := range o.Payments {
+		p := &o.Payments[i]
+		if !o.Owned || p.Password == nil || p.Password.Status != wallet.PasswordPending || !o.Status.Holds() {
+			continue
+		}
+		if o.Passwords[p.ID], err = s.Box.Open(p.Password.Sealed, passwordPlace(p.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offerNames finds the names of who asks, where, and who is paid.
+func (s *Service) offerNames(ctx context.Context, o *Offer) error {
+	p, err := s.db.Project(ctx, o.ProjectID)
+	if err != nil {
+		return err
+	}
+	o.ProjectTitle, o.Owner = p.Title, p.OwnerDisplayName
+	if o.Client, err = s.db.Client(ctx, o.ClientID); err != nil {
+		return err
+	}
+	if o.LocationID != 0 {
+		if o.Place, err = s.db.Location(ctx, o.LocationID); err != nil {
+			return err
+		}
+	}
+	for i := range o.Payments {
+		payment := &o.Payments[i]
+		if payment.BeneficiaryID == 0 {
+			o.Payees[payment.ID] = payment.Beneficiary.Text()
+			continue
+		}
+		h, err := s.db.Holder(ctx, payment.BeneficiaryID)
+		if err != nil {
+			return err
+		}
+		o.Payees[payment.ID] = h.Owner.DisplayName
+	}
+	return nil
+}
+
+// offerWallets finds the wallets that the person may pay from.
+func (s *Service) offerWallets(ctx context.Context, c wallet.Caller, o *Offer) error {
+	_, pin, err := s.db.Hashes(ctx, c.UserID())
+	if err != nil {
+		return err
+	}
+	o.NeedsPIN = pin != nil
+	owners, err := s.db.CompaniesOf(ctx, c.UserID())
+	if err != nil {
+		return err
+	}
+	var wallets []wallet.Wallet
+	for _, owner := range append([]int64{c.UserID()}, owners...) {
+		some, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: owner})
+		if err != nil {
+			return err
+		}
+		wallets = append(wallets, some...)
+	}
+	for _, w := range wallets {
+		funds, err := s.db.Funds(ctx, w.ID)
+		if err != nil {
+			return err
+		}
+		pays := PayingWallet{ID: w.ID, Number: w.AccountNumber}
+		for _, sum := range Totals(o.Transaction) {
+			has := money.Amount{Currency: sum.Currency}
+			for _, f := range funds {
+				if f.Available.Currency == sum.Currency {
+					has = f.Available
+				}
+			}
+			pays.Available = append(pays.Available, has)
+		}
+		o.Wallets = append(o.Wallets, pays)
+	}
+	return nil
+}
+
+// Approval is what a payer says on the page.
+type Approval struct {
+	// WalletID is the wallet that pays; Me for the person's own.
+	WalletID int64
+	// PIN is asked of who has one.
+	PIN     secret.Text
+	Prices  map[int64]money.Amount
+	Answers map[string]wallet.InquiryAnswer
+}
+
+// ApproveTransaction accepts a transaction on the page. It fails like ReserveTransaction.
+func (s *Service) ApproveTransaction(ctx context.Context, c wallet.Caller, key string, a Approval) (TransactionView, error) {
+	if err := wallet.May(c, wallet.AcceptOnPage, wallet.Subject{}).Err(); err != nil {
+		return TransactionView{}, err
+	}
+	t, err := s.transactionByKey(ctx, key)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	payer, err := s.payerOf(ctx, c, Reservation{Payer: wallet.Contact{WalletID: a.WalletID}}, nil)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	_, pin, err := s.db.Hashes(ctx, c.UserID())
+	if err != nil {
+		return TransactionView{}, err
+	}
+	if pin != nil {
+		if err := s.provePIN(ctx, c, c.UserID(), a.PIN); err != nil {
+			return TransactionView{}, err
+		}
+	}
+	acceptance := wallet.Acceptance{Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers}
+	return s.accept(ctx, c, t, acceptance, func(*store.MoneyTx) error { return nil })
+}
+
+// RejectTransaction is a payer's no on the page. It fails with Forbidden, NotFound and InvalidState.
+func (s *Service) RejectTransaction(ctx context.Context, c wallet.Caller, key string) (TransactionView, error) {
+	if err := wallet.May(c, wallet.AcceptOnPage, wallet.Subject{}).Err(); err != nil {
+		return TransactionView{}, err
+	}
+	t, err := s.transactionByKey(ctx, key)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	return s.move(ctx, c, t, func(_ *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) { return nil, t.Reject() })
+}

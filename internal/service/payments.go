@@ -1,0 +1,380 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// TransactionView is a transaction as a caller may see it.
+type TransactionView struct {
+	*wallet.Transaction
+	// Key is what it is called by outside.
+	Key string
+	// Project is there where it was asked for, BeneficiaryWallets too, by wallet.
+	Project            *ProjectView
+	BeneficiaryWallets map[int64]WalletView
+}
+
+// PaymentView is one payment of a transaction.
+type PaymentView struct {
+	TransactionView
+	Payment *wallet.Payment
+}
+
+// TransactionKey is what a transaction is called by outside: nobody can guess another one's.
+func (s *Service) transactionKey(id int64) string { return s.Box.Handle(id) }
+
+func (s *Service) transactionView(t *wallet.Transaction) TransactionView {
+	return TransactionView{Transaction: t, Key: s.transactionKey(t.ID)}
+}
+
+func (s *Service) paymentView(t *wallet.Transaction, id int64) PaymentView {
+	return PaymentView{s.transactionView(t), t.Payment(id)}
+}
+
+// NewPayment is a payment that a client asks for.
+type NewPayment struct {
+	// Payment says what to pay. Its price may be left out where its items have one.
+	wallet.Payment
+	// PasswordValue is what has to be named, for a password that the client provides.
+	PasswordValue secret.Text
+}
+
+// NewTransaction is a transaction that a client asks for.
+type NewTransaction struct {
+	// Transaction says how; its payments are those of Payments, new ones, and Moved, which are in
+	// transactions of their own so far.
+	wallet.Transaction
+	Payments []NewPayment
+	Moved    []int64
+}
+
+// maxPayments bounds the payments of a transaction.
+const maxPayments = 100
+
+// CreateTransaction asks for payments, for the project that the caller speaks for. It fails with Forbidden,
+// InvalidParameters, InvalidState for a payment that is not new any more, and NotFound for one that does not
+// exist.
+func (s *Service) CreateTransaction(ctx context.Context, c wallet.Caller, n NewTransaction) (TransactionView, error) {
+	return s.createTransaction(ctx, c, n, "payments[%d].")
+}
+
+// CreatePayment asks for one payment, in a transaction of its own. It fails like CreateTransaction.
+func (s *Service) CreatePayment(ctx context.Context, c wallet.Caller, p NewPayment) (PaymentView, error) {
+	n := NewTransaction{Transaction: wallet.Transaction{UseAllowance: true}, Payments: []NewPayment{p}}
+	view, err := s.createTransaction(ctx, c, n, "")
+	if err != nil {
+		return PaymentView{}, err
+	}
+	return PaymentView{view, &view.Payments[0]}, nil
+}
+
+// createTransaction makes a transaction; place is where the fields of a payment stand in the request.
+func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewTransaction, place string) (TransactionView, error) {
+	if err := wallet.May(c, wallet.CreateTransaction, wallet.Subject{OwnProject: true}).Err(); err != nil {
+		return TransactionView{}, err
+	}
+	project, err := c.Project()
+	if err != nil {
+		return TransactionView{}, err
+	}
+	now := s.BusinessClock()
+	if err := s.checkTransaction(ctx, now, project, &n, place); err != nil {
+		return TransactionView{}, err
+	}
+	sources, err := s.db.TransactionsOfPayments(ctx, n.Moved)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	t := n.Transaction
+	t.Status, t.ClientID, t.ProjectID, t.LocationID, t.ManagerID = wallet.TransactionNew, c.Client.ID, project, c.LocationID, c.UserID()
+	needs := store.Needs{}
+	for _, id := range n.Moved {
+		if sources[id] == 0 {
+			return TransactionView{}, wallet.FieldError("payments", "there is no payment %d", id)
+		}
+		needs.Transactions = append(needs.Transactions, sources[id])
+	}
+	return moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) {
+		made := t
+		made.ID, made.CreatedAt, made.Payments = m.NewTransactionID(), m.Now(), nil
+		for _, p := range n.Payments {
+			made.Payments = append(made.Payments, s.newPayment(m, p))
+		}
+		for _, id := range n.Moved {
+			p, err := movePayment(m, sources[id], id, project)
+			if err != nil {
+				return TransactionView{}, err
+			}
+			made.Payments = append(made.Payments, p)
+		}
+		for _, p := range made.Payments {
+			if p.BeneficiaryID == 0 {
+				m.Await(p.Beneficiary.Text(), made.ID)
+			}
+		}
+		m.Keep(&made)
+		return s.transactionView(&made), nil
+	})
+}
+
+// newPayment numbers a payment. Its password is sealed under that number.
+func (s *Service) newPayment(m *store.MoneyTx, n NewPayment) wallet.Payment {
+	p := n.Payment
+	p.ID, p.CreatedAt, p.Status = m.NewPaymentID(), m.Now(), wallet.PaymentNew
+	if p.Password != nil {
+		password := *p.Password
+		password.Sealed = s.Box.Seal(n.PasswordValue, passwordPlace(p.ID))
+		p.Password = &password
+	}
+	return p
+}
+
+// passwordPlace is where the sealed password of a payment belongs.
+func passwordPlace(payment int64) string { return fmt.Sprint("payment password ", payment) }
+
+// movePayment takes a payment out of the transaction that it is in, which vanishes when it was the last. It
+// fails with NotFound and InvalidState.
+func movePayment(m *store.MoneyTx, from, payment, project int64) (wallet.Payment, error) {
+	source, err := m.Transaction(from)
+	if err != nil {
+		return wallet.Payment{}, err
+	}
+	if source == nil || source.Payment(payment) == nil || source.ProjectID != project {
+		return wallet.Payment{}, wallet.Errorf(wallet.NotFound, "there is no payment %d of this project.", payment)
+	}
+	p := *source.Payment(payment)
+	if p.Status != wallet.PaymentNew || source.Status != wallet.TransactionNew {
+		return wallet.Payment{}, wallet.Errorf(wallet.InvalidState, "payment %d is %s, and only a new one can be put into another transaction.", payment, p.Status)
+	}
+	source.Payments = slices.DeleteFunc(source.Payments, func(p wallet.Payment) bool { return p.ID == payment })
+	if len(source.Payments) == 0 {
+		source.Status = wallet.TransactionDeleted
+	}
+	m.Keep(source)
+	return p, nil
+}
+
+// moneyAs runs a money command of a caller: what its request claims, it claims in the commit.
+func moneyAs[T any](ctx context.Context, s *Service, c wallet.Caller, needs store.Needs, decide func(m *store.MoneyTx) (T, error)) (T, error) {
+	answer, err := store.Money(ctx, s.db, store.MoneyCommand[T]{Nonce: c.Nonce, Once: c.Once, Needs: needs, Decide: decide})
+	switch {
+	case errors.Is(err, store.ErrNonceUsed):
+		err = wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
+	case errors.Is(err, ledger.ErrRange):
+		err = wallet.Errorf(wallet.InvalidState, "an account would hold more than it can: pay a smaller amount.")
+	}
+	return answer, err
+}
+
+// errNoTransaction is what who knows no key is told.
+func errNoTransaction() error {
+	return wallet.Errorf(wallet.NotFound, "there is no such transaction: check the key.")
+}
+
+// subjectTransaction finds the transaction that a call is about and asks whether the caller may do it. The
+// transaction is as it is or once was.
+func (s *Service) subjectTransaction(ctx context.Context, c wallet.Caller, key string, action wallet.Action) (*wallet.Transaction, error) {
+	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	id, ok := s.Box.Number(key)
+	if !ok {
+		return nil, errNoTransaction()
+	}
+	t, err := s.db.TransactionOnce(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errNoTransaction()
+	}
+	return t, s.mayAbout(ctx, c, action, t)
+}
+
+// mayAbout asks whether a caller may do something to a transaction.
+func (s *Service) mayAbout(ctx context.Context, c wallet.Caller, action wallet.Action, t *wallet.Transaction) error {
+	subject := wallet.Subject{Transaction: t}
+	decision := wallet.May(c, action, subject)
+	if decision.Allowed || t.WalletID == 0 || c.Kind != wallet.ByToken {
+		return decision.Err()
+	}
+	holder, err := s.db.Holder(ctx, t.WalletID)
+	if err != nil {
+		return err
+	}
+	subject.Wallet = walletOf(holder)
+	return wallet.May(c, action, subject).Err()
+}
+
+// walletOf is the wallet of a holder as far as it matters whose it is.
+func walletOf(h *wallet.Holder) *wallet.Wallet {
+	return &wallet.Wallet{ID: h.WalletID, OwnerID: h.Owner.ID, OwnerType: h.Owner.Type, OwnerAdministrators: h.Administrators}
+}
+
+// subjectPayment finds the transaction of the payment that a call is about.
+func (s *Service) subjectPayment(ctx context.Context, c wallet.Caller, id int64, action wallet.Action) (*wallet.Transaction, error) {
+	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+		return nil, err
+	}
+	in, err := s.db.TransactionOfPayment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if in == 0 {
+		return nil, wallet.Errorf(wallet.NotFound, "there is no payment %d: check the id.", id)
+	}
+	t, err := s.db.Transaction(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return t, s.mayAbout(ctx, c, action, t)
+}
+
+// GetTransaction returns a transaction: to clients of its project, to its payer, and to whoever has its key while
+// nobody has accepted it. withProject and withWallets add what the request asks for. It fails with NotFound and
+// Forbidden.
+func (s *Service) GetTransaction(ctx context.Context, c wallet.Caller, key string, withProject, withWallets bool) (TransactionView, error) {
+	t, err := s.subjectTransaction(ctx, c, key, wallet.ReadTransaction)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	if t, err = s.db.Transaction(ctx, t.ID); err != nil {
+		return TransactionView{}, err
+	}
+	if err := s.mayAbout(ctx, c, wallet.ReadTransaction, t); err != nil {
+		return TransactionView{}, err
+	}
+	return s.withMore(ctx, c, s.transactionView(t), withProject, withWallets)
+}
+
+// withMore adds the project, and the wallets that are paid, to a view.
+func (s *Service) withMore(ctx context.Context, c wallet.Caller, view TransactionView, withProject, withWallets bool) (TransactionView, error) {
+	if withProject {
+		p, err := s.db.Project(ctx, view.ProjectID)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		project, err := s.projectView(ctx, c, p, withWallets)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		view.Project = &project
+	}
+	if !withWallets {
+		return view, nil
+	}
+	view.BeneficiaryWallets = map[int64]WalletView{}
+	for i := range view.Payments {
+		id := view.Payments[i].BeneficiaryID
+		if _, known := view.BeneficiaryWallets[id]; known || id == 0 {
+			continue
+		}
+		w, err := s.db.Wallet(ctx, id)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		view.BeneficiaryWallets[id] = walletView(c, w)
+	}
+	return view, nil
+}
+
+// GetPayment returns a payment, to whom GetTransaction returns its transaction. It fails with NotFound and
+// Forbidden.
+func (s *Service) GetPayment(ctx context.Context, c wallet.Caller, id int64) (PaymentView, error) {
+	t, err := s.subjectPayment(ctx, c, id, wallet.ReadTransaction)
+	if err != nil {
+		return PaymentView{}, err
+	}
+	return s.paymentView(t, id), nil
+}
+
+// TransactionFilter says which transactions, or payments, a list is of.
+type TransactionFilter = store.TransactionFilter
+
+// listed narrows a filter to the projects that the caller may list.
+func (s *Service) listed(ctx context.Context, c wallet.Caller, f *TransactionFilter, wanted int64) error {
+	if err := wallet.May(c, wallet.ListTransactions, wallet.Subject{OwnProject: true}).Err(); err != nil {
+		return err
+	}
+	switch {
+	case wanted == 0 && c.ProjectID == 0:
+		f.Projects = c.Projects()
+		return nil
+	case wanted == 0:
+		wanted = c.ProjectID
+	}
+	p, err := s.db.Project(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return wallet.Errorf(wallet.NotFound, "there is no project %d: check the id.", wanted)
+	}
+	f.Projects = []int64{wanted}
+	return wallet.May(c, wallet.ReadProject, wallet.Subject{Project: p}).Err()
+}
+
+// ListTransactions returns a page of the transactions of a project, or of all that the caller represents when it is
+// 0, newest first, and how many there are in all. It fails with Forbidden and NotFound.
+func (s *Service) ListTransactions(ctx context.Context, c wallet.Caller, f TransactionFilter, project int64, withProject, withWallets bool) ([]TransactionView, int, error) {
+	if err := s.listed(ctx, c, &f, project); err != nil {
+		return nil, 0, err
+	}
+	found, total, err := s.db.Transactions(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	views := make([]TransactionView, len(found))
+	for i, t := range found {
+		if views[i], err = s.withMore(ctx, c, s.transactionView(t), withProject, withWallets); err != nil {
+			return nil, 0, err
+		}
+	}
+	return views, total, nil
+}
+
+// ListPayments returns a page of the payments of the projects that the caller represents, or speaks for, newest
+// first, and how many there are in all. It fails with Forbidden.
+func (s *Service) ListPayments(ctx context.Context, c wallet.Caller, f TransactionFilter) ([]PaymentView, int, error) {
+	if err := s.listed(ctx, c, &f, 0); err != nil {
+		return nil, 0, err
+	}
+	ids, total, err := s.db.Payments(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	views := make([]PaymentView, 0, len(ids))
+	for _, pair := range ids {
+		t, err := s.db.Transaction(ctx, pair[1])
+		if err != nil {
+			return nil, 0, err
+		}
+		if t != nil && t.Payment(pair[0]) != nil { // it may have been moved meanwhile
+			views = append(views, s.paymentView(t, pair[0]))
+		}
+	}
+	return views, total, nil
+}
+
+// reserveWindow says until when money stays reserved that is accepted now.
+func reserveWindow(now time.Time, t *wallet.Transaction) (refused string) {
+	if t.ReserveFor == 0 && t.ReserveUntil.IsZero() {
+		t.ReserveFor = wallet.DefaultReserve
+	}
+	switch {
+	case t.ReserveFor < 0 || t.ReserveFor > wallet.MaxReserve || t.ReserveUntil.After(now.Add(wallet.MaxReserve)):
+		return fmt.Sprintf("must be at most %d days from now", wallet.MaxReserve/(24*time.Hour))
+	case !t.ReserveUntil.IsZero() && !t.ReserveUntil.After(now):
+		return "must be in the future"
+	}
+	return ""
+}

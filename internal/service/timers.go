@@ -1,0 +1,216 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// What happens by itself: reservations and freezes end, transactions that nobody accepted vanish, those that wait for
+// money or for somebody to register go on. It is due rows in the database, and follow-up commands that look again
+// whether there is something to do, so that it harms nothing when two processes do the same.
+const (
+	// timerLease is how long a process does this work for all on one database, unless it goes on.
+	timerLease = 10 * time.Second
+	timerEvery = time.Second
+	// timerBatch is how much is looked at in one go.
+	timerBatch = 200
+)
+
+// RunTimers does what is due, and again every second, until ctx ends. It fails with
+// Forbidden.
+func (s *Service) RunTimers(ctx context.Context, c wallet.Caller) error {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return err
+	}
+	tick := time.NewTicker(timerEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		mine, err := s.db.TakeLease(ctx, "timers", s.WallClock(), timerLease)
+		if err == nil && mine {
+			_, err = s.DoDue(ctx, c)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.db.Log.Error("what is due could not be done; it is tried again", "error", err)
+		}
+	}
+}
+
+// DoDue does all that is due now, and returns how much that was. It fails with Forbidden.
+func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return 0, err
+	}
+	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.invite} {
+		n, err := work(ctx)
+		if done += n; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// expire ends what its time has come for.
+func (s *Service) expire(ctx context.Context) (done int, err error) {
+	for {
+		due, err := s.db.DueTransactions(ctx, s.BusinessClock(), timerBatch)
+		if err != nil || len(due) == 0 {
+			return done, err
+		}
+		for _, id := range due {
+			if err := s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+				return t.Expire(m.Now()), nil
+			}); err != nil {
+				return done, err
+			}
+			done++
+		}
+	}
+}
+
+// follow is a follow-up command about a transaction.
+func (s *Service) follow(ctx context.Context, id int64, how func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error)) error {
+	once, err := s.db.Transaction(ctx, id)
+	if err != nil || once == nil {
+		return err
+	}
+	_, err = s.move(ctx, wallet.Caller{Kind: wallet.Operator}, once, how)
+	return err
+}
+
+// registered lets payments go to contacts that have become somebody's.
+func (s *Service) registered(ctx context.Context) (done int, err error) {
+	arrived, err := s.db.ArrivedContacts(ctx, timerBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range arrived {
+		user, err := s.db.UserByContact(ctx, a.Contact)
+		if err != nil {
+			return done, err
+		}
+		own, err := s.db.OwnWallet(ctx, user)
+		if err != nil {
+			return done, err
+		}
+		if user == 0 || own == 0 {
+			continue
+		}
+		err = s.follow(ctx, a.TransactionID, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+			m.Arrived(a.Contact, t.ID)
+			if own == t.WalletID {
+				// Whoever registered is the payer: nothing goes from a wallet to itself.
+				return t.Revoke()
+			}
+			t.Register(a.Contact, own)
+			return nil, nil
+		})
+		if err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
+}
+
+// funded reserves what was waiting for money that has come.
+func (s *Service) funded(ctx context.Context) (done int, err error) {
+	for after := int64(0); ; {
+		ids, err := s.db.Funded(ctx, after, timerBatch)
+		if err != nil || len(ids) == 0 {
+			return done, err
+		}
+		for _, id := range ids {
+			after = id
+			held, err := s.retry(ctx, id)
+			if err != nil {
+				return done, err
+			}
+			if held {
+				done++
+			}
+		}
+	}
+}
+
+// errStillWaiting leaves a transaction as it is.
+var errStillWaiting = errors.New("service: the transaction goes on waiting")
+
+// retry tries again to hold the money of a transaction that waits for it.
+func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
+	once, err := s.db.Transaction(ctx, id)
+	if err != nil || once == nil || once.Status != wallet.WaitingFunds {
+		return false, err
+	}
+	payer, err := s.db.Holder(ctx, once.WalletID)
+	if err != nil {
+		return false, err
+	}
+	a := wallet.Acceptance{Payer: payer, By: once.PayerID}
+	if err := s.withBeneficiaries(ctx, once, &a); err != nil {
+		return false, err
+	}
+	_, err = moneyAs(ctx, s, wallet.Caller{Kind: wallet.Operator}, moveNeeds(once, payer), func(m *store.MoneyTx) (TransactionView, error) {
+		t, err := m.Transaction(id)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		holds, err := t.Retry(a)
+		if err != nil || len(holds) == 0 {
+			return TransactionView{}, errStillWaiting
+		}
+		if err := s.hold(m, t, payer, holds); err != nil {
+			return TransactionView{}, err
+		}
+		if t.Status == wallet.WaitingFunds {
+			return TransactionView{}, errStillWaiting
+		}
+		m.Keep(t)
+		return s.transactionView(t), nil
+	})
+	var refused *wallet.Error
+	if errors.Is(err, errStillWaiting) || errors.As(err, &refused) {
+		return false, nil // it is tried again when more comes, until its time is over
+	}
+	return err == nil, err
+}
+
+// invite tells contacts that money waits for them.
+func (s *Service) invite(ctx context.Context) (done int, err error) {
+	list, err := s.db.Uninvited(ctx, timerBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range list {
+		t, err := s.db.Transaction(ctx, a.TransactionID)
+		if err != nil {
+			return done, err
+		}
+		values := s.offerValues(ctx, t)
+		values["link"] = s.PublicURL + "/frontend/register"
+		err = s.db.Update(ctx, func(tx *store.Tx) error {
+			first, err := tx.Invited(a)
+			if err != nil || !first {
+				return err
+			}
+			return tellAt(tx, a.Contact, "", wallet.MoneyWaits, values)
+		})
+		if err != nil {
+			return done, err
+		}
+		done++
+	}
+	if done > 0 {
+		s.Told()
+	}
+	return done, nil
+}
