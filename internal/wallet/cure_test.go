@@ -22,7 +22,7 @@ func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 func randomClient(r *rand.Rand, id int64) *Client {
 	c := &Client{
 		ID: id, Type: oneOf(r, PrivateClient, PrivateClient, Application, AppClient), Projects: draw(r, int64(1), 2, 3),
-		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode), CreatedBy: oneOf(r, int64(0), 7, 8),
+		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode, AcceptWithPIN, AcceptWithFlash), CreatedBy: oneOf(r, int64(0), 7, 8),
 	}
 	for _, id := range draw(r, int64(11), 12) {
 		c.WalletRights = append(c.WalletRights, WalletRight{WalletID: id, Scopes: draw(r, ScopeBalance, ScopeStatements)})
@@ -60,6 +60,7 @@ func randomSubject(r *rand.Rand) Subject {
 		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
 		Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
 	}
+	s.Transaction = oneOf(r, &Transaction{ProjectID: 1, Status: TransactionWaiting}, &Transaction{ProjectID: 3, Status: TransactionReserved, PayerID: 21}, nil)
 	s.User = oneOf(r, &User{ID: 21, Type: Natural, Email: "ona@example.com"}, &User{ID: 22, Type: Legal, Administrators: []int64{21}},
 		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
 	s.Scope, s.Owner = oneOf(r, "", ScopeEmail, ScopeBalance), oneOf(r, &User{ID: 21}, &User{ID: 22, Administrators: []int64{21}})
