@@ -162,7 +162,21 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		return err
 	}
 	s.keepUp()
+	s.startTimers()
 	return nil
+}
+
+// startTimers does what is due about payments, until the server stops.
+func (s *server) startTimers() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.closing(func() error { stop(); <-done; return nil })
+	go func() {
+		defer close(done)
+		if err := s.service.RunTimers(ctx, itself); err != nil {
+			s.log.Error("nothing is done about payments whose time has come", "error", err)
+		}
+	}()
 }
 
 // pages are what people meet in a browser. Calls count on the same budget of a network address as those of the API.
