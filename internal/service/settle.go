@@ -74,8 +74,13 @@ func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key s
 		}
 	}
 	a := wallet.Acceptance{Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers}
-	if how == wallet.ByApp {
+	switch {
+	case how == wallet.ByApp:
 		a.By = c.UserID()
+	case code != nil:
+		a.By = code.UserID
+	default:
+		a.By = payer.Owner.ID // whose PIN it is
 	}
 	first, err := s.revokedFirst(ctx, c, r.RevokeKey)
 	if err != nil {

@@ -426,6 +426,8 @@ const (
 	spareCodes    = 24 * time.Hour
 	spareAttempts = 24 * time.Hour
 	spareMessages = 30 * 24 * time.Hour
+	// spareTransactions is how long after it was made a transaction that nobody accepted can still be read.
+	spareTransactions = 2 * wallet.NewLife
 	// spareUsers is how long somebody who registered may take to confirm a contact.
 	spareUsers = 7 * 24 * time.Hour
 )
@@ -449,6 +451,11 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`DELETE FROM sign_ins WHERE seen_at < $1`, wall.Add(-idle)},
 			{`DELETE FROM attempts WHERE last_at < $1`, wall.Add(-spareAttempts)},
 			{`DELETE FROM messages WHERE at < $1`, now.Add(-spareMessages)},
+			{`DELETE FROM reserve_codes WHERE expires_at < $1`, now.Add(-spareCodes)},
+			{`DELETE FROM payments WHERE status = 'deleted' AND transaction_id IN (SELECT id FROM transactions WHERE status = 'deleted' AND created_at < $1)`, now.Add(-spareTransactions)},
+			{`DELETE FROM transactions WHERE status = 'deleted' AND created_at < $1`, now.Add(-spareTransactions)},
+			{`DELETE FROM awaited_contacts WHERE transaction_id IN (SELECT a.transaction_id FROM awaited_contacts a LEFT JOIN transactions t ON t.id = a.transaction_id
+				WHERE t.id IS NULL OR t.created_at < $1 AND t.status IN ('rejected', 'revoked', 'failed', 'deleted'))`, now},
 			{`DELETE FROM users WHERE registered_at < $1 AND ` + neverConfirmed, now.Add(-spareUsers)},
 		} {
 			if _, err := tx.exec(statement.text, micros(statement.before)); err != nil {

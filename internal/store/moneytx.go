@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
@@ -228,7 +230,19 @@ func (m *MoneyTx) Arrived(contact string, transaction int64) {
 	m.do(`DELETE FROM awaited_contacts WHERE contact = $1 AND transaction_id = $2`, contact, transaction)
 }
 
-// UseCode uses up a code that a payer read out. Where it was used meanwhile, all that is decided with it fails.
+// ErrCodeUsed is what a command fails with whose code another one has used meanwhile.
+var ErrCodeUsed = errors.New("store: the code was used meanwhile")
+
+// codeUsed says whether a batch failed for that.
+func codeUsed(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23502" && pg.TableName == "reserve_codes" // not-null violation
+	}
+	return strings.Contains(err.Error(), "NOT NULL constraint failed: reserve_codes.used_at")
+}
+
+// UseCode uses up a code that a payer read out. Where it was used meanwhile, the command fails with ErrCodeUsed.
 func (m *MoneyTx) UseCode(hash []byte) {
 	m.do(`UPDATE reserve_codes SET used_at = CASE WHEN used_at = 0 THEN CAST($2 AS BIGINT) END WHERE fingerprint = $1`, hash, micros(m.now))
 }
