@@ -44,6 +44,10 @@ const (
 	NotFound Code = "not_found"
 	// MethodNotAllowed: the path exists, with other methods.
 	MethodNotAllowed Code = "method_not_allowed"
+	// NoRights: the user may not take money out of that account.
+	NoRights Code = "no_rights"
+	// ExpectationFailed: a conversion would come out beyond what the caller accepts.
+	ExpectationFailed Code = "expectation_failed"
 	// NotEnoughFunds: the account holds less than the movement needs.
 	NotEnoughFunds Code = "not_enough_funds"
 	// InvalidState: the thing is not in a state where that is possible.
@@ -62,8 +66,8 @@ const (
 func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, InvalidScope,
-		UnsupportedGrantType, InvalidCode, InvalidPassword, PasswordTooShort, PasswordTooRisky, Forbidden,
-		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds, RequestTooLarge, RateLimitExceeded,
+		UnsupportedGrantType, InvalidCode, InvalidPassword, PasswordTooShort, PasswordTooRisky, Forbidden, NoRights,
+		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds, ExpectationFailed, RequestTooLarge, RateLimitExceeded,
 		InternalServerError, ServiceUnavailable,
 	}
 }
