@@ -268,6 +268,7 @@ var statuses = map[wallet.Code]int{
 	wallet.NotFound:                   http.StatusNotFound,
 	wallet.MethodNotAllowed:           http.StatusMethodNotAllowed,
 	wallet.InvalidState:               http.StatusConflict,
+	wallet.ExpectationFailed:          http.StatusConflict,
 	wallet.NotEnoughFunds:             http.StatusConflict,
 	wallet.LimitsExceeded:             http.StatusConflict,
 	wallet.RestrictionLimitsExceeded:  http.StatusConflict,
@@ -457,8 +458,12 @@ func (a *API) notFound(ctx context.Context, r *request) (any, error) {
 // leftOut answers a path of the protocol that purser does not offer.
 func leftOut(what string) handler {
 	return func(context.Context, *request) (any, error) {
-		return nil, wallet.Errorf(wallet.NotFound, "This server does not offer %s: docs/divergences.md lists what is left out.", what)
+		return nil, leftOutError(what)
 	}
+}
+
+func leftOutError(what string) error {
+	return wallet.Errorf(wallet.NotFound, "This server does not offer %s: docs/divergences.md lists what is left out.", what)
 }
 
 // wrongMethod is the refusal of a path's other methods.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/purserhq/purser/internal/secret"
@@ -28,8 +27,22 @@ func (a *API) user(ctx context.Context, r *request) (any, error) {
 	return wireUser(v), nil
 }
 
-// codeOfState is a person code with the state that gave it: person_code[lt]=39001010000.
-var codeOfState = regexp.MustCompile(`^person_code\[([A-Za-z]*)\]$`)
+// codeOfState reads a code with the state that gave it, in small letters: person_code[lt]=39001010000, or both apart.
+func (q *query) codeOfState(name, stateName string) (code, state string) {
+	code, state = q.text(name), strings.ToLower(q.text(stateName))
+	for bracketed := range q.values {
+		inner, is := strings.CutPrefix(bracketed, name+"[")
+		inner, closed := strings.CutSuffix(inner, "]")
+		if !is || !closed || q.text(bracketed) == "" {
+			continue
+		}
+		if code != "" {
+			q.refused.Refuse(name, "is given twice; give it once")
+		}
+		code, state = q.text(bracketed), strings.ToLower(inner)
+	}
+	return code, state
+}
 
 // findUser: GET /user?email=, phone= or person_code[lt]= (spec/wallet-api.md §4.5). The Java SDK sends a person
 // code and its nationality apart.
@@ -38,20 +51,9 @@ func (a *API) findUser(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := service.UserQuery{
-		Email: q.text("email"), Phone: q.text("phone"),
-		Code: wallet.PersonCode(q.text("person_code")), Nationality: strings.ToLower(q.text("nationality")),
-	}
-	for name := range q.values {
-		state := codeOfState.FindStringSubmatch(name)
-		if state == nil || q.text(name) == "" {
-			continue
-		}
-		if wanted.Code != "" {
-			q.refused.Refuse("person_code", "is given twice; give it once")
-		}
-		wanted.Code, wanted.Nationality = wallet.PersonCode(q.text(name)), strings.ToLower(state[1])
-	}
+	wanted := service.UserQuery{Email: q.text("email"), Phone: q.text("phone")}
+	code, state := q.codeOfState("person_code", "nationality")
+	wanted.Code, wanted.Nationality = wallet.PersonCode(code), state
 	if err := q.err(); err != nil {
 		return nil, err
 	}
@@ -148,11 +150,11 @@ func (a *API) userWallets(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.flag("inactive_included") // no wallet is ever inactive
+	withInactive := q.flag("inactive_included")
 	if err := q.err(); err != nil {
 		return nil, err
 	}
-	wallets, err := a.Service.ListUserWallets(ctx, r.caller, id)
+	wallets, err := a.Service.ListUserWallets(ctx, r.caller, id, withInactive)
 	out := make([]walletapi.Wallet, len(wallets))
 	for i, w := range wallets {
 		out[i] = wireWallet(w)

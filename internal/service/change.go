@@ -45,6 +45,7 @@ const (
 	walletObject    = "wallet"
 	locationObject  = "location"
 	authorityObject = "authority"
+	rateObject      = "rate"
 )
 
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.

@@ -161,16 +161,18 @@ func (s *Service) GetUserIdentity(ctx context.Context, c wallet.Caller, id int64
 	return u.Identity, false, nil
 }
 
-// ListUserWallets returns the wallets of the user, or Me. It fails like GetUserData.
-func (s *Service) ListUserWallets(ctx context.Context, c wallet.Caller, id int64) ([]WalletView, error) {
+// ListUserWallets returns the wallets of the user, or Me; those out of use only withInactive. It fails like GetUserData.
+func (s *Service) ListUserWallets(ctx context.Context, c wallet.Caller, id int64, withInactive bool) ([]WalletView, error) {
 	u, err := s.userData(ctx, c, id, wallet.ScopeWalletList)
 	if err != nil {
 		return nil, err
 	}
 	wallets, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: u.ID})
-	views := make([]WalletView, len(wallets))
+	views := []WalletView{}
 	for i := range wallets {
-		views[i] = WalletView{Wallet: &wallets[i], Detailed: true}
+		if !wallets[i].Inactive || withInactive {
+			views = append(views, WalletView{Wallet: &wallets[i], Detailed: true})
+		}
 	}
 	return views, err
 }
