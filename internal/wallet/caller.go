@@ -46,6 +46,8 @@ type Caller struct {
 	// Nonce is what a request that changes something uses up in the commit of its effect; zero
 	// for callers that sign nothing.
 	Nonce Nonce
+	// Once is set for a request that has its effect once, nil for one whose caller gave it no key.
+	Once *Once
 
 	// named is what the request names; every decision looks at it first.
 	named *named
