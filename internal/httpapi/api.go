@@ -112,7 +112,8 @@ func (a *API) proven(h handler, who proof) handler {
 		if err := a.count(r, caller.CountedAs(), a.budget(caller)); err != nil {
 			return nil, err
 		}
-		return h(ctx, r)
+		out, err := h(ctx, r)
+		return keptOrRefused(r, out, err)
 	}
 }
 
@@ -333,6 +334,11 @@ var buffers = sync.Pool{New: func() any {
 func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code, cause error) {
 	status = http.StatusOK
 	header := w.Header()
+	var before *wallet.Answered
+	if errors.As(err, &before) {
+		header["Idempotent-Replayed"] = []string{"true"}
+		out, err = rawAnswer{"application/json", before.Body}, nil
+	}
 	if err != nil {
 		e := shown(err)
 		status, code = Status(e.Code), e.Code

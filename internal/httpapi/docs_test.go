@@ -293,7 +293,7 @@ func send(server *wallettest.Server, said *wallettest.Memory, bodies map[string]
 		options = append(options, wallettest.Body(server.Recall(said, body)))
 	}
 	if r.Form != "" {
-		options = append(options, wallettest.Form(r.Form))
+		options = append(options, wallettest.Form(server.Recall(said, r.Form)))
 	}
 	return server.Send(r.As, r.Method, server.Recall(said, r.Target), options...)
 }

@@ -189,11 +189,9 @@ func (a *API) registerUser(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	u, err := a.Service.RegisterUser(ctx, r.caller, asked)
-	if err != nil {
-		return nil, err
-	}
-	return walletapi.User{ID: u.ID, Email: u.Email, Phone: u.Phone}, nil
+	return once(r, sealed, func(c wallet.Caller) (wallet.User, error) {
+		return a.Service.RegisterUser(ctx, c, asked)
+	}, func(u wallet.User) walletapi.User { return walletapi.User{ID: u.ID, Email: u.Email, Phone: u.Phone} })
 }
 
 // needed is a text that must be given.
@@ -220,11 +218,9 @@ func (a *API) changeContact(ctx context.Context, r *request, field string) (any,
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.Service.ChangeContact(ctx, r.caller, id, field == "phone", contact)
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.ChangeContact(ctx, c, id, field == "phone", contact)
+	}, wireUser)
 }
 
 // userAndField reads a call about a user with one text in its body.
@@ -255,11 +251,9 @@ func (a *API) confirmContact(ctx context.Context, r *request, phone bool) (any, 
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.Service.ConfirmUserContact(ctx, r.caller, id, phone, secret.Text(code))
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.ConfirmUserContact(ctx, c, id, phone, secret.Text(code))
+	}, wireUser)
 }
 
 // resetPassword: POST /user/password/reset (spec/mobile-sdks.md §1.2). The number that it answers with stands
@@ -276,12 +270,14 @@ func (a *API) resetPassword(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	number, err := a.Service.ResetUserPassword(ctx, r.caller, contact, code)
-	if err != nil {
-		return nil, namedAs(err, field)
-	}
-	return walletapi.User{ID: number}, nil
+	return once(r, plain, func(c wallet.Caller) (int64, error) {
+		number, err := a.Service.ResetUserPassword(ctx, c, contact, code)
+		return number, namedAs(err, field)
+	}, wireNumber)
 }
+
+// wireNumber writes of a user the number alone.
+func wireNumber(id int64) walletapi.User { return walletapi.User{ID: id} }
 
 // setPassword: PUT /user/{id|me}/password (spec/mobile-sdks.md §1.2), with the present password, or with a code
 // and, in the place of the user, the number that came with it.
@@ -302,13 +298,13 @@ func (a *API) setPassword(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	if code != "" {
-		return walletapi.User{ID: id}, a.Service.SetPasswordByCode(ctx, r.caller, id, code, password)
+		return once(r, plain, func(c wallet.Caller) (int64, error) {
+			return a.Service.SetPasswordByCode(ctx, c, id, code, password)
+		}, wireNumber)
 	}
-	v, err := a.Service.SetUserPassword(ctx, r.caller, id, old, password)
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.SetUserPassword(ctx, c, id, old, password)
+	}, wireUser)
 }
 
 // contact is an e-mail address or a phone number, one of them, with the name of its field.

@@ -64,7 +64,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.invite} {
+	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited} {
 		n, err := work(ctx)
 		if done += n; err != nil {
 			return done, err
@@ -204,8 +204,8 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 	return err == nil, err
 }
 
-// invite tells contacts that money waits for them.
-func (s *Service) invite(ctx context.Context) (done int, err error) {
+// tellAwaited tells contacts that money waits for them.
+func (s *Service) tellAwaited(ctx context.Context) (done int, err error) {
 	list, err := s.db.Uninvited(ctx, timerBatch)
 	if err != nil {
 		return 0, err

@@ -265,6 +265,8 @@ type Tx struct {
 	much bool
 	// auditIDs are numbers of the audit trail that this transaction owns.
 	auditIDs numbers
+	// told says that something was put into the outbox.
+	told bool
 }
 
 // alter notes that the transaction alters something that servers keep in memory.

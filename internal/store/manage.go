@@ -413,6 +413,12 @@ func (db *DB) walletsByID(ctx context.Context, q querier, ids []int64) ([]wallet
 	return wallets, err
 }
 
+// WalletsOf are the numbers of a user's wallets as the transaction sees them.
+func (tx *Tx) WalletsOf(user int64) ([]int64, error) {
+	rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT id FROM wallets WHERE owner_id = $1 ORDER BY id`, user)
+	return collect(rows, err, scanID)
+}
+
 // Wallet returns the wallet as the transaction sees it, nil when there is none.
 func (tx *Tx) Wallet(id int64) (*wallet.Wallet, error) {
 	found, err := tx.db.walletsByID(tx.ctx, tx.Tx, []int64{id})

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/purserhq/purser/internal/ledger"
-	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -108,7 +107,10 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 			return nil, errAfterwards
 		}
 		if kept, ok := m.found.answers[job.once.Key]; ok {
-			return nil, kept.to(m.w.db, job.once)
+			if err := kept.judge(m.w.db, job.once); err != nil {
+				return nil, err
+			}
+			m.do(dropAnswer, job.once.Key[:])
 		}
 	}
 	answer, err := job.decide(m)
@@ -116,7 +118,7 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		return nil, err
 	}
 	if job.once != nil {
-		insert, err := m.w.db.keepAnswer(job.once, answer, m.now)
+		insert, err := m.w.db.keepAnswer(job.once, answer)
 		if err != nil {
 			return nil, err
 		}
@@ -339,45 +341,4 @@ func rowsOf(t *wallet.Transaction) []paymentRow {
 		rows[i] = paymentRow{p.ID, t.ID, t.ProjectID, p.Status, t.WalletID, p.BeneficiaryID}
 	}
 	return rows
-}
-
-// keptAnswer is the answer that a request got, with what it asked.
-type keptAnswer struct {
-	request, body []byte
-	sealed, at    int64
-}
-
-// fields are where its columns are read to.
-func (k *keptAnswer) fields() []any { return []any{&k.request, &k.body, &k.sealed, &k.at} }
-
-// to is what a request with the same key is told.
-func (k keptAnswer) to(db *DB, o *wallet.Once) error {
-	if string(k.request) != string(o.Request[:]) {
-		return wallet.Errorf(wallet.InvalidState, "this Idempotency-Key was used for another request: choose a new one for each.")
-	}
-	if k.sealed == 0 {
-		return &wallet.Answered{Body: k.body}
-	}
-	body, err := db.Box.Open(k.body, answerPlace(o.Key))
-	if err != nil {
-		return err
-	}
-	return &wallet.Answered{Body: []byte(body)}
-}
-
-// answerPlace is where a sealed answer belongs.
-func answerPlace(key [32]byte) string { return fmt.Sprintf("answer %x", key) }
-
-// keepAnswer is the statement that keeps an answer.
-func (db *DB) keepAnswer(o *wallet.Once, answer any, now time.Time) (statement, error) {
-	body, err := o.Encode(answer)
-	if err != nil {
-		return statement{}, err
-	}
-	sealed := 0
-	if o.Secret {
-		body, sealed = db.Box.Seal(secret.Text(body), answerPlace(o.Key)), 1
-	}
-	return statement{`INSERT INTO answers (key, request, body, sealed, at) VALUES ($1, $2, $3, $4, $5)`,
-		[]any{o.Key[:], o.Request[:], body, sealed, micros(now)}}, nil
 }
