@@ -984,4 +984,9 @@ var policies = map[Action]*policy{
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,
 		grounds: []rule{ownWallet(ScopeBalance), walletRight(ScopeBalance), projectWallet(ScopeBalance), offlineWallet(ScopeBalance)},
 	},
+	ReadStatements:       {gates: statementsArea, missing: noWallet, grounds: slices.Concat(statementsGrounds, recentGrounds)},
+	ReadAllStatements:    {gates: statementsArea, missing: noWallet, grounds: statementsGrounds},
+	ReadIncomingPayments: {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeIncomingPayments), administeredWallet(ScopeIncomingPayments)}},
+	ReadOutgoingPayments: {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeOutgoingPayments)}},
+	TakePaymentBack:      {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeOutgoingPayments)}},
 }
