@@ -30,3 +30,10 @@ func (db *DB) Postgres() bool { return db.postgres }
 
 // LoadIDs reads all ids anew, as Prune does.
 func (db *DB) LoadIDs(ctx context.Context) error { return db.directory.loadIDs(ctx) }
+
+// SetAccountsAtOnce has Verify read the journal for fewer accounts at a time, and returns how to take that back.
+func SetAccountsAtOnce(n int64) (restore func()) {
+	before := accountsAtOnce
+	accountsAtOnce = n
+	return func() { accountsAtOnce = before }
+}
