@@ -72,10 +72,7 @@ func newVerify(p *program) *cobra.Command {
 // progress shows how far Verify has come, on a terminal; done takes it away.
 func (p *program) progress() (show func(store.Progress), done func()) {
 	terminal, ok := p.err.(*os.File)
-	if !ok {
-		return nil, func() {}
-	}
-	if about, err := terminal.Stat(); err != nil || about.Mode()&os.ModeCharDevice == 0 {
+	if !ok || !isTerminal(terminal) {
 		return nil, func() {}
 	}
 	const clear = "\r\x1b[K"

@@ -215,8 +215,9 @@ type moneyWriter struct {
 	queue   chan *moneyJob
 	closing chan struct{}
 	// ended is closed when no writer will take anything from the queue any more.
-	ended   chan struct{}
-	writers []*writer
+	ended    chan struct{}
+	writers  []*writer
+	measures measures
 }
 
 // writer is one goroutine that commits batches: one on SQLite, two on PostgreSQL.
@@ -492,10 +493,12 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	w.batch++
 	e.writer, e.batch = w.id, w.batch
+	committed := w.measures.commit(len(batch))
 	if err := tx.commit(ctx, e); err != nil {
 		tx.rollback()
 		return results, err
 	}
+	committed()
 	return results, nil
 }
 

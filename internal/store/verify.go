@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io/fs"
+	"maps"
 	"math/big"
 	"os"
 	"slices"
@@ -196,7 +197,7 @@ func (v *verifier) journal() error {
 	if err != nil {
 		return err
 	}
-	sums := map[money.Currency]*big.Int{}
+	sums := currencySums{}
 	for from := int64(0); from <= last; from += accountsAtOnce {
 		w := &window{verifier: v, from: from, last: last, accounts: make([]account, min(accountsAtOnce, last-from+1)), parked: map[link]parkedEntry{}}
 		for _, step := range []func() error{func() error { return w.load(sums) }, w.read, w.marks, w.compare} {
@@ -205,23 +206,30 @@ func (v *verifier) journal() error {
 			}
 		}
 	}
-	for _, currency := range slices.Sorted(mapKeys(sums)) {
-		if sum := sums[currency]; sum.Sign() != 0 {
+	return sums.judge()
+}
+
+// currencySums are what all accounts of a currency hold together: nothing.
+type currencySums map[money.Currency]*big.Int
+
+// add adds what an account holds.
+func (c currencySums) add(a *ledger.Account) {
+	sum := c[a.Currency]
+	if sum == nil {
+		sum = new(big.Int)
+		c[a.Currency] = sum
+	}
+	sum.Add(sum, big.NewInt(a.Available))
+	sum.Add(sum, big.NewInt(a.Reserved))
+}
+
+func (c currencySums) judge() error {
+	for _, currency := range slices.Sorted(maps.Keys(c)) {
+		if sum := c[currency]; sum.Sign() != 0 {
 			return &Difference{"all accounts in " + string(currency), "their sum", sum.String() + " minor units", "0"}
 		}
 	}
 	return nil
-}
-
-// mapKeys are the keys of a map, for slices.Sorted.
-func mapKeys[K cmp.Ordered, V any](m map[K]V) func(yield func(K) bool) {
-	return func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // minorText is so much of an account's currency, for people.
@@ -325,7 +333,7 @@ func (v *verifier) paymentRows() error {
 	if err != nil {
 		return err
 	}
-	for _, block := range slices.Sorted(mapKeys(v.rows)) {
+	for _, block := range slices.Sorted(maps.Keys(v.rows)) {
 		if v.rows[block] != 0 {
 			return v.explainRows(block)
 		}
@@ -373,7 +381,7 @@ func (v *verifier) explainRows(block int64) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(mapKeys(left)) {
+	for _, id := range slices.Sorted(maps.Keys(left)) {
 		return &Difference{fmt.Sprintf("payment %d", id), "its row", text(left[id]), "none: no transaction has such a payment"}
 	}
 	return fmt.Errorf("payments %d to %d: rows and documents differ by a hash alone; run this again", block<<paymentBlock, (block+1)<<paymentBlock)
@@ -381,7 +389,7 @@ func (v *verifier) explainRows(block int64) error {
 
 // compareEffects compares what entries did for payments with what their documents say.
 func (v *verifier) compareEffects() error {
-	for _, block := range slices.Sorted(mapKeys(v.effects)) {
+	for _, block := range slices.Sorted(maps.Keys(v.effects)) {
 		if v.effects[block] != 0 {
 			return v.explainEffects(block)
 		}

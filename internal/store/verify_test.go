@@ -199,7 +199,7 @@ func tamper(t *testing.T, address, statement string) (altered string) {
 		return "sqlite:" + copied
 	}
 	db := raw(t, address)
-	tables := []string{"accounts", "entries", "entry_marks", "transactions", "payments", "counters"}
+	tables := []string{"accounts", "entries", "entry_marks", "transactions", "payments", "counters", "writers"}
 	for _, table := range tables {
 		if _, err := db.Exec(fmt.Sprintf(`CREATE TABLE kept_%s AS SELECT * FROM %[1]s`, table)); err != nil {
 			t.Fatal(err)
@@ -241,6 +241,81 @@ func TestVerifyRefusesWhatItDoesNotKnow(t *testing.T) {
 			if _, err := store.Verify(context.Background(), nowhere, nil); err == nil {
 				t.Errorf("%s was verified", nowhere)
 			}
+		}
+	})
+}
+
+// A sample of a few accounts finds nothing in right books, while they are being written, and what it looks at when
+// they are not.
+func TestVerifySample(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		if n, err := db.VerifySample(context.Background(), 50); n != 0 || err != nil {
+			t.Errorf("an empty database: %d, %v", n, err)
+		}
+		openMarket(t, db)
+		crowd(8, func(caller int) {
+			for i := range 30 {
+				if _, err := move(db, 1, outside, purse(int64(1+caller%4)), fmt.Sprint(caller, " ", i)); err != nil {
+					t.Error(err)
+				}
+				if n, err := db.VerifySample(context.Background(), 3); n != 3 || err != nil {
+					t.Errorf("verified %d of 3 accounts: %v", n, err)
+				}
+			}
+		})
+		if n, err := db.VerifySample(context.Background(), 50); n != 6 || err != nil {
+			t.Errorf("verified %d of 6 accounts: %v", n, err)
+		}
+		closeNow()
+		forgive(t, address)
+		for _, c := range []tampering{
+			{"available", `UPDATE accounts SET available = available + 1 WHERE wallet_id = 3`, `^all accounts in EUR: their sum is stored as 1 minor units, and computed as 0$`},
+			{"reserved", `UPDATE accounts SET reserved = reserved + 1 WHERE wallet_id = 1`, `^account \d+, of wallet 1 in EUR: what is reserved is stored as 1.01 EUR, and computed as 1.00 EUR$`},
+			{"frozen", `UPDATE accounts SET reserved = 0 WHERE wallet_id = 2`, `^account \d+, of wallet 2 in EUR: what is reserved is stored as 0.00 EUR, and computed as 2.92 EUR$`},
+			{"below nothing", `UPDATE accounts SET available = -5 WHERE wallet_id = 3`, `^account \d+, of wallet 3 in EUR: what is available is stored as -0.05 EUR`},
+			{"entries", `UPDATE accounts SET entries = entries + 1 WHERE wallet_id = 1`, `^account \d+, of wallet 1 in EUR: its entry number \d+ is stored as \d+, and computed as \d+$`},
+			{"a chain", `UPDATE entries SET credit_previous = 0 WHERE id = (SELECT last_entry FROM accounts WHERE wallet_id = 2)`, `^account \d+, of wallet 2 in EUR: (its entry number|an entry in its chain)`},
+			{"another's entry", `UPDATE accounts SET last_entry = (SELECT last_entry FROM accounts WHERE wallet_id = 2) WHERE wallet_id = 3`, `^account \d+, of wallet 3 in EUR: an entry in its chain is stored as \d+, of other accounts, and computed as one of it$`},
+			{"an entry is deleted", `DELETE FROM entries WHERE id = (SELECT last_entry FROM accounts WHERE wallet_id = 2)`, `^account \d+, of (wallet 2|funding) in EUR: an entry in its chain is stored as \d+, which is not there, and computed as one that is$`},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				altered, closeNow := open(t, tamper(t, address, c.statement))
+				defer closeNow()
+				if _, err := altered.VerifySample(context.Background(), 50); err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+					t.Errorf("found\n%v, want\n%s", err, c.want)
+				}
+			})
+		}
+	})
+}
+
+// What the writers have done is measured.
+func TestMoneyMeasures(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		if m := db.MoneyMeasures(); m.Commands != 0 || m.BatchSize.Total != 0 || m.Waiting != 0 {
+			t.Errorf("before any command: %+v", m)
+		}
+		release := holdWriters(t, db)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			crowd(20, func(caller int) { move(db, 1, outside, purse(1), fmt.Sprint(caller)) })
+		}()
+		untilWaiting(t, 20)
+		if m := db.MoneyMeasures(); m.Waiting != 20 {
+			t.Errorf("%d commands wait, want 20", m.Waiting)
+		}
+		release()
+		<-done
+		m := db.MoneyMeasures()
+		var counted uint64
+		for _, n := range m.CommitSeconds.Counts {
+			counted += n
+		}
+		if m.Commands != 20 || m.BatchSize.Sum != 20 || m.BatchSize.Total != m.CommitSeconds.Total || m.BatchSize.Total == 0 || m.BatchSize.Total > 5 ||
+			counted != m.CommitSeconds.Total || m.CommitSeconds.Sum <= 0 || m.Waiting != 0 {
+			t.Errorf("after twenty commands: %+v", m)
 		}
 	})
 }

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
-	"math/big"
 	"slices"
 	"strconv"
 
 	"github.com/purserhq/purser/internal/ledger"
-	"github.com/purserhq/purser/money"
 )
 
 // account is what the journal has come to for one account so far.
@@ -74,21 +72,14 @@ func scanAccount(rows *sql.Rows) (a ledger.Account, walletExists bool, err error
 }
 
 // load judges each account by itself, and adds it to the sums of the currencies.
-func (w *window) load(sums map[money.Currency]*big.Int) error {
-	var one big.Int
+func (w *window) load(sums currencySums) error {
 	return w.each("accounts", func(a *ledger.Account, walletExists bool) error {
 		w.seen.Accounts++
 		if wrong := judgeAccount(a, walletExists); wrong != nil {
 			return wrong
 		}
 		w.in(a.ID).key = maphash.Comparable(w.seed, a.Key) | 1
-		sum := sums[a.Currency]
-		if sum == nil {
-			sum = new(big.Int)
-			sums[a.Currency] = sum
-		}
-		sum.Add(sum, one.SetInt64(a.Available))
-		sum.Add(sum, one.SetInt64(a.Reserved))
+		sums.add(a)
 		return nil
 	})
 }
