@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
 )
 
 // kills is how often each of these tests pulls the plug.
-const kills = 20
+func kills(t *testing.T) int { return wallettest.Times(t, "PURSER_TEST_KILLS", 20) }
 
 // shortFolder is a data folder whose path leaves room for a socket's name.
 func shortFolder(t *testing.T) string {
@@ -67,6 +69,14 @@ func awaitHolder(t *testing.T, data string, pid int) holder {
 	return holder{}
 }
 
+// mustVerify verifies the folder's database, as `purser verify` does.
+func mustVerify(t *testing.T, data string) {
+	t.Helper()
+	if _, err := store.Verify(context.Background(), "sqlite:"+filepath.Join(data, dataFile), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // balance asks for what wallet 14471 has, in cents of EUR, by a signed call.
 func balance(t *testing.T, data string, address string) int64 {
 	t.Helper()
@@ -93,7 +103,7 @@ func balance(t *testing.T, data string, address string) int64 {
 // A newcomer's machine dies while the sandbox loads its sample world, at any moment. The next
 // start finds a new folder or a whole world, never half of one.
 func TestKilledWhileTheSampleWorldLoads(t *testing.T) {
-	for range kills {
+	for range kills(t) {
 		data := shortFolder(t)
 		dev := startDev(t, data)
 		time.Sleep(time.Duration(rand.N(250)) * time.Millisecond)
@@ -113,7 +123,7 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 	data := shortFolder(t)
 	dev := startDev(t, data)
 	acknowledged, unknown := int64(1000_00), int64(0)
-	for range kills {
+	for range kills(t) {
 		h := awaitHolder(t, data, dev.Process.Pid)
 		load := startLoad(h.Socket)
 		time.Sleep(time.Duration(20+rand.N(180)) * time.Millisecond)
@@ -121,8 +131,10 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 		acked, lost := load.stop()
 		acknowledged += acked
 		unknown += lost
+		mustVerify(t, data) // as the kill has left it
 		dev = startDev(t, data)
 		h = awaitHolder(t, data, dev.Process.Pid)
+		mustVerify(t, data)
 		got := balance(t, data, h.Address)
 		if got < acknowledged || got > acknowledged+unknown {
 			t.Fatalf("the wallet has %d cents: %d were acknowledged, and %d more were under way", got, acknowledged, unknown)
@@ -133,7 +145,7 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 	if acknowledged == 1000_00 {
 		t.Fatal("no credit was ever acknowledged, so this test proved nothing")
 	}
-	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills)
+	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills(t))
 }
 
 // load is many goroutines that credit one cent each time until they are stopped or cut off.
