@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"time"
 )
@@ -36,4 +37,17 @@ func SetAccountsAtOnce(n int64) (restore func()) {
 	before := accountsAtOnce
 	accountsAtOnce = n
 	return func() { accountsAtOnce = before }
+}
+
+// LimitPages makes the SQLite file full at so many pages more than it has; with 0 there is space again.
+func (db *DB) LimitPages(ctx context.Context, more int64) error {
+	var pages int64
+	if err := db.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+		return err
+	}
+	if more == 0 {
+		pages = 1 << 30
+	}
+	_, err := db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+more))
+	return err
 }
