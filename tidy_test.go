@@ -51,6 +51,7 @@ var mayUse = map[string]string{
 	"crypto/rand":              "internal/secret walletapi",
 	"math/rand":                "internal/store internal/secret internal/wallettest",
 	"github.com/spf13/cobra":   "cmd/purser",
+	"github.com/prometheus":    "cmd/purser",
 	"github.com/wneessen":      "internal/message",
 	"github.com/emersion":      "", // the mail server of tests
 	"os/exec":                  "internal/message bench",
@@ -130,8 +131,8 @@ func TestRoomsImportOnlyWhatThePlanAllows(t *testing.T) {
 }
 
 // clockReaders are the files that may ask the machine for the time: main hands it to everybody
-// else, the public client's zero value must work, and the test kit's stopwatch measures.
-var clockReaders = []string{"cmd/purser/main.go", "walletapi/client.go", "internal/wallettest/stopwatch.go"}
+// else, the public client's zero value must work, and the store's and the test kit's stopwatches measure.
+var clockReaders = []string{"cmd/purser/main.go", "walletapi/client.go", "internal/store/measures.go", "internal/wallettest/stopwatch.go"}
 
 func TestTimeComesFromTheInjectedClock(t *testing.T) {
 	asks := regexp.MustCompile(`\btime\.(Now|Since|Until)\b`)

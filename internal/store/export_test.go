@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"time"
 )
@@ -30,3 +31,23 @@ func (db *DB) Postgres() bool { return db.postgres }
 
 // LoadIDs reads all ids anew, as Prune does.
 func (db *DB) LoadIDs(ctx context.Context) error { return db.directory.loadIDs(ctx) }
+
+// SetAccountsAtOnce has Verify read the journal for fewer accounts at a time, and returns how to take that back.
+func SetAccountsAtOnce(n int64) (restore func()) {
+	before := accountsAtOnce
+	accountsAtOnce = n
+	return func() { accountsAtOnce = before }
+}
+
+// LimitPages makes the SQLite file full at so many pages more than it has; with 0 there is space again.
+func (db *DB) LimitPages(ctx context.Context, more int64) error {
+	var pages int64
+	if err := db.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+		return err
+	}
+	if more == 0 {
+		pages = 1 << 30
+	}
+	_, err := db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+more))
+	return err
+}

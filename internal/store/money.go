@@ -87,6 +87,9 @@ func Money[T any](ctx context.Context, db *DB, c MoneyCommand[T]) (answer T, err
 
 // do hands a command over and waits for what becomes of it.
 func (m *moneyWriter) do(ctx context.Context, job *moneyJob) error {
+	if m.db.stopped.Load() {
+		return ErrBroken
+	}
 	if err := m.submit(ctx, job); err != nil {
 		return err
 	}
@@ -216,8 +219,9 @@ type moneyWriter struct {
 	queue   chan *moneyJob
 	closing chan struct{}
 	// ended is closed when no writer will take anything from the queue any more.
-	ended   chan struct{}
-	writers []*writer
+	ended    chan struct{}
+	writers  []*writer
+	measures measures
 }
 
 // writer is one goroutine that commits batches: one on SQLite, two on PostgreSQL.
@@ -371,7 +375,7 @@ func (w *writer) commit(batch []*moneyJob) {
 		batch[0].finish(nil, ErrCodeUsed)
 	case len(batch) == 1 || !divisible(err):
 		for _, job := range batch {
-			job.finish(nil, fmt.Errorf("committing money: %w", err))
+			job.finish(nil, w.failure(err))
 		}
 	default:
 		for _, job := range batch {
@@ -403,7 +407,16 @@ func (w *writer) answer(batch []*moneyJob, results []moneyResult) (again []*mone
 // may have been committed after all, and in vain when no job is to blame.
 func divisible(err error) bool {
 	var unknown *lostAnswer
-	return !errors.As(err, &unknown) && !errors.Is(err, errNotReached) && !errors.Is(err, context.DeadlineExceeded)
+	return !errors.As(err, &unknown) && !errors.Is(err, errNotReached) && !errors.Is(err, context.DeadlineExceeded) &&
+		!errors.Is(err, ErrBroken) && !diskFull(err)
+}
+
+// failure is what the callers of a batch that failed are told.
+func (w *writer) failure(err error) error {
+	if diskFull(err) {
+		return w.db.noSpace(err)
+	}
+	return fmt.Errorf("committing money: %w", err)
 }
 
 type moneyResult struct {
@@ -495,10 +508,12 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	w.batch++
 	e.writer, e.batch = w.id, w.batch
+	committed := w.measures.commit(len(batch))
 	if err := tx.commit(ctx, e); err != nil {
 		tx.rollback()
 		return results, err
 	}
+	committed()
 	return results, nil
 }
 

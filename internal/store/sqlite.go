@@ -227,6 +227,12 @@ func (b *sqliteBatch) commit(ctx context.Context, e effects) error {
 		// Whether it reached the disk is for the next connection to find out; this one may
 		// still hold the transaction and must not be used again.
 		b.conn.Raw(func(any) error { return driver.ErrBadConn })
+		switch {
+		case diskFailed(err):
+			return b.db.breakDown(err)
+		case diskFull(err):
+			return err // nothing of it was written that counts
+		}
 		return &lostAnswer{batch: e.batch, cause: err}
 	}
 	b.done = true

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -158,4 +159,18 @@ func inDatabase(server, database string) string {
 	}
 	address.Path = "/" + database
 	return address.String()
+}
+
+// Times is how often a test does what takes long: what the environment variable says, else so often.
+func Times(t testing.TB, variable string, byDefault int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return byDefault
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s must be a number above zero, not %q", variable, text)
+	}
+	return n
 }
