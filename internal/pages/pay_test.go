@@ -369,6 +369,7 @@ func TestWhySomebodyCannotPay(t *testing.T) {
 		stand(4, wallet.RestrictedUser)
 		pays(plainly, "4", "You may not make payments at the moment.")
 		stand(4, wallet.ActiveUser)
+		ona = w.signedIn("en", onasEmail, onasPassword) // being inactive has signed her out
 		stand(2, wallet.InactiveUser)
 		ona.answers(payPath(plainly), "pay", "wallet", "2", "payment_pin", "2580").shows(400, "because it is inactive")
 		for kind, words := range map[wallet.LimitKind]string{wallet.OrdinaryLimit: "more than your limits allow", wallet.TemporaryLimit: "has restricted how much you can pay"} {
