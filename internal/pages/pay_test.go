@@ -591,3 +591,49 @@ func TestACodeToPayWith(t *testing.T) {
 		poor.get(payPath(w.asks(nil))).shows(200, "You have no wallet yet", "Refuse").hides(`value="pay"`)
 	})
 }
+
+// Whoever has no account yet registers on the way, with the address that the stall has named, and comes back to the payment.
+func TestRegisteringOnTheWayToAPayment(t *testing.T) {
+	inShop(t, func(t *testing.T, w world) {
+		asked := w.asks(func(n *service.NewTransaction) { n.PayerEmail = "jonas@example.com" })
+		path := "/frontend/en/wallet/confirm/" + asked.Key
+		b := w.browser("lt")
+		b.get(b.get(path).leads("/frontend/en/sign-in?…")).shows(200)
+		register := b.at.link("/register")
+		if got := b.get(register).value("contact"); got != "jonas@example.com" {
+			t.Errorf("%q is filled in", got)
+		}
+		confirm := b.post(register, "display_name", "Jonas", "contact", "jonas@example.com", "password", newPassword).leads("/frontend/en/confirm/…")
+		signIn := b.post(confirm, "code", w.code("jonas@example.com")).leads("/frontend/en/sign-in?…")
+		b.post(signIn, "contact", "jonas@example.com", "password", newPassword).leads(path)
+		b.answers(path, "pay").leads(path)
+		b.get(path).shows(200, "25.99 EUR is missing in your wallet.")
+		w.is(asked, wallet.WaitingFunds)
+	})
+}
+
+// The form arrives twice at once, as from an impatient hand: it is paid once, and both are led to the stall.
+func TestPayingTwiceAtOnce(t *testing.T) {
+	inShop(t, func(t *testing.T, w world) {
+		asked := w.asks(nil)
+		const hands = 4
+		answers := make(chan *answer, hands)
+		for range hands {
+			b := w.signedIn("en", petrasEmail, petrasPassword)
+			b.get(payPath(asked)).shows(200)
+			go func() {
+				answers <- b.post(payPath(asked), "person", "4", "answer", "pay", "wallet", "4", "payment_pin", petrasPIN)
+			}()
+		}
+		for range hands {
+			// A try is counted before it is looked at: the fourth at once may have to wait.
+			if a := <-answers; a.Status != http.StatusTooManyRequests {
+				a.leads(shopBack)
+			}
+		}
+		w.is(asked, wallet.TransactionReserved)
+		if got := w.available(4); got != 100_00-25_99 {
+			t.Errorf("Petras has %d left", got)
+		}
+	})
+}
