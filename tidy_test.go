@@ -34,7 +34,7 @@ var mayImport = map[string]string{
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/secret internal/service internal/auth",
-	"internal/pages":      "internal/wallet internal/secret internal/service internal/message",
+	"internal/pages":      "money internal/wallet internal/secret internal/service internal/message",
 	"internal/sandbox":    "money internal/wallet internal/secret internal/pki internal/service",
 	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/pages internal/sandbox",
 	"cmd/purser":          "money walletapi internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
