@@ -540,3 +540,17 @@ func TestPaymentsThatCannotBe(t *testing.T) {
 		}
 	})
 }
+
+// A password that is given while the transaction waits for somebody else to register does not keep its payment
+// waiting.
+func TestAPasswordBeforeSomebodyRegisters(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held := w.reserved(eur(1500), func(n *service.NewTransaction) {
+			n.Payments[0].Password, n.Payments[0].PasswordValue = &wallet.Password{Kind: wallet.ProvidedPassword}, "s3cret"
+			n.Payments = append(n.Payments, service.NewPayment{Payment: wallet.Payment{Description: "A gift", Price: eur(100), Beneficiary: wallet.Contact{Email: "jonas@example.com"}}})
+		})
+		w.is(held, nil, wallet.WaitingRegistration, wallet.PaymentWaitingPassword)
+		given, err := w.GivePassword(ctx, w.by(till), held.Payments[0].ID, "s3cret")
+		w.is(given.TransactionView, err, wallet.WaitingRegistration, wallet.PaymentReserved)
+	})
+}

@@ -262,9 +262,7 @@ func (t *Transaction) Unlock(id int64) error {
 		return Errorf(InvalidState, "payment %d is %s, and its password is given while it waits for that.", id, p.Status)
 	}
 	p.Password.Status = PasswordUnlocked
-	if t.Status == WaitingPassword {
-		t.advance()
-	}
+	t.advance() // also while others wait for somebody to register: this payment does not wait any more
 	return nil
 }
 
