@@ -554,3 +554,48 @@ func TestAPasswordBeforeSomebodyRegisters(t *testing.T) {
 		w.is(given.TransactionView, err, wallet.WaitingRegistration, wallet.PaymentReserved)
 	})
 }
+
+// ritaTakes gives Rita an e-mail address, which payments may have been waiting for.
+func (w world) ritaTakes(email string) {
+	w.t.Helper()
+	if _, err := w.UpdateUser(ctx, operator, 3, service.UserChange{Email: &email}, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// to sends a payment to a contact.
+func to(email string) func(n *service.NewTransaction) {
+	return func(n *service.NewTransaction) { n.Payments[0].Beneficiary = wallet.Contact{Email: email} }
+}
+
+// The contact that a payment went to turns out to be the payer's own: nothing is paid from a wallet to itself. What
+// is over, or went into another transaction, is left alone, and nobody else is kept waiting.
+func TestContactsThatBecomeThePayers(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		over := w.reserved(eur(500), to("jonas@example.com"), func(n *service.NewTransaction) { n.ReserveFor = time.Hour })
+		w.business.Advance(time.Hour)
+		w.doDue()
+		held := w.reserved(eur(700), to("jonas@example.com"))
+		both := w.offers(eur(50), to("jonas@example.com"), func(n *service.NewTransaction) {
+			n.Payments = append(n.Payments, service.NewPayment{Payment: wallet.Payment{Description: "Bread", Price: eur(300)}})
+		})
+		moves := newTransaction(eur(1), func(n *service.NewTransaction) { n.Moved = []int64{both.Payments[0].ID} })
+		moved, err := w.CreateTransaction(ctx, w.by(till), moves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.paysInApp(both.Key); err != nil {
+			t.Fatal(err)
+		}
+		w.has(3, 9000, 1000)
+		w.ritaTakes("jonas@example.com")
+		w.doDue()
+		w.is(w.seen(over.Key), nil, wallet.TransactionFailed, wallet.PaymentFailed)
+		w.is(w.seen(held.Key), nil, wallet.TransactionRevoked, wallet.PaymentRevoked)
+		w.is(w.seen(both.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+		if there := w.seen(moved.Key); there.Payments[1].BeneficiaryID != 3 {
+			t.Errorf("the payment that was moved goes to wallet %d, want Rita's", there.Payments[1].BeneficiaryID)
+		}
+		w.has(3, 9700, 300)
+	})
+}

@@ -235,19 +235,26 @@ func (t *Transaction) Show() {
 	}
 }
 
-// Register tells that a contact has an account now: payments to it go there. It says whether any do.
-func (t *Transaction) Register(contact string, walletID int64) (changed bool) {
+// Register tells that a contact has an account now: payments to it go there. Where that is the payer's own wallet the
+// transaction is revoked, since nothing goes from a wallet to itself. What is over stays as it is.
+func (t *Transaction) Register(contact string, walletID int64) ([]ledger.Posting, error) {
+	if !t.Status.Open() && !t.Status.Accepted() {
+		return nil, nil
+	}
 	for i := range t.Payments {
 		p := &t.Payments[i]
 		if p.BeneficiaryID != 0 || p.Beneficiary.Text() != contact {
-			continue
+			continue // it may have been moved into another transaction
 		}
-		p.BeneficiaryID, changed = walletID, true
+		if walletID == t.WalletID {
+			return t.Revoke()
+		}
+		p.BeneficiaryID = walletID
 	}
-	if changed && t.Status == WaitingRegistration {
+	if t.Status.Holds() {
 		t.advance()
 	}
-	return changed
+	return nil, nil
 }
 
 // Unlock is told that the password of a payment was given rightly. It fails with InvalidState.
