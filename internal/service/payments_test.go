@@ -599,3 +599,23 @@ func TestContactsThatBecomeThePayers(t *testing.T) {
 		w.has(3, 9700, 300)
 	})
 }
+
+// Who has a contact and no wallet yet is waited for, and keeps nobody else waiting.
+func TestContactsWithoutAWallet(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held := w.reserved(eur(100), to("jonas@example.com"))
+		if _, err := w.CreateUser(ctx, operator, wallet.User{ID: 30, Type: wallet.Natural, DisplayName: "Jonas", Email: "jonas@example.com"}, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		if arrived, err := w.db.ArrivedContacts(ctx, 10); err != nil || len(arrived) != 0 {
+			t.Errorf("arrived: %v, %v", arrived, err)
+		}
+		w.doDue()
+		w.is(w.seen(held.Key), nil, wallet.WaitingRegistration, wallet.PaymentWaitingRegistration)
+		if _, err := w.CreateWallet(ctx, operator, wallet.Wallet{ID: 30, OwnerID: 30}); err != nil {
+			t.Fatal(err)
+		}
+		w.doDue()
+		w.is(w.seen(held.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+	})
+}
