@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -617,5 +618,35 @@ func TestContactsWithoutAWallet(t *testing.T) {
 		}
 		w.doDue()
 		w.is(w.seen(held.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+	})
+}
+
+// No price is so low that the beneficiary would have to give the cashback from other money.
+func TestPricesCoverTheCashback(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		taken := func(n *service.NewTransaction) {
+			n.Payments[0].InCommission, n.Payments[0].Cashback, n.Payments[0].PriceRules = 400, 500, &wallet.PriceRules{Min: 1}
+			n.Payments[0].FreezeFor = time.Hour
+		}
+		made := w.offers(eur(1000), taken)
+		id := made.Payments[0].ID
+		at := func(minor int64) service.Reservation {
+			return service.Reservation{Prices: map[int64]money.Amount{id: eur(minor)}}
+		}
+		_, err := w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, at(899))
+		refuses(t, "choosing too little", err, wallet.InvalidParameters, fmt.Sprintf("payment_prices.%d", id))
+		if _, err = w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, at(950)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.ConfirmTransaction(ctx, w.by(till), made.Key, map[int64]money.Amount{id: eur(899)})
+		refuses(t, "confirming too little", err, wallet.InvalidParameters, fmt.Sprintf("%d.price", id))
+		if _, err = w.ConfirmTransaction(ctx, w.by(till), made.Key, map[int64]money.Amount{id: eur(900)}); err != nil {
+			t.Fatal(err)
+		}
+		w.has(1, 0, 500)
+		w.business.Advance(time.Hour)
+		w.doDue()
+		w.has(1, 0, 0)
+		w.has(3, 9600, 0)
 	})
 }

@@ -151,8 +151,8 @@ func (t *Transaction) choose(a Acceptance) error {
 			refused.Refuse(place, "must be in %s", p.Price.Currency)
 		case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
 			refused.Refuse(place, "is not a price that the payer may choose")
-		case price.Minor < p.commissions():
-			refused.Refuse(place, "is less than the commissions of the payment")
+		case price.Minor < p.taken():
+			refused.Refuse(place, "is less than the commissions and the cashback of the payment")
 		default:
 			p.Price = price
 		}
@@ -332,13 +332,17 @@ func (p *Payment) lower(price money.Amount) string {
 		return "may only be reduced, from " + p.Price.String()
 	case price.Minor <= 0:
 		return "must be more than zero: revoke or cancel what is not to be paid"
-	case price.Minor < p.commissions() || price.Minor < p.Cashback:
-		return "is less than the commissions or the cashback of the payment"
+	case price.Minor < p.taken():
+		return "is less than the commissions and the cashback of the payment"
 	}
 	return ""
 }
 
 func (p *Payment) commissions() int64 { return p.InCommission + p.OutCommission }
+
+// taken is what of the price the beneficiary does not keep. No price is less, or a beneficiary who has nothing else
+// could not give the cashback, and what is due would never be done.
+func (p *Payment) taken() int64 { return p.commissions() + p.Cashback }
 
 // net is what the beneficiary gets.
 func (p *Payment) net() int64 { return p.Price.Minor - p.commissions() }
