@@ -650,3 +650,34 @@ func TestPricesCoverTheCashback(t *testing.T) {
 		w.has(3, 9600, 0)
 	})
 }
+
+// What comes back as cashback can be spent again, whoever confirms; a limit that is taken away forgets what was
+// spent under it.
+func TestWhatComesBackCanBeSpent(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		day := []wallet.SpendingLimit{{Kind: wallet.OrdinaryLimit, Amount: eur(1000), Within: 24 * time.Hour}}
+		limit := func(limits []wallet.SpendingLimit) {
+			t.Helper()
+			if _, err := w.LimitUser(ctx, operator, 3, true, limits, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		limit(day)
+		for _, auto := range []bool{true, false} {
+			paid := w.reserved(eur(400), func(n *service.NewTransaction) { n.AutoConfirm, n.Payments[0].Cashback = auto, 300 })
+			if _, err := w.ConfirmTransaction(ctx, w.by(till), paid.Key, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := w.paysInApp(w.offers(eur(801)).Key)
+		refuses(t, "a cent more than is left", err, wallet.LimitsExceeded)
+		held := w.reserved(eur(800))
+		limit(nil)
+		if _, err := w.RevokeTransaction(ctx, w.by(till), held.Key); err != nil {
+			t.Error(err)
+		}
+		w.business.Advance(time.Second)
+		limit(day)
+		w.reserved(eur(1000))
+	})
+}

@@ -251,11 +251,11 @@ func (s *Service) hold(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Ho
 	}
 	m.KeepSpent(changes...)
 	t.Held(m.Now())
-	return goOn(m, t)
+	return goOn(m, t, payer)
 }
 
 // goOn confirms a transaction that is reserved, where its client wants that at once.
-func goOn(m *store.MoneyTx, t *wallet.Transaction) error {
+func goOn(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Holder) error {
 	if t.Status != wallet.TransactionReserved || !t.AutoConfirm {
 		return nil
 	}
@@ -263,8 +263,7 @@ func goOn(m *store.MoneyTx, t *wallet.Transaction) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.Post(postings...)
-	return err
+	return settle(m, t, payer, postings)
 }
 
 // spend counts amounts against the limits of a payer, and returns what changes by that.
@@ -396,7 +395,7 @@ func moved(m *store.MoneyTx, id int64, payer *wallet.Holder, how func(m *store.M
 	if err := settle(m, t, payer, postings); err != nil {
 		return nil, err
 	}
-	if err := goOn(m, t); err != nil {
+	if err := goOn(m, t, payer); err != nil {
 		return nil, err
 	}
 	m.Keep(t)
