@@ -681,3 +681,21 @@ func TestWhatComesBackCanBeSpent(t *testing.T) {
 		w.reserved(eur(1000))
 	})
 }
+
+// A payer changes their mind: what was held first pays the second. Nothing is revoked and paid at once.
+func TestPayingInstead(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held, made := w.reserved(eur(9000)), w.offers(eur(5000))
+		instead := func(key string, first string) (service.TransactionView, error) {
+			return w.ReserveTransaction(ctx, w.by(till), key, service.Reservation{Payer: wallet.Contact{WalletID: 3}, PIN: ritasPIN, RevokeKey: first})
+		}
+		view, err := instead(made.Key, held.Key)
+		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		w.is(w.seen(held.Key), nil, wallet.TransactionRevoked, wallet.PaymentRevoked)
+		w.has(3, 5000, 5000)
+		alone := w.offers(eur(1))
+		_, err = instead(alone.Key, alone.Key)
+		refuses(t, "instead of itself", err, wallet.InvalidState)
+		w.is(w.seen(alone.Key), nil, wallet.TransactionNew, wallet.PaymentNew)
+	})
+}
