@@ -49,6 +49,15 @@ func euros(minor int64) money.Amount { return money.Amount{Minor: minor, Currenc
 // frozen keeps the bread's money from Ona for an hour.
 func frozen(t *wallet.Transaction) { t.Payments[0].FreezeFor = time.Hour }
 
+// paid is what Rita bought, with the bread's money frozen for an hour from soon on.
+func paid() *wallet.Transaction {
+	tx := bought(wallet.TransactionReserved, wallet.PaymentReserved, frozen)
+	if _, err := tx.Confirm(soon, nil); err != nil {
+		panic(err)
+	}
+	return tx
+}
+
 // told is what postings mean, a line each.
 func told(postings []ledger.Posting) (lines []string) {
 	place := func(k ledger.Key, p ledger.Part) string {
@@ -152,13 +161,6 @@ func TestEdgesOfATransaction(t *testing.T) {
 func TestWhatMovesPost(t *testing.T) {
 	reserved := func(how ...func(*wallet.Transaction)) *wallet.Transaction {
 		return bought(wallet.TransactionReserved, wallet.PaymentReserved, how...)
-	}
-	paid := func() *wallet.Transaction {
-		tx := reserved(frozen)
-		if _, err := tx.Confirm(soon, nil); err != nil {
-			t.Fatal(err)
-		}
-		return tx
 	}
 	for name, tc := range map[string]struct {
 		from  *wallet.Transaction
