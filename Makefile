@@ -3,10 +3,11 @@
 
 GO ?= go
 FUZZTIME ?= 5m
+COMMANDS ?= 1000000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz bench build dev
+.PHONY: help test check fuzz model bench build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,9 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
 		echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
+
+model: ## try COMMANDS (1000000) random commands about money against the reference, on SQLite
+	PURSER_TEST_POSTGRES=off PURSER_TEST_COMMANDS=$(COMMANDS) $(GO) test -timeout 2h -v -run TestMoneyAgainstTheReference ./internal/service
 
 bench: ## run the benchmarks
 	$(GO) run ./bench

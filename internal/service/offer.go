@@ -235,7 +235,7 @@ func (s *Service) ApproveTransaction(ctx context.Context, c wallet.Caller, key s
 		}
 	}
 	acceptance := wallet.Acceptance{Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers}
-	return s.accept(ctx, c, t, acceptance, func(*store.MoneyTx) error { return nil })
+	return s.accept(ctx, c, t, acceptance, store.Needs{}, func(*store.MoneyTx) error { return nil })
 }
 
 // RejectTransaction is a payer's no on the page. It fails with Forbidden, NotFound and InvalidState.

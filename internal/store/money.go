@@ -35,8 +35,8 @@ type Needs struct {
 	Spenders     []wallet.Spender
 }
 
-// add is the union.
-func (n *Needs) add(more Needs) {
+// Add takes more in.
+func (n *Needs) Add(more Needs) {
 	n.Accounts = append(n.Accounts, more.Accounts...)
 	n.Transactions = append(n.Transactions, more.Transactions...)
 	n.Spenders = append(n.Spenders, more.Spenders...)
@@ -394,7 +394,7 @@ func (w *writer) answer(batch []*moneyJob, results []moneyResult) (again []*mone
 			again = append(again, job)
 		case errors.As(err, &more) && job.asked < askAttempts:
 			job.asked++
-			job.needs.add(more.needs)
+			job.needs.Add(more.needs)
 			again = append(again, job)
 		default:
 			job.finish(results[i].answer, err)
@@ -526,7 +526,7 @@ func (e *effects) none() bool {
 func wantedBy(batch []*moneyJob) wanted {
 	var w wanted
 	for _, job := range batch {
-		w.add(job.needs)
+		w.Add(job.needs)
 		if job.nonce != (wallet.Nonce{}) {
 			w.nonces = append(w.nonces, job.nonce)
 		}

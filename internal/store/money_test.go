@@ -417,3 +417,34 @@ func TestAPanicInADecisionFailsItAlone(t *testing.T) {
 		}
 	})
 }
+
+// A wallet goes below zero within its credit limit, which is not taken back from who uses it.
+func TestCreditLimits(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		lend := func(minor int64) error {
+			_, err := store.Money(context.Background(), db, store.MoneyCommand[int]{
+				Needs:  store.Needs{Accounts: []ledger.Key{purse(1)}},
+				Decide: func(m *store.MoneyTx) (int, error) { return 0, m.SetCreditLimit(purse(1), minor) },
+			})
+			return err
+		}
+		if err := lend(500); err != nil {
+			t.Fatal(err)
+		}
+		mustMove(t, db, 300, purse(1), purse(2), "on credit")
+		if err := lend(299); !errors.Is(err, ledger.ErrNotCovered) {
+			t.Errorf("lending less than is owed: %v", err)
+		}
+		if err := lend(300); err != nil {
+			t.Errorf("lending what is owed: %v", err)
+		}
+		if _, err := move(db, 1, purse(1), purse(2), "too much"); !errors.Is(err, ledger.ErrNotCovered) {
+			t.Errorf("paying more than is lent: %v", err)
+		}
+		mustMove(t, db, 300, purse(2), purse(1), "paid back")
+		if err := lend(0); err != nil {
+			t.Error(err)
+		}
+	})
+}

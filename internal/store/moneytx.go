@@ -262,11 +262,15 @@ func (m *MoneyTx) UseCode(hash []byte) {
 	m.do(`UPDATE reserve_codes SET used_at = CASE WHEN used_at = 0 THEN CAST($2 AS BIGINT) END WHERE fingerprint = $1`, hash, micros(m.now))
 }
 
-// SetCreditLimit lets a wallet go below zero in a currency, so far in minor units.
+// SetCreditLimit lets a wallet go below zero in a currency, so far in minor units. It returns ledger.ErrNotCovered where
+// the wallet is further down than that.
 func (m *MoneyTx) SetCreditLimit(k ledger.Key, minor int64) error {
 	a, err := m.Account(k)
 	if err != nil {
 		return err
+	}
+	if a.Available < -minor {
+		return fmt.Errorf("%w: %s", ledger.ErrNotCovered, k)
 	}
 	m.book.SetCreditLimit(k, minor)
 	m.undo = append(m.undo, func() { m.book.SetCreditLimit(k, a.CreditLimit) })

@@ -263,10 +263,11 @@ type Awaited struct {
 	TransactionID int64
 }
 
-// ArrivedContacts returns some that have become a user's, whatever the user.
+// ArrivedContacts returns some that have become a user's who has a wallet. Who has none must not keep others waiting.
 func (db *DB) ArrivedContacts(ctx context.Context, limit int) ([]Awaited, error) {
 	return db.awaited(ctx, `SELECT a.contact, a.transaction_id FROM awaited_contacts a
-		WHERE EXISTS (SELECT 1 FROM users u WHERE u.email = a.contact) OR EXISTS (SELECT 1 FROM users u WHERE u.phone = a.contact)
+		WHERE EXISTS (SELECT 1 FROM users u JOIN wallets w ON w.owner_id = u.id WHERE u.email = a.contact)
+			OR EXISTS (SELECT 1 FROM users u JOIN wallets w ON w.owner_id = u.id WHERE u.phone = a.contact)
 		ORDER BY a.transaction_id LIMIT $1`, limit)
 }
 
