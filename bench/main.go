@@ -44,12 +44,17 @@ const (
 func main() {
 	bare := flag.String("bare", "", "be the bare server on this `address`: how the benchmark starts the one it compares with")
 	purser := flag.String("purser", "", "measure this `binary` instead of building one, to compare two of them")
+	only := flag.String("only", "", "")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *bare != "" {
 		err = serveBare(*bare)
+	} else if *only == "money" {
+		b := newBench(os.Stdout, time.Now, *purser)
+		b.postgres = os.Getenv("PURSER_TEST_POSTGRES")
+		err = b.moneyOnly(ctx)
 	} else {
 		err = newBench(os.Stdout, time.Now, *purser).run(ctx)
 	}
@@ -67,8 +72,9 @@ type bench struct {
 	// folder holds everything that the run makes, and goes when it ends.
 	folder string
 	// purser is the binary under test.
-	purser  string
-	results []result
+	purser   string
+	postgres string
+	results  []result
 }
 
 func newBench(out io.Writer, now func() time.Time, purser string) *bench {

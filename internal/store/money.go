@@ -60,9 +60,6 @@ const (
 	batchAttempts = 20
 	// askAttempts is how often a command may ask for more than it said it needs.
 	askAttempts = 3
-	// The blocks are how many numbers a writer takes at once. Those that callers see are small, since what is
-	// left of a block at the end is lost.
-	entryBlock, accountBlock, transactionBlock = 4096, 16, 256
 )
 
 // ErrClosed says that the database is being closed.
@@ -223,10 +220,7 @@ type moneyWriter struct {
 type writer struct {
 	*moneyWriter
 	id, batch int64
-	// entryNumbers and so on are numbers that this writer owns.
-	entryNumbers, accountNumbers, transactionNumbers, paymentNumbers numbers
-	// entriesWanted and paymentsWanted are how many numbers must be at hand before a batch.
-	entriesWanted, paymentsWanted int64
+	stocks    stocks
 }
 
 // numbers are a block of a counter: next is the first free one, end the first not owned.
@@ -256,7 +250,7 @@ func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, 
 		m.engine = engine
 	}
 	for range count {
-		w := &writer{moneyWriter: m, entriesWanted: 4 * batchLimit, paymentsWanted: batchLimit}
+		w := &writer{moneyWriter: m, stocks: newStocks()}
 		if err := w.register(ctx); err != nil {
 			m.engine.close()
 			return nil, err
@@ -465,7 +459,7 @@ func (w *writer) resolve(batch int64) (bool, error) {
 // once decides and writes one batch.
 func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, error) {
 	want := wantedBy(batch)
-	if err := w.ownAll(ctx, int64(len(want.Accounts))); err != nil {
+	if err := w.stocks.fill(ctx, w.db, len(batch), len(want.Accounts)); err != nil {
 		return nil, errors.Join(errNotReached, err)
 	}
 	tx, found, err := w.engine.begin(ctx, want)
@@ -474,12 +468,9 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	m := w.open(want, found)
 	results := m.decideAll(batch)
-	if m.short() {
-		// More was posted than numbers were at hand: take more, and decide again.
+	if w.stocks.short() {
 		tx.rollback()
-		w.entriesWanted *= 2
-		w.paymentsWanted *= 2
-		return nil, errAgain
+		return nil, errAgain // decide again, with more numbers
 	}
 	e, err := m.effects()
 	if err != nil {
@@ -518,33 +509,4 @@ func wantedBy(batch []*moneyJob) wanted {
 	}
 	w.sort()
 	return w
-}
-
-// ownAll makes sure that a batch has enough numbers of each kind at hand.
-func (w *writer) ownAll(ctx context.Context, accounts int64) error {
-	return errors.Join(
-		w.own(ctx, &w.entryNumbers, entryIDs, w.entriesWanted, entryBlock),
-		w.own(ctx, &w.accountNumbers, accountIDs, accounts, accountBlock),
-		w.own(ctx, &w.transactionNumbers, transactionIDs, batchLimit, transactionBlock),
-		w.own(ctx, &w.paymentNumbers, paymentIDs, w.paymentsWanted, transactionBlock),
-	)
-}
-
-// own makes sure that at least wanted numbers of a counter are at hand, and takes at least a
-// block when they are not. Numbers rise within a writer; some are never used.
-func (w *writer) own(ctx context.Context, n *numbers, of Counter, wanted, block int64) error {
-	if n.end-n.next >= wanted {
-		return nil
-	}
-	take := max(wanted, block)
-	var first int64
-	err := w.db.Update(ctx, func(tx *Tx) (err error) {
-		first, err = tx.nextIDs(of, take)
-		return err
-	})
-	if err != nil {
-		return err // whose they are is not known: they are left alone
-	}
-	n.next, n.end = first, first+take
-	return nil
 }
