@@ -52,6 +52,9 @@ func (b *bench) moneyOnly(ctx context.Context) (err error) {
 	}
 	defer drop()
 	for _, address := range []string{b.sqliteAddress("lives"), pg} {
+		if e := os.Getenv("ENGINE"); e != "" && address[:2] != e {
+			continue
+		}
 		began := b.now()
 		t, err := b.newTown(ctx, address, 10_000, 0)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io/fs"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Migrations are the files that the schema is made by, in an engine's spelling.
@@ -30,3 +32,12 @@ func (db *DB) Postgres() bool { return db.postgres }
 
 // LoadIDs reads all ids anew, as Prune does.
 func (db *DB) LoadIDs(ctx context.Context) error { return db.directory.loadIDs(ctx) }
+
+// ForgetPrepared drops the statements that the money writer has prepared on its connection.
+func (db *DB) ForgetPrepared(ctx context.Context) error {
+	_, err := db.money.engine.(*postgresMoney).pool.Exec(ctx, "DEALLOCATE ALL", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// Unnamed says whether the money writer prepares no statement by name any more.
+func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.Load() }

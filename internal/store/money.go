@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -98,7 +97,7 @@ func (m *moneyWriter) do(ctx context.Context, job *moneyJob) error {
 	case <-job.done:
 		return job.err
 	default:
-		return ErrClosed // handed over after the writers had looked for the last time
+		return ErrClosed // handed over after the writer had looked for the last time
 	}
 }
 
@@ -211,12 +210,13 @@ type moneyWriter struct {
 	engine  moneyEngine
 	queue   chan *moneyJob
 	closing chan struct{}
-	// ended is closed when no writer will take anything from the queue any more.
-	ended   chan struct{}
-	writers []*writer
+	// ended is closed when the writer will not take anything from the queue any more.
+	ended  chan struct{}
+	writer *writer
 }
 
-// writer is one goroutine that commits batches: one on SQLite, two on PostgreSQL.
+// writer is the goroutine that commits batches. A second one would halve the batches, and so pay for a commit and
+// for statements twice.
 type writer struct {
 	*moneyWriter
 	id, batch int64
@@ -234,28 +234,19 @@ func (n *numbers) take() int64 {
 
 func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, error) {
 	m := &moneyWriter{db: db, queue: make(chan *moneyJob, 4*batchLimit), closing: make(chan struct{}), ended: make(chan struct{})}
-	count := 1
+	var err error
 	if db.postgres {
-		count = 2
-		engine, err := newPostgresMoney(ctx, db, address, count)
-		if err != nil {
-			return nil, err
-		}
-		m.engine = engine
+		m.engine, err = newPostgresMoney(ctx, db, address)
 	} else {
-		engine, err := newSQLiteMoney(ctx, db)
-		if err != nil {
-			return nil, err
-		}
-		m.engine = engine
+		m.engine, err = newSQLiteMoney(ctx, db)
 	}
-	for range count {
-		w := &writer{moneyWriter: m, stocks: newStocks()}
-		if err := w.register(ctx); err != nil {
-			m.engine.close()
-			return nil, err
-		}
-		m.writers = append(m.writers, w)
+	if err != nil {
+		return nil, err
+	}
+	m.writer = &writer{moneyWriter: m, stocks: newStocks()}
+	if err := m.writer.register(ctx); err != nil {
+		m.engine.close()
+		return nil, err
 	}
 	return m, nil
 }
@@ -279,12 +270,7 @@ func (w *writer) register(ctx context.Context) error {
 }
 
 func (m *moneyWriter) start(group *errgroup.Group) {
-	var running sync.WaitGroup
-	for _, w := range m.writers {
-		running.Add(1)
-		group.Go(func() error { defer running.Done(); w.run(); return nil })
-	}
-	group.Go(func() error { running.Wait(); close(m.ended); m.engine.close(); return nil })
+	group.Go(func() error { m.writer.run(); close(m.ended); m.engine.close(); return nil })
 }
 
 func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
@@ -303,7 +289,7 @@ func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
 	}
 }
 
-// close lets what is queued finish, then ends the writers.
+// close lets what is queued finish, then ends the writer.
 func (m *moneyWriter) close() { close(m.closing) }
 
 // run takes what waits, without ever waiting for more, and commits it.
