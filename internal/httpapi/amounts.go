@@ -56,9 +56,6 @@ func (b *body) amount(field string, c money.Currency) (a money.Amount, given boo
 	return a, true
 }
 
-// maxCents is more than anything costs.
-const maxCents = 1 << 53
-
 // decimal reads an amount in its decimal form.
 func (b *body) decimal(field string, raw json.RawMessage, c money.Currency) money.Amount {
 	text := string(raw)

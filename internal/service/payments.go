@@ -174,6 +174,8 @@ func moneyAs[T any](ctx context.Context, s *Service, c wallet.Caller, needs stor
 	switch {
 	case errors.Is(err, store.ErrNonceUsed):
 		err = wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
+	case errors.Is(err, store.ErrCodeUsed):
+		err = errWrongCode
 	case errors.Is(err, ledger.ErrRange):
 		err = wallet.Errorf(wallet.InvalidState, "an account would hold more than it can: pay a smaller amount.")
 	}

@@ -64,7 +64,7 @@ func (r *Reservation) checkSources() error {
 // InvalidParameters, InvalidState, RateLimitExceeded for too many wrong proofs, and why a payer cannot pay: see
 // wallet.Transaction.Accept, LimitsExceeded, RestrictionLimitsExceeded, NotEnoughFunds.
 func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key string, r Reservation) (TransactionView, error) {
-	how, action := r.proof()
+	_, action := r.proof()
 	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
 		return TransactionView{}, err
 	}
@@ -75,6 +75,17 @@ func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key s
 	if err != nil {
 		return TransactionView{}, err
 	}
+	if c.Kind != wallet.ByToken { // whose transaction it is matters before whose wallet pays
+		if err := wallet.May(c, action, wallet.Subject{Transaction: t}).Err(); err != nil {
+			return TransactionView{}, err
+		}
+	}
+	return inTurn(ctx, s, c, func() (TransactionView, error) { return s.reserve(ctx, c, t, r) })
+}
+
+// reserve has a payer accept a transaction that was found.
+func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transaction, r Reservation) (TransactionView, error) {
+	how, action := r.proof()
 	code, err := s.codeOf(ctx, c, t, r)
 	if err != nil {
 		return TransactionView{}, err
@@ -95,8 +106,13 @@ func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key s
 		Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers,
 		PricesInOrder: r.PricesInOrder, FundsSourcesInOrder: r.FundsSourcesInOrder,
 	}
-	if how == wallet.ByApp {
+	switch {
+	case how == wallet.ByApp:
 		a.By = c.UserID()
+	case code != nil:
+		a.By = code.UserID
+	default:
+		a.By = payer.Owner.ID // whose PIN it is
 	}
 	first, err := s.revokedFirst(ctx, c, r.RevokeKey)
 	if err != nil {
@@ -498,6 +514,11 @@ func (s *Service) GivePassword(ctx context.Context, c wallet.Caller, id int64, v
 	if err != nil {
 		return PaymentView{}, err
 	}
+	return inTurn(ctx, s, c, func() (PaymentView, error) { return s.givePassword(ctx, c, t, id, value) })
+}
+
+// givePassword names the password of a payment that was found.
+func (s *Service) givePassword(ctx context.Context, c wallet.Caller, t *wallet.Transaction, id int64, value secret.Text) (PaymentView, error) {
 	password := t.Payment(id).Password
 	if password == nil {
 		return PaymentView{}, wallet.Errorf(wallet.InvalidState, "payment %d has no password.", id)
