@@ -11,7 +11,7 @@ host, port = urllib.parse.urlsplit(sandbox["base_url"]).netloc.split(":")
 clients = {c["name"]: c for c in sandbox["clients"]}
 shop, manager, app, device, reader = (
     (clients[name]["id"], clients[name]["mac_key"]) for name in ("shop", "two-shops", "app", "device", "second-shop"))
-john = next((t["access_token"], t["mac_key"]) for t in sandbox["tokens"] if t["user"] == 1234)
+john, paula = (next((t["access_token"], t["mac_key"]) for t in sandbox["tokens"] if t["user"] == user) for user in (1234, 5678))
 
 
 def connect(certificate):
@@ -78,6 +78,19 @@ expect("wallet", call("GET", R + "/wallet/2112", shop), 200, lambda b: b["owner"
 expect("my wallet", call("GET", R + "/wallet/me", john), 200, lambda b: b["id"] == 2110)
 expect("balance in the name of project 1221", call("GET", R + "/wallet/14471/balance", shop, ext="project_id=1221"), 200,
        lambda b: b["EUR"]["at_disposal_decimal"] == "1000.00")
+expect("the same in dollars", call("GET", R + "/wallet/14471/balance?convert_to=USD", shop), 200, lambda b: b["EUR"]["converted"]["at_disposal"] == 108750)
+expect("whether it is enough", call("GET", R + "/wallet/14471/sufficient-amount?amount=2500&currency=EUR", shop), 200, lambda b: b["is_sufficient"])
+expect("a balance to print", call("GET", R + "/wallet/14471/receipt/balance?locale=lt&width=30", shop), 200, lambda b: "Likutis" in b["text"])
+expect("whose wallet it is", call("GET", R + "/wallet?phone=37060005678", shop), 200, lambda b: b["id"] == 14471)
+expect("its barcode", call("GET", R + "/wallet/barcode?id=14471", shop), 200, lambda b: b["barcode"] == "EVP000000014471")
+expect("an address book", call("GET", R + "/wallets?email_hash=" + hashlib.sha1(b"paula@example.com").hexdigest() + ",none", shop), 200, lambda b: len(b) == 1)
+expect("what 100 euros are worth", call("GET", R + "/currency-conversion?from_currency=EUR&to_currency=USD&from_amount_decimal=100", shop), 200,
+       lambda b: b["to_amount"] == 10875)
+expect("they have become dearer", call("POST", R + "/currency-conversion", paula, body={
+    "from_currency": "EUR", "to_currency": "USD", "from_amount_decimal": "100", "account_number": "EVP000000014471", "min_to_amount": 10876}), 409,
+       refused("expectation_failed"))
+expect("describe a wallet", call("PUT", R + "/wallet/me", paula, body={"description": "Savings"}), 200, lambda b: b["account"]["description"] == "Savings")
+expect("or not", call("DELETE", R + "/wallet/me/description", paula), 200, lambda b: "description" not in b["account"])
 expect("places near 54.6, 25.2", call("GET", R + "/locations?lat=54.6&lng=25.2&distance=1000"), 200,
        lambda b: [p["id"] for p in b["locations"]] == [456] and set(b) == {"locations", "_metadata"})
 expect("pay categories in Lithuanian", call("GET", R + "/locations/pay-categories?locale=lt"), 200, lambda b: b[0]["title"] == "Maistas")

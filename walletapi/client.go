@@ -41,6 +41,9 @@ type Call struct {
 	Body []byte
 	// ProjectID and LocationID are the project and place that the call speaks for; 0 for none.
 	ProjectID, LocationID int64
+	// IdempotencyKey has a POST or PUT take effect once, however often it is sent; empty for none. It is up to
+	// 255 visible ASCII characters, and the MAC covers it.
+	IdempotencyKey string
 }
 
 // Answer is what the server said to a call.
@@ -142,6 +145,7 @@ func Sign(auth MAC, to *url.URL, call Call, now time.Time, nonce string) string 
 	if call.LocationID != 0 {
 		ext.LocationID = strconv.FormatInt(call.LocationID, 10)
 	}
+	ext.IdempotencyKey, ext.HasIdempotencyKey = call.IdempotencyKey, call.IdempotencyKey != ""
 	host, port := to.Hostname(), to.Port()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"

@@ -193,14 +193,18 @@ type Ext struct {
 	HasBodyHash bool
 	// ProjectID and LocationID are the texts given, empty when there were none.
 	ProjectID, LocationID string
+	// IdempotencyKey is the key under which the request has its effect once, where the MAC is to cover it;
+	// HasIdempotencyKey tells an empty one from a missing one.
+	IdempotencyKey    string
+	HasIdempotencyKey bool
 }
 
 // ErrExt says that an ext cannot be read; its text names what is wrong.
 var (
 	// ErrExtEncoding says that ext is not a query string.
 	ErrExtEncoding = errors.New("walletapi: ext is not a URL-encoded query string")
-	// ErrExtTwice says that body_hash, project_id or location_id stands twice in ext.
-	ErrExtTwice = errors.New("walletapi: body_hash, project_id and location_id may stand once each in ext")
+	// ErrExtTwice says that body_hash, project_id, location_id or idempotency_key stands twice in ext.
+	ErrExtTwice = errors.New("walletapi: body_hash, project_id, location_id and idempotency_key may stand once each in ext")
 )
 
 // ParseExt reads an ext. Unknown keys are ignored, empty pairs too (one client's ext begins
@@ -233,6 +237,8 @@ func ParseExt(raw string) (Ext, error) {
 			ext.ProjectID, bit = value, 2
 		case "location_id":
 			ext.LocationID, bit = value, 4
+		case "idempotency_key":
+			ext.IdempotencyKey, ext.HasIdempotencyKey, bit = value, true, 8
 		}
 		if seen&bit != 0 {
 			return Ext{}, ErrExtTwice
@@ -251,7 +257,7 @@ func (e Ext) Matches(body []byte) bool {
 }
 
 // String is the ext as the PHP client writes it: body_hash first, then the context, each
-// URL-encoded; empty values are left out.
+// URL-encoded; empty values are left out. The idempotency key, which that client does not know, comes last.
 func (e Ext) String() string {
 	var pairs []string
 	if e.HasBodyHash {
@@ -262,6 +268,9 @@ func (e Ext) String() string {
 	}
 	if e.LocationID != "" {
 		pairs = append(pairs, "location_id="+url.QueryEscape(e.LocationID))
+	}
+	if e.HasIdempotencyKey {
+		pairs = append(pairs, "idempotency_key="+url.QueryEscape(e.IdempotencyKey))
 	}
 	return strings.Join(pairs, "&")
 }

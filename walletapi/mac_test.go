@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -302,6 +303,8 @@ func TestReadExt(t *testing.T) {
 		{"an escaped key", "project%5Fid=7", Ext{ProjectID: "7"}},
 		{"a nested key is another key", "headers%5Bproject_id%5D=7", Ext{}},
 		{"an empty body_hash is not a missing one", "body_hash=", Ext{HasBodyHash: true}},
+		{"an idempotency key", "idempotency_key=a%26b&project_id=1", Ext{ProjectID: "1", IdempotencyKey: "a&b", HasIdempotencyKey: true}},
+		{"an empty idempotency key is not a missing one", "idempotency_key=", Ext{HasIdempotencyKey: true}},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			got, err := ParseExt(story.ext)
@@ -326,6 +329,7 @@ func TestRefuseExt(t *testing.T) {
 		{"body_hash twice", "body_hash=a&body_hash=b", ErrExtTwice},
 		{"project_id twice with one value", "project_id=1&project_id=1", ErrExtTwice},
 		{"location_id twice, the first one empty", "location_id=&location_id=456", ErrExtTwice},
+		{"idempotency_key twice", "idempotency_key=1&idempotency_key=1", ErrExtTwice},
 		{"project_id twice, once escaped", "project_id=1&project%5Fid=2", ErrExtTwice},
 		{"a lone percent sign in a value", "project_id=100%", ErrExtEncoding},
 		{"a broken escape in a key", "project%5_id=1", ErrExtEncoding},
@@ -336,6 +340,22 @@ func TestRefuseExt(t *testing.T) {
 				t.Errorf("error %v, want %v", err, story.want)
 			}
 		})
+	}
+}
+
+// A Client's key stands in ext, where the MAC covers it.
+func TestACallsIdempotencyKeyIsSigned(t *testing.T) {
+	to, err := url.Parse("https://wallet.example/rest/v1/client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := Call{Method: "POST", Target: "/rest/v1/client", IdempotencyKey: "a&b"}
+	for key, want := range map[string]string{"a&b": "idempotency_key=a%26b", "": ""} {
+		call.IdempotencyKey = key
+		header, err := ParseAuthorization(Sign(MAC{ID: "wkVd93h2uS", Secret: "key"}, to, call, time.Unix(1343811600, 0), "nonce"))
+		if err != nil || header.Ext != want {
+			t.Errorf("with the key %q, ext is %q, %v", key, header.Ext, err)
+		}
 	}
 }
 
@@ -411,6 +431,7 @@ func FuzzParseExt(f *testing.F) {
 	f.Add("&project_id=1221&location_id=456")
 	f.Add("body_hash=ht4a2ELvGfibvTSUC5oiO1Hh+IfmPAgwbHyH3/WwAuQ=")
 	f.Add("project_id=1&project%5Fid=2&%zz")
+	f.Add("idempotency_key=a%26b&idempotency_key=")
 	f.Fuzz(func(t *testing.T, raw string) {
 		got, err := ParseExt(raw)
 		if err != nil && !errors.Is(err, ErrExtEncoding) && !errors.Is(err, ErrExtTwice) {
@@ -438,7 +459,7 @@ func compareWithParseQuery(t *testing.T, raw string, got Ext, err error) {
 	if queryErr != nil {
 		return
 	}
-	known := []string{"body_hash", "project_id", "location_id"}
+	known := []string{"body_hash", "project_id", "location_id", "idempotency_key"}
 	if slices.ContainsFunc(known, func(key string) bool { return len(values[key]) > 1 }) {
 		if !errors.Is(err, ErrExtTwice) {
 			t.Fatalf("%q has a key twice: %v", raw, err)
@@ -450,6 +471,8 @@ func compareWithParseQuery(t *testing.T, raw string, got Ext, err error) {
 		HasBodyHash: values.Has("body_hash"),
 		ProjectID:   values.Get("project_id"),
 		LocationID:  values.Get("location_id"),
+
+		IdempotencyKey: values.Get("idempotency_key"), HasIdempotencyKey: values.Has("idempotency_key"),
 	}
 	if err != nil || got != want {
 		t.Fatalf("%q reads as %+v, %v; net/url reads %+v", raw, got, err, want)

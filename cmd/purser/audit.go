@@ -29,7 +29,7 @@ type auditEntry struct {
 	ClientID int64  `json:"client_id,omitempty"`
 	UserID   int64  `json:"user_id,omitempty"`
 	Action   string `json:"action"`
-	// Object is what it was done to: client, user, project, wallet, location or authority.
+	// Object is what it was done to: client, user, project, wallet, location, authority or rate; the last has no number.
 	Object    string `json:"object"`
 	ObjectID  int64  `json:"object_id"`
 	RequestID string `json:"request_id,omitempty"`
@@ -108,7 +108,7 @@ func (a auditAnswer) write(p *page) {
 			who = fmt.Sprintf("%s (%s)", who, e.Agent)
 		}
 		rows = append(rows, []string{
-			stamp(e.At), who, e.Action, fmt.Sprintf("%s %d", e.Object, e.ObjectID), e.Address, strings.Join(e.changes(), "; "),
+			stamp(e.At), who, e.Action, strings.TrimSpace(e.Object + " " + number(e.ObjectID)), e.Address, strings.Join(e.changes(), "; "),
 		})
 	}
 	p.table([]string{"WHEN", "WHO", "DID", "WHAT", "FROM", "CHANGE"}, rows)

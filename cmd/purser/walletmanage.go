@@ -14,7 +14,7 @@ import (
 
 // newWalletManagement are the commands of `purser wallet` that do not move money.
 func newWalletManagement(p *program) []*cobra.Command {
-	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p)}
+	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p), newWalletLimit(p)}
 }
 
 // walletAnswer is a wallet in JSON.
@@ -24,12 +24,24 @@ type walletAnswer struct {
 	OwnerDisplayName string `json:"owner_display_name"`
 	AccountNumber    string `json:"account_number"`
 	Description      string `json:"description,omitempty"`
+	// Status is active or inactive.
+	Status string `json:"status"`
 	// Projects are those whose payments go there.
 	Projects []int64 `json:"projects"`
 }
 
 func walletToAnswer(w wallet.Wallet) walletAnswer {
-	return walletAnswer{w.ID, w.OwnerID, w.OwnerDisplayName, w.AccountNumber, w.Description, list(w.Projects)}
+	return walletAnswer{w.ID, w.OwnerID, w.OwnerDisplayName, w.AccountNumber, w.Description, statusOf(w), list(w.Projects)}
+}
+
+// inactive is the status of a wallet that is out of use.
+const inactive = "inactive"
+
+func statusOf(w wallet.Wallet) string {
+	if w.Inactive {
+		return inactive
+	}
+	return "active"
 }
 
 // fundsAnswer is what a wallet holds in one currency, as decimal text.
@@ -42,7 +54,8 @@ type fundsAnswer struct {
 // walletDetails is all about a wallet in JSON.
 type walletDetails struct {
 	walletAnswer
-	Funds []fundsAnswer `json:"funds"`
+	Funds  []fundsAnswer `json:"funds"`
+	Limits []limitAnswer `json:"limits"`
 }
 
 // walletSpec is a wallet to be made.
@@ -133,8 +146,12 @@ func newWalletShow(p *program) *cobra.Command {
 func (d walletDetails) write(p *page) {
 	p.fields(
 		"id", number(d.ID), "account", d.AccountNumber, "owner", fmt.Sprintf("%d %s", d.Owner, d.OwnerDisplayName),
-		"description", d.Description, "projects", words(d.Projects),
+		"description", d.Description, "status", d.Status, "projects", words(d.Projects),
 	)
+	if len(d.Limits) > 0 {
+		p.line("")
+		writeLimits(p, d.Limits)
+	}
 	p.line("")
 	if len(d.Funds) == 0 {
 		p.line("It never held anything.")
@@ -151,20 +168,22 @@ func (d walletDetails) write(p *page) {
 type walletEdit struct {
 	ID          int64   `json:"id"`
 	Description *string `json:"description"`
+	Status      *string `json:"status"`
 	Apply       bool    `json:"apply"`
 }
 
 func newWalletUpdate(p *program) *cobra.Command {
-	var description string
+	var description, status string
 	command := &cobra.Command{
 		Use:     "update WALLET",
-		Short:   "Change a wallet's description",
-		Long:    "Changes what a wallet is described as; its owner and account number stay. " + updateHelp,
-		Example: "  purser wallet update 12 --description Savings",
+		Short:   "Change a wallet's description, or take it out of use",
+		Long:    "Changes what a wallet is described as, and whether it is in use; its owner and account number stay. " + updateHelp,
+		Example: "  purser wallet update 12 --description Savings\n  purser wallet update 12 --status inactive --apply",
 		Args:    cobra.ExactArgs(1),
 	}
 	bind := func(flags *pflag.FlagSet) {
 		flags.StringVar(&description, "description", "", "what it is for; empty for nothing")
+		flags.StringVar(&status, "status", "", "`active`, or inactive: nothing is paid into it or out of it")
 		applyFlag(flags)
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
@@ -175,7 +194,7 @@ func newWalletUpdate(p *program) *cobra.Command {
 		if err := v.namesChange(); err != nil {
 			return err
 		}
-		e := walletEdit{ID: id, Description: value(v, "description", &description), Apply: v.applies()}
+		e := walletEdit{ID: id, Description: value(v, "description", &description), Status: value(v, "status", &status), Apply: v.applies()}
 		done, err := ask[changeAnswer[walletAnswer]](v, "wallet/update", e)
 		if err != nil {
 			return err
@@ -203,14 +222,22 @@ func walletVerbs(mux *http.ServeMux, s *service.Service) {
 	})
 	handleVerb(mux, "wallet/show", func(ctx context.Context, c wallet.Caller, q idQuery) (walletDetails, error) {
 		d, err := s.InspectWallet(ctx, c, q.ID)
-		a := walletDetails{walletAnswer: walletToAnswer(d.Wallet), Funds: []fundsAnswer{}}
+		a := walletDetails{walletAnswer: walletToAnswer(d.Wallet), Funds: []fundsAnswer{}, Limits: limitsToAnswer(d.Limits)}
 		for _, f := range d.Funds {
 			a.Funds = append(a.Funds, fundsAnswer{string(f.Available.Currency), f.Available.Decimal(), f.Reserved.Decimal()})
 		}
 		return a, err
 	})
 	handleVerb(mux, "wallet/update", func(ctx context.Context, c wallet.Caller, e walletEdit) (changeAnswer[walletAnswer], error) {
-		changed, err := s.UpdateWallet(ctx, c, e.ID, service.WalletChange{Description: e.Description}, e.Apply)
+		change := service.WalletChange{Description: e.Description}
+		if e.Status != nil {
+			if *e.Status != inactive && *e.Status != "active" {
+				return changeAnswer[walletAnswer]{}, wallet.FieldError("status", "must be active or inactive")
+			}
+			out := *e.Status == inactive
+			change.Inactive = &out
+		}
+		changed, err := s.UpdateWallet(ctx, c, e.ID, change, e.Apply)
 		return changeToAnswer(changed, walletToAnswer), err
 	})
 }

@@ -88,12 +88,16 @@ func (a *Authenticator) Address(r *http.Request) string { return a.Proxies.Addre
 // Authenticate proves the request, whose body has been read already, and returns who calls, speaking for
 // the project and place that the request names. The error is a *wallet.Error, or ours when the store fails.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error) {
-	caller, named, err := a.whoCalls(ctx, r, body, requestID)
+	caller, ext, err := a.whoCalls(ctx, r, body, requestID)
 	if err != nil {
 		return wallet.Caller{}, err
 	}
-	if named, err = inHeaders(r, named); err == nil {
+	named, err := inHeaders(r, wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID})
+	if err == nil {
 		caller, err = a.inContext(ctx, caller, named)
+	}
+	if err == nil {
+		caller.Once, err = once(r, body, caller, ext)
 	}
 	if err != nil {
 		return wallet.Caller{}, explained(err, caller.Client.ID)
@@ -104,32 +108,38 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body 
 // AuthenticateAlone is Authenticate for calls that are about no project: whatever project and place the
 // request names, right or wrong, nobody looks at them (decisions.md 3).
 func (a *Authenticator) AuthenticateAlone(ctx context.Context, r *http.Request, body []byte, requestID string) (wallet.Caller, error) {
-	caller, _, err := a.whoCalls(ctx, r, body, requestID)
-	return caller, err
+	caller, ext, err := a.whoCalls(ctx, r, body, requestID)
+	if err != nil {
+		return wallet.Caller{}, err
+	}
+	if caller.Once, err = once(r, body, caller, ext); err != nil {
+		return wallet.Caller{}, explained(err, caller.Client.ID)
+	}
+	return caller, nil
 }
 
-// whoCalls proves the request. named is what its signature covers of a project and a place.
-func (a *Authenticator) whoCalls(ctx context.Context, r *http.Request, body []byte, requestID string) (caller wallet.Caller, named wallet.Named, err error) {
+// whoCalls proves the request. ext is what its signature covers beside the address and the body.
+func (a *Authenticator) whoCalls(ctx context.Context, r *http.Request, body []byte, requestID string) (caller wallet.Caller, ext walletapi.Ext, err error) {
 	from := wallet.Origin{RequestID: requestID, Address: a.Address(r), Agent: r.UserAgent()}
 	certificate, err := a.certificate(r)
 	if err != nil {
-		return wallet.Caller{}, wallet.Named{}, err
+		return wallet.Caller{}, walletapi.Ext{}, err
 	}
 	if len(r.Header["Authorization"]) == 0 && certificate != nil {
 		caller, err = a.byCertificate(ctx, certificate, from)
-	} else if caller, named, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
+	} else if caller, ext, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
 		err = a.sameClient(ctx, certificate, caller)
 	}
 	if err != nil {
-		return wallet.Caller{}, wallet.Named{}, err
+		return wallet.Caller{}, walletapi.Ext{}, err
 	}
 	caller.From = from
-	return caller, named, nil
+	return caller, ext, nil
 }
 
 // byMAC proves a request by its signature.
-func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte, from wallet.Origin) (wallet.Caller, wallet.Named, error) {
-	nobody := func(err error) (wallet.Caller, wallet.Named, error) { return wallet.Caller{}, wallet.Named{}, err }
+func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte, from wallet.Origin) (wallet.Caller, walletapi.Ext, error) {
+	nobody := func(err error) (wallet.Caller, walletapi.Ext, error) { return wallet.Caller{}, walletapi.Ext{}, err }
 	header, err := authorization(r)
 	if err != nil {
 		return nobody(err)
@@ -142,8 +152,8 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 		return nobody(unproven(credential))
 	}
 	// From here on it is known who was refused, and its owner may ask why.
-	nobody = func(err error) (wallet.Caller, wallet.Named, error) {
-		return wallet.Caller{}, wallet.Named{}, explained(err, credential.Client.ID)
+	nobody = func(err error) (wallet.Caller, walletapi.Ext, error) {
+		return wallet.Caller{}, walletapi.Ext{}, explained(err, credential.Client.ID)
 	}
 	ext, err := readExt(header.Ext, body)
 	if err != nil {
@@ -164,7 +174,7 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 		caller.Nonce = wallet.Nonce{Fingerprint: nonceFingerprint(header), TS: ts}
 	}
 	a.DB.NoteKey(key, wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
-	return caller, wallet.Named{ProjectID: ext.ProjectID, LocationID: ext.LocationID}, nil
+	return caller, ext, nil
 }
 
 // explained keeps for the owner of a client what it was refused for, where that is no secret to it.
@@ -341,7 +351,7 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 	ext, err := walletapi.ParseExt(raw)
 	switch {
 	case errors.Is(err, walletapi.ErrExtTwice):
-		return ext, wallet.FieldError("ext", "body_hash, project_id and location_id may stand in it once each")
+		return ext, wallet.FieldError("ext", "body_hash, project_id, location_id and idempotency_key may stand in it once each")
 	case err != nil:
 		return ext, wallet.Errorf(wallet.InvalidRequest, "The value of ext cannot be read: write it as a URL-encoded query string, such as project_id=1221.")
 	case len(body) > 0 && !ext.HasBodyHash:
@@ -463,6 +473,37 @@ func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, nam
 		}
 	}
 	return caller.InContext(project, location, place)
+}
+
+// AlsoNamed is the caller of a proven request whose body names a project or a place too: each counts where the
+// request itself names none, and must be the same where it does (decisions.md 2). The two are judged like those that
+// a request names. It fails with InvalidParameters, naming the field, and with NotFound.
+func (a *Authenticator) AlsoNamed(ctx context.Context, caller wallet.Caller, body wallet.Named) (wallet.Caller, error) {
+	if body == (wallet.Named{}) {
+		return caller, nil
+	}
+	named, refused := caller.Names(), wallet.FieldErrors{}
+	for _, context := range [...]struct {
+		field  string
+		ext    *string
+		inBody string
+	}{{"project_id", &named.ProjectID, body.ProjectID}, {"location_id", &named.LocationID, body.LocationID}} {
+		switch {
+		case context.inBody == "" || *context.ext == context.inBody:
+		case *context.ext == "":
+			*context.ext = context.inBody
+		default:
+			refused.Refuse(context.field, "is %s in the body and %s in what the request names: name one of them, once", context.inBody, *context.ext)
+		}
+	}
+	err := refused.Err()
+	if err == nil {
+		caller, err = a.inContext(ctx, caller, named)
+	}
+	if err != nil {
+		return caller, explained(err, caller.Client.ID)
+	}
+	return caller, nil
 }
 
 func noSuchProject(caller wallet.Caller, project int64) error {

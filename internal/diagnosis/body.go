@@ -25,7 +25,7 @@ func (in Evidence) judgeBody(d *Diagnosis) {
 	ext, err := walletapi.ParseExt(raw)
 	switch {
 	case errors.Is(err, walletapi.ErrExtTwice):
-		d.add(Finding{Cause: extUnreadable, Did: "One of body_hash, project_id and location_id stands twice in ext."})
+		d.add(Finding{Cause: extUnreadable, Did: "One of body_hash, project_id, location_id and idempotency_key stands twice in ext."})
 	case err != nil:
 		d.add(Finding{Cause: extUnreadable, Did: "The ext holds a % that does not begin an escape."})
 	case !ext.HasBodyHash && (len(body) == 0 || d.has(extNotSent)):

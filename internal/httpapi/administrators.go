@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/walletapi"
 )
@@ -22,6 +23,10 @@ func (a *API) listAdministrators(ctx context.Context, r *request, project int64)
 	if err != nil {
 		return nil, err
 	}
+	return wireAdministrators(all), nil
+}
+
+func wireAdministrators(all service.Administrators) walletapi.Administrators {
 	out := walletapi.Administrators{
 		Administrators: make([]walletapi.Administrator, len(all.Users)),
 		Invitations:    make([]walletapi.Invitation, len(all.Invited)),
@@ -32,7 +37,7 @@ func (a *API) listAdministrators(ctx context.Context, r *request, project int64)
 	for i, invited := range all.Invited {
 		out.Invitations[i] = walletapi.Invitation{ID: invited.ID, Contact: invited.Contact, CreatedAt: invited.CreatedAt.Unix()}
 	}
-	return out, nil
+	return out
 }
 
 // inviteAdministrator: POST /project/{id}/administrators, which is ours.
@@ -49,10 +54,10 @@ func (a *API) inviteAdministrator(ctx context.Context, r *request) (any, error) 
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	if err := a.Service.InviteAdministrator(ctx, r.caller, id, contact); err != nil {
-		return nil, namedAs(err, field)
-	}
-	return a.listAdministrators(ctx, r, id)
+	return once(r, sealed, func(c wallet.Caller) (service.Administrators, error) {
+		all, err := a.Service.InviteAdministrator(ctx, c, id, contact)
+		return all, namedAs(err, field)
+	}, wireAdministrators)
 }
 
 // removeAdministrator: DELETE /project/{id}/administrators/{user}, which is ours.

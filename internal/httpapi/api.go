@@ -112,7 +112,8 @@ func (a *API) proven(h handler, who proof) handler {
 		if err := a.count(r, caller.CountedAs(), a.budget(caller)); err != nil {
 			return nil, err
 		}
-		return h(ctx, r)
+		out, err := h(ctx, r)
+		return keptOrRefused(r, out, err)
 	}
 }
 
@@ -268,6 +269,7 @@ var statuses = map[wallet.Code]int{
 	wallet.NotFound:                   http.StatusNotFound,
 	wallet.MethodNotAllowed:           http.StatusMethodNotAllowed,
 	wallet.InvalidState:               http.StatusConflict,
+	wallet.ExpectationFailed:          http.StatusConflict,
 	wallet.NotEnoughFunds:             http.StatusConflict,
 	wallet.LimitsExceeded:             http.StatusConflict,
 	wallet.RestrictionLimitsExceeded:  http.StatusConflict,
@@ -332,6 +334,11 @@ var buffers = sync.Pool{New: func() any {
 func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code, cause error) {
 	status = http.StatusOK
 	header := w.Header()
+	var before *wallet.Answered
+	if errors.As(err, &before) {
+		header["Idempotent-Replayed"] = []string{"true"}
+		out, err = rawAnswer{"application/json", before.Body}, nil
+	}
 	if err != nil {
 		e := shown(err)
 		status, code = Status(e.Code), e.Code
@@ -457,8 +464,12 @@ func (a *API) notFound(ctx context.Context, r *request) (any, error) {
 // leftOut answers a path of the protocol that purser does not offer.
 func leftOut(what string) handler {
 	return func(context.Context, *request) (any, error) {
-		return nil, wallet.Errorf(wallet.NotFound, "This server does not offer %s: docs/divergences.md lists what is left out.", what)
+		return nil, leftOutError(what)
 	}
+}
+
+func leftOutError(what string) error {
+	return wallet.Errorf(wallet.NotFound, "This server does not offer %s: docs/divergences.md lists what is left out.", what)
 }
 
 // wrongMethod is the refusal of a path's other methods.

@@ -30,12 +30,16 @@ func (a *API) registerDevice(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	made, err := a.Service.RegisterDevice(ctx, r.caller, device)
-	if err != nil {
-		return nil, err
-	}
-	return wireClient(made, true), nil
+	return once(r, sealed, func(c wallet.Caller) (service.ClientView, error) {
+		return a.Service.RegisterDevice(ctx, c, device)
+	}, wireNewClient)
 }
+
+// wireNewClient writes a client with its credentials, whole.
+func wireNewClient(c service.ClientView) walletapi.ClientInfo { return wireClient(c, true) }
+
+// wireKnownClient writes a client without them.
+func wireKnownClient(c service.ClientView) walletapi.ClientInfo { return wireClient(c, false) }
 
 // clients: GET /clients (spec/php-client.md §7.1). type, revoked and info[NAME] are ours.
 func (a *API) clients(ctx context.Context, r *request) (any, error) {
@@ -127,11 +131,9 @@ func (a *API) updateClient(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	client, err := a.Service.UpdateClient(ctx, r.caller, id, change)
-	if err != nil {
-		return nil, err
-	}
-	return wireClient(client, false), nil
+	return once(r, plain, func(c wallet.Caller) (service.ClientView, error) {
+		return a.Service.UpdateClient(ctx, c, id, change)
+	}, wireKnownClient)
 }
 
 // permissionsToWallets: GET /client/{id}/permissions-to-wallets, a bare array (spec/php-client.md §7.1).
@@ -323,7 +325,7 @@ func (a *API) file(w http.ResponseWriter, r *http.Request, pattern, contentType 
 	})(w, r)
 }
 
-// rawAnswer is an answer that is not JSON.
+// rawAnswer is an answer whose bytes are there already: one that is not JSON, or that was kept.
 type rawAnswer struct {
 	contentType string
 	content     []byte

@@ -104,15 +104,17 @@ func (a *API) balance(ctx context.Context, r *request) (any, error) {
 			q.refused.Refuse("convert_to", "must be an ISO 4217 currency code, such as EUR")
 		}
 	}
-	withEmpty := q.flag("show_historical_currencies")
+	wanted := service.BalanceQuery{
+		WithEmpty: q.flag("show_historical_currencies"), ConvertTo: money.Currency(convertTo), WithConvertTo: q.flag("include_convert_to_currency"),
+	}
 	if err := q.err(); err != nil {
 		return nil, err
 	}
-	funds, err := a.Service.GetBalance(ctx, r.caller, id, withEmpty)
+	lines, err := a.Service.GetBalance(ctx, r.caller, id, wanted)
 	if err != nil {
 		return nil, err
 	}
-	return wireBalance(funds, money.Currency(convertTo))
+	return wireBalance(lines)
 }
 
 // clientLocations: GET /client/locations, a bare array (spec/mobile-sdks.md §3).
@@ -261,31 +263,41 @@ func wireWallet(w service.WalletView) walletapi.Wallet {
 		out.Account.Type = "local"
 		out.Account.UserID = w.OwnerID
 		out.Account.Status = "active"
+		if w.Inactive {
+			out.Account.Status = "inactive"
+		}
 		out.Account.Description = w.Description
 	}
 	return out
 }
 
-// wireBalance writes funds by currency. Conversion is shown where it needs no rate.
-func wireBalance(funds []wallet.Funds, convertTo money.Currency) (walletapi.Balance, error) {
-	out := make(walletapi.Balance, len(funds))
-	for _, f := range funds {
-		available, err := f.Available.Cents()
-		if err != nil {
-			return nil, err
-		}
-		reserved, err := f.Reserved.Cents()
+// wireBalance writes funds by currency.
+func wireBalance(lines []service.BalanceLine) (walletapi.Balance, error) {
+	out := make(walletapi.Balance, len(lines))
+	for _, l := range lines {
+		available, reserved, err := fundsInCents(l.Funds)
 		if err != nil {
 			return nil, err
 		}
 		line := walletapi.Funds{
-			AtDisposal: available, AtDisposalDecimal: f.Available.Decimal(),
-			Reserved: reserved, ReservedDecimal: f.Reserved.Decimal(),
+			AtDisposal: available, AtDisposalDecimal: l.Available.Decimal(),
+			Reserved: reserved, ReservedDecimal: l.Reserved.Decimal(),
 		}
-		if f.Available.Currency == convertTo {
+		if l.Converted != nil {
+			if available, reserved, err = fundsInCents(*l.Converted); err != nil {
+				return nil, err
+			}
 			line.Converted = &walletapi.Converted{AtDisposal: available, Reserved: reserved}
 		}
-		out[string(f.Available.Currency)] = line
+		out[string(l.Available.Currency)] = line
 	}
 	return out, nil
+}
+
+func fundsInCents(f wallet.Funds) (available, reserved int64, err error) {
+	if available, err = f.Available.Cents(); err != nil {
+		return 0, 0, err
+	}
+	reserved, err = f.Reserved.Cents()
+	return available, reserved, err
 }

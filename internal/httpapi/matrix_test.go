@@ -853,7 +853,7 @@ func (c *cast) cure(a *actor, row *matrixRow, grants []wallet.Grant) {
 }
 
 // otherScopes are the grants to a token with all scopes but the one that was named. Where that is the one of two which
-// opens more, the lesser one is left out as well.
+// opens more, the lesser one is left out as well, and so is the balance, which tells more than whether it is enough.
 func otherScopes(grants []wallet.Grant) (all [][]wallet.Grant) {
 	for i, named := range grants {
 		if named.Kind != wallet.GrantScope || named.ID != 0 {
@@ -862,7 +862,8 @@ func otherScopes(grants []wallet.Grant) (all [][]wallet.Grant) {
 		others := slices.Delete(slices.Clone(grants), i, i+1)
 		for _, scope := range wallet.OrdinaryScopes() {
 			lesser := named.Name == string(wallet.ScopeIdentity) && scope == wallet.ScopeFullName
-			if string(scope) != named.Name && !lesser {
+			more := named.Name == string(wallet.ScopeCheckFunds) && scope == wallet.ScopeBalance
+			if string(scope) != named.Name && !lesser && !more {
 				others = append(others, wallet.Grant{Kind: wallet.GrantScope, Name: string(scope), ID: named.ID})
 			}
 		}

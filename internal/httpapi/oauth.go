@@ -6,6 +6,7 @@ import (
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -28,11 +29,9 @@ func (a *API) issueToken(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	issued, err := a.Service.IssueTokens(ctx, r.caller, asked)
-	if err != nil {
-		return nil, err
-	}
-	return wireToken(issued), nil
+	return once(r, sealed, func(c wallet.Caller) (service.Tokens, error) {
+		return a.Service.IssueTokens(ctx, c, asked)
+	}, wireToken)
 }
 
 // revokeToken: DELETE /oauth/v1/token. The answer is an object: one SDK decodes it, and another fails on
@@ -51,11 +50,10 @@ func (a *API) revokeToken(ctx context.Context, r *request) (any, error) {
 
 // activateToken: PUT /oauth/v1/tokens/{access_token}/activate (spec/mobile-sdks.md §1.6).
 func (a *API) activateToken(ctx context.Context, r *request) (any, error) {
-	issued, err := a.Service.ActivateTokens(ctx, r.caller, secret.Text(r.PathValue("access_token")))
-	if err != nil {
-		return nil, err
-	}
-	return wireToken(issued), nil
+	access := secret.Text(r.PathValue("access_token"))
+	return once(r, sealed, func(c wallet.Caller) (service.Tokens, error) {
+		return a.Service.ActivateTokens(ctx, c, access)
+	}, wireToken)
 }
 
 // prepareSession: POST /oauth/v1/session (spec/wallet-api.md §3.2). What the user's browser would be sent back
@@ -76,11 +74,9 @@ func (a *API) prepareSession(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	key, err := a.Service.PrepareAuthorization(ctx, r.caller, asked)
-	if err != nil {
-		return nil, err
-	}
-	return walletapi.Session{Key: key.Reveal()}, nil
+	return once(r, sealed, func(c wallet.Caller) (secret.Text, error) {
+		return a.Service.PrepareAuthorization(ctx, c, asked)
+	}, func(key secret.Text) walletapi.Session { return walletapi.Session{Key: key.Reveal()} })
 }
 
 func wireToken(t service.Tokens) walletapi.Token {

@@ -45,6 +45,8 @@ var scopeProbes = map[wallet.Scope]scopeProbe{
 	"wallet_list":          {"wallets", "/user/USER/wallets", nil},
 	"balance":              {"", "/wallet/WALLET/balance", nil},
 	"projects":             {"", "/user/USER/projects", nil},
+
+	"check_has_sufficient_balance": {"", "/wallet/WALLET/sufficient-amount?amount=0&currency=EUR", nil},
 }
 
 // vera has everything that a scope can be about.
@@ -182,7 +184,7 @@ func TestEveryScopeOpensWhatItNames(t *testing.T) {
 		for scope := range scopeProbes {
 			s.expect("with it", scope, s.consent(string(scope)), http.StatusOK)
 			others := slices.DeleteFunc(wallet.OrdinaryScopes(), func(o wallet.Scope) bool {
-				return o == scope || scope == wallet.ScopeFullName && o == wallet.ScopeIdentity
+				return o == scope || scope == wallet.ScopeFullName && o == wallet.ScopeIdentity || scope == wallet.ScopeCheckFunds && o == wallet.ScopeBalance
 			})
 			words := make([]string, len(others))
 			for i, o := range others {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/purserhq/purser/internal/secret"
@@ -28,8 +27,22 @@ func (a *API) user(ctx context.Context, r *request) (any, error) {
 	return wireUser(v), nil
 }
 
-// codeOfState is a person code with the state that gave it: person_code[lt]=39001010000.
-var codeOfState = regexp.MustCompile(`^person_code\[([A-Za-z]*)\]$`)
+// codeOfState reads a code with the state that gave it, in small letters: person_code[lt]=39001010000, or both apart.
+func (q *query) codeOfState(name, stateName string) (code, state string) {
+	code, state = q.text(name), strings.ToLower(q.text(stateName))
+	for bracketed := range q.values {
+		inner, is := strings.CutPrefix(bracketed, name+"[")
+		inner, closed := strings.CutSuffix(inner, "]")
+		if !is || !closed || q.text(bracketed) == "" {
+			continue
+		}
+		if code != "" {
+			q.refused.Refuse(name, "is given twice; give it once")
+		}
+		code, state = q.text(bracketed), strings.ToLower(inner)
+	}
+	return code, state
+}
 
 // findUser: GET /user?email=, phone= or person_code[lt]= (spec/wallet-api.md §4.5). The Java SDK sends a person
 // code and its nationality apart.
@@ -38,20 +51,9 @@ func (a *API) findUser(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := service.UserQuery{
-		Email: q.text("email"), Phone: q.text("phone"),
-		Code: wallet.PersonCode(q.text("person_code")), Nationality: strings.ToLower(q.text("nationality")),
-	}
-	for name := range q.values {
-		state := codeOfState.FindStringSubmatch(name)
-		if state == nil || q.text(name) == "" {
-			continue
-		}
-		if wanted.Code != "" {
-			q.refused.Refuse("person_code", "is given twice; give it once")
-		}
-		wanted.Code, wanted.Nationality = wallet.PersonCode(q.text(name)), strings.ToLower(state[1])
-	}
+	wanted := service.UserQuery{Email: q.text("email"), Phone: q.text("phone")}
+	code, state := q.codeOfState("person_code", "nationality")
+	wanted.Code, wanted.Nationality = wallet.PersonCode(code), state
 	if err := q.err(); err != nil {
 		return nil, err
 	}
@@ -148,11 +150,11 @@ func (a *API) userWallets(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.flag("inactive_included") // no wallet is ever inactive
+	withInactive := q.flag("inactive_included")
 	if err := q.err(); err != nil {
 		return nil, err
 	}
-	wallets, err := a.Service.ListUserWallets(ctx, r.caller, id)
+	wallets, err := a.Service.ListUserWallets(ctx, r.caller, id, withInactive)
 	out := make([]walletapi.Wallet, len(wallets))
 	for i, w := range wallets {
 		out[i] = wireWallet(w)
@@ -187,11 +189,9 @@ func (a *API) registerUser(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	u, err := a.Service.RegisterUser(ctx, r.caller, asked)
-	if err != nil {
-		return nil, err
-	}
-	return walletapi.User{ID: u.ID, Email: u.Email, Phone: u.Phone}, nil
+	return once(r, sealed, func(c wallet.Caller) (wallet.User, error) {
+		return a.Service.RegisterUser(ctx, c, asked)
+	}, func(u wallet.User) walletapi.User { return walletapi.User{ID: u.ID, Email: u.Email, Phone: u.Phone} })
 }
 
 // needed is a text that must be given.
@@ -218,11 +218,9 @@ func (a *API) changeContact(ctx context.Context, r *request, field string) (any,
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.Service.ChangeContact(ctx, r.caller, id, field == "phone", contact)
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.ChangeContact(ctx, c, id, field == "phone", contact)
+	}, wireUser)
 }
 
 // userAndField reads a call about a user with one text in its body.
@@ -253,11 +251,9 @@ func (a *API) confirmContact(ctx context.Context, r *request, phone bool) (any, 
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.Service.ConfirmUserContact(ctx, r.caller, id, phone, secret.Text(code))
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.ConfirmUserContact(ctx, c, id, phone, secret.Text(code))
+	}, wireUser)
 }
 
 // resetPassword: POST /user/password/reset (spec/mobile-sdks.md §1.2). The number that it answers with stands
@@ -274,12 +270,14 @@ func (a *API) resetPassword(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	number, err := a.Service.ResetUserPassword(ctx, r.caller, contact, code)
-	if err != nil {
-		return nil, namedAs(err, field)
-	}
-	return walletapi.User{ID: number}, nil
+	return once(r, plain, func(c wallet.Caller) (int64, error) {
+		number, err := a.Service.ResetUserPassword(ctx, c, contact, code)
+		return number, namedAs(err, field)
+	}, wireNumber)
 }
+
+// wireNumber writes of a user the number alone.
+func wireNumber(id int64) walletapi.User { return walletapi.User{ID: id} }
 
 // setPassword: PUT /user/{id|me}/password (spec/mobile-sdks.md §1.2), with the present password, or with a code
 // and, in the place of the user, the number that came with it.
@@ -300,13 +298,13 @@ func (a *API) setPassword(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	if code != "" {
-		return walletapi.User{ID: id}, a.Service.SetPasswordByCode(ctx, r.caller, id, code, password)
+		return once(r, plain, func(c wallet.Caller) (int64, error) {
+			return a.Service.SetPasswordByCode(ctx, c, id, code, password)
+		}, wireNumber)
 	}
-	v, err := a.Service.SetUserPassword(ctx, r.caller, id, old, password)
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(v), nil
+	return once(r, sealed, func(c wallet.Caller) (service.UserView, error) {
+		return a.Service.SetUserPassword(ctx, c, id, old, password)
+	}, wireUser)
 }
 
 // contact is an e-mail address or a phone number, one of them, with the name of its field.

@@ -153,7 +153,7 @@ func TestAdministratorsOfAProject(t *testing.T) {
 		page = ona.get("/frontend/projects/2").shows(200, "Rita")
 		ona.post("/frontend/projects/2/remove", "user", page.value("user")).leads("/frontend/projects/2?notice=removed")
 		ona.get("/frontend/projects/2?notice=removed").shows(200, "Nobody.", "no longer administers")
-		if err := w.InviteAdministrator(ctx, person(1), 1, ritasPhone); err != nil {
+		if _, err := w.InviteAdministrator(ctx, person(1), 1, ritasPhone); err != nil {
 			t.Fatal(err)
 		}
 		page = rita.get("/frontend/account").shows(200, "Ona Onaitė asks you to administer Stall & Co.")

@@ -115,7 +115,7 @@ func acceptInvitations(t *testing.T, s *wallettest.Server, b *wallettest.Browser
 	t.Helper()
 	john := wallet.Caller{Kind: wallet.ByPerson, Person: 1234}
 	for project, title := range map[int64]string{1221: "My E-Commerce Store", 1222: "My Second Project"} {
-		if err := s.Service.InviteAdministrator(ctx, john, project, "jonas@example.com"); err != nil {
+		if _, err := s.Service.InviteAdministrator(ctx, john, project, "jonas@example.com"); err != nil {
 			t.Fatal(err)
 		}
 		b.Open(s.URL + "/frontend/en/account")

@@ -44,7 +44,7 @@ func (r *request) savedProject(notice string) reply {
 }
 
 func (p *pages) invite(ctx context.Context, r *request) (reply, error) {
-	err := p.Service.InviteAdministrator(ctx, r.caller, r.number("id"), r.text("contact"))
+	_, err := p.Service.InviteAdministrator(ctx, r.caller, r.number("id"), r.text("contact"))
 	if err == nil {
 		return r.savedProject("invited"), nil
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
 )
 
 // ManifestFile is the manifest's name in the data folder.
@@ -149,7 +150,7 @@ const (
 // Load puts the sample world into an empty database.
 func Load(ctx context.Context, s *service.Service) error {
 	l := &loader{ctx: ctx, service: s}
-	for _, step := range []func() error{l.people, l.projects, l.places, l.clients, l.device, l.certificate, l.tokens, l.money, l.keep} {
+	for _, step := range []func() error{l.people, l.projects, l.places, l.clients, l.device, l.certificate, l.tokens, l.rates, l.money, l.keep} {
 		if err := step(); err != nil {
 			return fmt.Errorf("loading the sample world: %w", err)
 		}
@@ -379,6 +380,19 @@ func (l *loader) tokens() error {
 func (l *loader) macID(number int64) string {
 	i := slices.IndexFunc(l.manifest.Clients, func(c Client) bool { return c.Number == number })
 	return l.manifest.Clients[i].ID
+}
+
+func (l *loader) rates() error {
+	held := func(currency string) bool { return slices.Contains(l.service.Currencies, money.Currency(currency)) }
+	for _, r := range rates {
+		if !held(r[0]) || !held(r[1]) {
+			continue
+		}
+		if _, err := l.service.SetRate(l.ctx, operator, r[0], r[1], r[2]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *loader) money() error {

@@ -35,6 +35,9 @@ const (
 	kioskPlace    = 456
 )
 
+// rates are made up, and stay as they are: what currencies are worth in each other changes every day.
+var rates = [][3]string{{"EUR", "USD", "1.0875"}, {"EUR", "GBP", "0.8412"}, {"EUR", "PLN", "4.2615"}, {"EUR", "JPY", "164.37"}}
+
 // payerFunds is what the payer starts with.
 var payerFunds = money.Amount{Minor: 1000_00, Currency: "EUR"}
 
@@ -126,12 +129,12 @@ const (
 	deviceInfo = `{"device_id":"d-81f2","os":"Android 15","model":"Pixel 9","app_version":"1.0"}`
 )
 
-// tokens: John sees his projects, the payer agreed to everything but projects.
+// tokens: John sees his projects, the payer agreed to everything but projects, to exchanging currencies too.
 func tokens() []wallet.Token {
 	all := slices.DeleteFunc(wallet.OrdinaryScopes(), func(s wallet.Scope) bool { return s == wallet.ScopeProjects })
 	return []wallet.Token{
 		{UserID: john, ClientID: shopNumber, Scopes: []wallet.Scope{wallet.ScopeProjects, wallet.ScopeBalance, wallet.ScopeWalletList}},
-		{UserID: payer, ClientID: shopNumber, Scopes: all},
+		{UserID: payer, ClientID: shopNumber, Scopes: append(all, wallet.ScopeConvertCurrency)},
 	}
 }
 

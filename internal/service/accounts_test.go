@@ -263,11 +263,11 @@ func TestResettingAPassword(t *testing.T) {
 		if err != nil || w.codeTo("rita@example.com") != "" {
 			t.Errorf("Rita is sent a code on a wrong person code: %v", err)
 		}
-		refuses(t, "no code was sent", w.SetPasswordByCode(ctx, w.by(phone), number, "123456", newPassword), wallet.InvalidCode)
+		refuses(t, "no code was sent", errorOf(w.SetPasswordByCode(ctx, w.by(phone), number, "123456", newPassword)), wallet.InvalidCode)
 		if number, err = w.ResetUserPassword(ctx, w.by(phone), "rita@example.com", ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.SetPasswordByCode(ctx, w.by(phone), number, w.codeTo("rita@example.com"), newPassword); err != nil {
+		if _, err := w.SetPasswordByCode(ctx, w.by(phone), number, w.codeTo("rita@example.com"), newPassword); err != nil {
 			t.Error(err)
 		}
 	})
@@ -367,11 +367,11 @@ func TestACodeIsGivenBackWhereItWasAskedFor(t *testing.T) {
 		}
 		onas := w.codeTo("ona@example.com")
 		for range 6 {
-			refuses(t, "another device", w.SetPasswordByCode(ctx, w.by(tablet), number, wrong(code), newPassword), wallet.InvalidCode)
-			refuses(t, "a code of the pages", w.SetPasswordByCode(ctx, w.by(tablet), number+1, wrong(onas), newPassword), wallet.InvalidCode)
+			refuses(t, "another device", errorOf(w.SetPasswordByCode(ctx, w.by(tablet), number, wrong(code), newPassword)), wallet.InvalidCode)
+			refuses(t, "a code of the pages", errorOf(w.SetPasswordByCode(ctx, w.by(tablet), number+1, wrong(onas), newPassword)), wallet.InvalidCode)
 		}
-		refuses(t, "the right code, at another device", w.SetPasswordByCode(ctx, w.by(tablet), number, code, newPassword), wallet.InvalidCode)
-		if err := w.SetPasswordByCode(ctx, w.by(phone), number, code, newPassword); err != nil {
+		refuses(t, "the right code, at another device", errorOf(w.SetPasswordByCode(ctx, w.by(tablet), number, code, newPassword)), wallet.InvalidCode)
+		if _, err := w.SetPasswordByCode(ctx, w.by(phone), number, code, newPassword); err != nil {
 			t.Error(err)
 		}
 		if err := w.ResetPassword(ctx, visitor(), handle, onas, newPassword); err != nil {
@@ -616,13 +616,13 @@ func TestSignInsEnd(t *testing.T) {
 func TestAdministrators(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
 		ritas := w.withToken(site, 3, wallet.ScopeProjects)
-		refuses(t, "who does not own the project", w.InviteAdministrator(ctx, person(3), 2, "rita@example.com"), wallet.Forbidden)
-		refuses(t, "a token without the scope", w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeBalance), 2, "rita@example.com"), wallet.Forbidden)
-		refuses(t, "a client by itself", w.InviteAdministrator(ctx, w.by(site), 2, "rita@example.com"), wallet.Forbidden)
-		refuses(t, "what is no contact", w.InviteAdministrator(ctx, person(1), 2, "rita"), wallet.InvalidParameters, "contact")
+		refuses(t, "who does not own the project", errorOf(w.InviteAdministrator(ctx, person(3), 2, "rita@example.com")), wallet.Forbidden)
+		refuses(t, "a token without the scope", errorOf(w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeBalance), 2, "rita@example.com")), wallet.Forbidden)
+		refuses(t, "a client by itself", errorOf(w.InviteAdministrator(ctx, w.by(site), 2, "rita@example.com")), wallet.Forbidden)
+		refuses(t, "what is no contact", errorOf(w.InviteAdministrator(ctx, person(1), 2, "rita")), wallet.InvalidParameters, "contact")
 		// Ona acts for the company that owns project 2.
 		for _, contact := range []string{"rita@example.com", "nobody@example.com", "rita@example.com"} {
-			if err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, contact); err != nil {
+			if _, err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, contact); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -648,7 +648,7 @@ func TestAdministrators(t *testing.T) {
 		if c := w.withToken(site, 3, wallet.ScopeProjects); !c.Represents(2) || c.Represents(3) {
 			t.Errorf("Rita acts for %v", c.Projects())
 		}
-		refuses(t, "an administrator who is not the owner", w.InviteAdministrator(ctx, person(3), 2, "more@example.com"), wallet.Forbidden)
+		refuses(t, "an administrator who is not the owner", errorOf(w.InviteAdministrator(ctx, person(3), 2, "more@example.com")), wallet.Forbidden)
 		if err := w.RemoveAdministrator(ctx, person(1), 2, 3); err != nil {
 			t.Fatal(err)
 		}
@@ -669,7 +669,7 @@ func TestAdministrators(t *testing.T) {
 func TestInvitationsFloodNobody(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
 		invite := func() error {
-			err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, "37060000077")
+			_, err := w.InviteAdministrator(ctx, w.withToken(site, 1, wallet.ScopeProjects), 2, "37060000077")
 			if all, _ := w.ListAdministrators(ctx, person(1), 2); len(all.Invited) == 1 {
 				if err := w.WithdrawInvitation(ctx, person(1), 2, all.Invited[0].ID); err != nil {
 					t.Fatal(err)

@@ -67,53 +67,80 @@ func (s *Service) administrators(ctx context.Context, project int64) (Administra
 // maxInvitations bounds how many invitations of a project wait at a time.
 const maxInvitations = 100
 
-// InviteAdministrator asks whoever reads a contact to administer a project. Asking again sends nothing. It fails
-// with Forbidden, NotFound, InvalidParameters and RateLimitExceeded.
-func (s *Service) InviteAdministrator(ctx context.Context, c wallet.Caller, project int64, contact string) error {
+// InviteAdministrator asks whoever reads a contact to administer a project, and returns who administers it and is
+// invited then. Asking again sends nothing. It fails with Forbidden, NotFound, InvalidParameters, InvalidState and
+// RateLimitExceeded.
+func (s *Service) InviteAdministrator(ctx context.Context, c wallet.Caller, project int64, contact string) (Administrators, error) {
 	p, err := s.ownProject(ctx, c, project)
 	if err != nil {
-		return err
+		return Administrators{}, err
 	}
 	contact = normalContact(contact)
 	if !isEmail(contact) && !phoneForm.MatchString(contact) {
-		return wallet.FieldError("contact", "must be an e-mail address, or a phone number with the country code")
+		return Administrators{}, wallet.FieldError("contact", "must be an e-mail address, or a phone number with the country code")
 	}
-	_, invited, err := s.db.ProjectAdministrators(ctx, project)
-	if err != nil {
-		return err
-	}
-	if len(invited) >= maxInvitations {
-		return wallet.Errorf(wallet.InvalidState, "%d invitations wait for an answer, which is as many as a project may have: take some back.", maxInvitations)
-	}
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (Administrators, error) {
+		invited, err := tx.InvitationsOf(project)
+		if err != nil {
+			return Administrators{}, err
+		}
+		if len(invited) >= maxInvitations {
+			return Administrators{}, wallet.Errorf(wallet.InvalidState, "%d invitations wait for an answer, which is as many as a project may have: take some back.", maxInvitations)
+		}
+		if err := s.invite(tx, c, p, contact); err != nil {
+			return Administrators{}, err
+		}
+		return administratorsIn(tx, project)
+	})
+}
+
+// invite adds an invitation and sends it, unless the contact has one.
+func (s *Service) invite(tx *store.Tx, c wallet.Caller, p *wallet.Project, contact string) error {
 	by := c.UserID()
 	if by == 0 {
 		by = p.OwnerID
 	}
-	defer s.Told()
-	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		id, err := tx.NextID(store.InvitationIDs, 0)
-		if err != nil {
-			return err
-		}
-		added, err := tx.InsertInvitation(store.Invitation{ID: id, ProjectID: project, Contact: contact, InvitedBy: by})
-		if err != nil || !added {
-			return err
-		}
-		// Taken back and sent again, an invitation would ring as often as its sender likes.
-		if err := s.countTryIn(tx, s.networkGuess("invitations", c), s.accountGuess("invitations", contact)); err != nil {
-			return err
-		}
-		if err := s.audit(tx, c, "invite administrator", projectObject, project, nil, struct{ Contact string }{contact}); err != nil {
-			return err
-		}
-		owner, err := tx.User(by)
-		if err != nil {
-			return err
-		}
-		return tellAt(tx, contact, owner.Locale, wallet.ProjectInvitation, map[string]string{
-			"project": p.Title, "owner": p.OwnerDisplayName, "link": s.PublicURL + "/frontend/account",
-		})
+	id, err := tx.NextID(store.InvitationIDs, 0)
+	if err != nil {
+		return err
+	}
+	added, err := tx.InsertInvitation(store.Invitation{ID: id, ProjectID: p.ID, Contact: contact, InvitedBy: by})
+	if err != nil || !added {
+		return err
+	}
+	// Taken back and sent again, an invitation would ring as often as its sender likes.
+	if err := s.countTryIn(tx, s.networkGuess("invitations", c), s.accountGuess("invitations", contact)); err != nil {
+		return err
+	}
+	if err := s.audit(tx, c, "invite administrator", projectObject, p.ID, nil, struct{ Contact string }{contact}); err != nil {
+		return err
+	}
+	owner, err := tx.User(by)
+	if err != nil {
+		return err
+	}
+	return tellAt(tx, contact, owner.Locale, wallet.ProjectInvitation, map[string]string{
+		"project": p.Title, "owner": p.OwnerDisplayName, "link": s.PublicURL + "/frontend/account",
 	})
+}
+
+// administratorsIn is who administers a project as the transaction sees it.
+func administratorsIn(tx *store.Tx, project int64) (all Administrators, err error) {
+	if all.Invited, err = tx.InvitationsOf(project); err != nil {
+		return Administrators{}, err
+	}
+	ids, err := tx.ProjectAdministrators(project)
+	if err != nil {
+		return Administrators{}, err
+	}
+	for _, id := range ids {
+		u, err := tx.User(id)
+		if err != nil {
+			return Administrators{}, err
+		}
+		all.Users = append(all.Users, *u)
+	}
+	return all, nil
 }
 
 // WithdrawInvitation takes an invitation back, RemoveAdministrator ends what one led to. What is so already is no

@@ -242,7 +242,6 @@ func (s *Service) Authorize(ctx context.Context, c wallet.Caller, r Authorizatio
 	}
 	declined = slices.DeleteFunc(wallet.SortScopes(declined), func(d wallet.AskedScope) bool { return !d.Optional || !slices.Contains(a.Asked, d) })
 	code := secret.NewKey()
-	defer s.Told()
 	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
 		if err := s.agree(tx, c, c.UserID(), a.Client, a.Asked, declined); err != nil {
 			return err
@@ -323,9 +322,9 @@ func (s *Service) PrepareAuthorization(ctx context.Context, c wallet.Caller, r A
 	if err != nil {
 		return "", err
 	}
-	key = secret.NewKey()
-	return key, s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		return tx.PrepareRequest(key, c.Client.ID, string(document), s.BusinessClock().Add(preparedLifetime))
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (secret.Text, error) {
+		key := secret.NewKey()
+		return key, tx.PrepareRequest(key, c.Client.ID, string(document), s.BusinessClock().Add(preparedLifetime))
 	})
 }
 

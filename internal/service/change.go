@@ -13,8 +13,9 @@ import (
 // change runs what a caller changes in one transaction, together with the nonce of its request: who
 // sends the request again, to this process or another, changes nothing (decisions.md 22). work gets the
 // caller as the transaction sees it, who may have lost rights since its request was proven; one that
-// was revoked meanwhile changes nothing.
+// was revoked meanwhile changes nothing. Where work has told somebody something, the courier is woken.
 func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *store.Tx, c wallet.Caller) error) error {
+	var told bool
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.ClaimNonce(c.Nonce); err != nil {
 			return err
@@ -29,8 +30,13 @@ func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *sto
 				return wallet.Errorf(wallet.Unauthorized, "this client was revoked.")
 			}
 		}
-		return work(tx, now)
+		err := work(tx, now)
+		told = tx.Told()
+		return err
 	})
+	if err == nil && told {
+		s.Told()
+	}
 	if errors.Is(err, store.ErrNonceUsed) {
 		return wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
 	}
@@ -45,6 +51,7 @@ const (
 	walletObject    = "wallet"
 	locationObject  = "location"
 	authorityObject = "authority"
+	rateObject      = "rate"
 )
 
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.

@@ -35,17 +35,24 @@ func (s *Service) GetClient(ctx context.Context, c wallet.Caller) (ClientView, e
 }
 
 func (s *Service) clientView(ctx context.Context, c wallet.Caller, client *wallet.Client) (ClientView, error) {
+	return viewOfClient(c, client,
+		func(id int64) (*wallet.Project, error) { return s.db.Project(ctx, id) },
+		func(id int64) (*wallet.Wallet, error) { return s.db.Wallet(ctx, id) })
+}
+
+// viewOfClient is a client as the caller may see it, with its project and wallets as somebody finds them.
+func viewOfClient(c wallet.Caller, client *wallet.Client, project func(int64) (*wallet.Project, error), ofRight func(int64) (*wallet.Wallet, error)) (ClientView, error) {
 	// An application's credentials can be read out of its app package by anybody, so what its
 	// devices said of themselves is not for it to read.
 	view := ClientView{Client: client, ShowInfo: c.Client == nil || c.Client.Type != wallet.Application}
 	var err error
 	if client.MainProject != 0 {
-		if view.MainProject, err = s.db.Project(ctx, client.MainProject); err != nil {
+		if view.MainProject, err = project(client.MainProject); err != nil {
 			return ClientView{}, err
 		}
 	}
 	for _, right := range client.WalletRights {
-		w, err := s.db.Wallet(ctx, right.WalletID)
+		w, err := ofRight(right.WalletID)
 		if err != nil {
 			return ClientView{}, err
 		}
@@ -162,34 +169,32 @@ func (s *Service) RegisterDevice(ctx context.Context, c wallet.Caller, d Device)
 	if err := s.mayRegister(c, d); err != nil {
 		return ClientView{}, err
 	}
-	var device wallet.Client
 	key := secret.NewKey()
-	err := s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) (err error) {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (view ClientView, err error) {
 		if err := s.mayRegister(c, d); err != nil {
-			return err
+			return view, err
 		}
 		if err := s.allowRegistration(tx, c.Client.ID); err != nil {
-			return err
+			return view, err
 		}
-		device = d.of(c.Client)
+		device := d.of(c.Client)
 		device.CreatedAt = s.BusinessClock()
 		if device.MACID, err = s.newMACID(tx); err != nil {
-			return err
+			return view, err
 		}
 		if device.ID, err = tx.NextID(store.ClientIDs, 0); err != nil {
-			return err
+			return view, err
 		}
 		if err := tx.InsertClient(device, key, s.WallClock()); err != nil {
-			return err
+			return view, err
 		}
-		return s.audit(tx, c, "register", clientObject, device.ID, nil, device)
+		if err := s.audit(tx, c, "register", clientObject, device.ID, nil, device); err != nil {
+			return view, err
+		}
+		view, err = viewOfClient(c, &device, tx.Project, tx.Wallet)
+		view.Key, view.ShowInfo = key, true
+		return view, err
 	})
-	if err != nil {
-		return ClientView{}, err
-	}
-	view, err := s.clientView(ctx, c, &device)
-	view.Key, view.ShowInfo = key, true
-	return view, err
 }
 
 func (s *Service) mayRegister(c wallet.Caller, d Device) error {
@@ -294,25 +299,23 @@ func (s *Service) UpdateClient(ctx context.Context, c wallet.Caller, id int64, c
 	if err != nil {
 		return ClientView{}, err
 	}
-	var next wallet.Client
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (ClientView, error) {
 		now, err := tx.Client(id)
 		if err != nil {
-			return err
+			return ClientView{}, err
 		}
 		if now == nil {
-			return mayAboutClient(c, wallet.UpdateClient, nil, id)
+			return ClientView{}, mayAboutClient(c, wallet.UpdateClient, nil, id)
 		}
-		next = change.to(*now, wallets)
+		next := change.to(*now, wallets)
 		if err := wallet.May(c, wallet.UpdateClient, wallet.Subject{Client: now, Giving: giving(now, &next, wallets)}).Err(); err != nil {
-			return err
+			return ClientView{}, err
 		}
-		return s.replaceClient(tx, c, now, &next, change, wallets)
+		if err := s.replaceClient(tx, c, now, &next, change, wallets); err != nil {
+			return ClientView{}, err
+		}
+		return viewOfClient(c, &next, tx.Project, tx.Wallet)
 	})
-	if err != nil {
-		return ClientView{}, err
-	}
-	return s.clientView(ctx, c, &next)
 }
 
 // mayUpdate asks whether the caller may update a client, by what is in memory, before anything is

@@ -84,40 +84,33 @@ func (s *Service) codeHash(confirmation int64, code secret.Text) []byte {
 
 var errWrongCode = wallet.Errorf(wallet.InvalidCode, "the code is wrong, was used, or has expired: look at the latest message, or ask for another code.")
 
-// giveBack checks a code, and does what it opens in the same transaction. find finds the confirmation, nil for
-// none. A wrong code is counted, and fails with InvalidCode; so does one for nobody.
-func (s *Service) giveBack(ctx context.Context, c wallet.Caller, code secret.Text, find func(tx *store.Tx) (*store.Confirmation, error), open func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) error) error {
-	var wrong error
-	err := s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		wrong = nil
+// giveBack checks a code, and does and answers what it opens in the same transaction. find finds the confirmation, nil
+// for none. A wrong code is counted, and fails with InvalidCode; so does one for nobody.
+func giveBack[T any](ctx context.Context, s *Service, c wallet.Caller, code secret.Text, find func(tx *store.Tx) (*store.Confirmation, error), open func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) (T, error)) (T, error) {
+	return answerOrRefuse(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (opened T, wrong, err error) {
 		network := s.networkGuess("code", c)
 		if err := s.countTryIn(tx, network); err != nil {
-			return err
+			return opened, nil, err
 		}
 		f, err := find(tx)
 		if err != nil {
-			return err
+			return opened, nil, err
 		}
 		if f == nil || !f.Live(s.BusinessClock(), codeTries) {
-			wrong = errWrongCode
-			return nil
+			return opened, errWrongCode, nil
 		}
 		if subtle.ConstantTimeCompare(s.codeHash(f.ID, trimCode(code)), f.CodeHash) != 1 {
-			wrong = errWrongCode
-			return tx.CountAttempt(f.ID)
+			return opened, errWrongCode, tx.CountAttempt(f.ID)
 		}
 		if err := tx.UseConfirmation(f.ID); err != nil {
-			return err
+			return opened, nil, err
 		}
 		if err := s.takeBack(tx, network); err != nil {
-			return err
+			return opened, nil, err
 		}
-		return open(tx, c, f)
+		opened, err = open(tx, c, f)
+		return opened, nil, err
 	})
-	if err != nil {
-		return err
-	}
-	return wrong
 }
 
 // trimCode is a code without the blanks that people type into it.

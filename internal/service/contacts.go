@@ -31,15 +31,18 @@ func (s *Service) ConfirmContact(ctx context.Context, c wallet.Caller, handle, c
 	if err := wallet.May(c, wallet.UsePages, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	defer s.Told()
-	return s.giveBack(ctx, c, code,
+	_, err := giveBack(ctx, s, c, code,
 		func(tx *store.Tx) (*store.Confirmation, error) {
 			f, err := tx.ConfirmationByHandle(handle)
 			if f != nil && f.Purpose != store.ForContact {
 				f = nil
 			}
 			return f, err
-		}, s.takeContact)
+		},
+		func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) (struct{}, error) {
+			return struct{}{}, s.assignContact(tx, c, f.UserID, f.Contact)
+		})
+	return err
 }
 
 // ConfirmUserContact gives a code back for a client: that of the latest e-mail address or phone number which a
@@ -52,19 +55,16 @@ func (s *Service) ConfirmUserContact(ctx context.Context, c wallet.Caller, user 
 	if err := wallet.May(c, wallet.ConfirmByCode, wallet.Subject{}).Err(); err != nil {
 		return UserView{}, err
 	}
-	defer s.Told()
-	err = s.giveBack(ctx, c, code,
+	return giveBack(ctx, s, c, code,
 		func(tx *store.Tx) (*store.Confirmation, error) {
 			return tx.LatestConfirmation(user, store.ForContact, phone)
-		}, s.takeContact)
-	if err != nil {
-		return UserView{}, err
-	}
-	return s.viewAfterChange(ctx, c, user)
-}
-
-func (s *Service) takeContact(tx *store.Tx, c wallet.Caller, f *store.Confirmation) error {
-	return s.assignContact(tx, c, f.UserID, f.Contact)
+		},
+		func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) (UserView, error) {
+			if err := s.assignContact(tx, c, f.UserID, f.Contact); err != nil {
+				return UserView{}, err
+			}
+			return viewAfterChange(tx, c, user)
+		})
 }
 
 // assignContact makes a contact a user's. Whoever confirms the first one gets a wallet. What waits for
@@ -129,7 +129,6 @@ func (s *Service) AddContact(ctx context.Context, c wallet.Caller, contact strin
 	if err != nil {
 		return "", err
 	}
-	defer s.Told()
 	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) (err error) {
 		_, handle, err = s.sendContactCode(tx, c, u.ID, contact, u.Locale)
 		return err
@@ -153,30 +152,27 @@ func (s *Service) ChangeContact(ctx context.Context, c wallet.Caller, user int64
 	case !phone && !isEmail(contact):
 		return UserView{}, wallet.FieldError("email", "must be an e-mail address, such as ona@example.com")
 	}
-	if taken, err := s.db.UserByContact(ctx, contact); err != nil {
-		return UserView{}, err
-	} else if taken != 0 && taken != u.ID && c.Client.Type == wallet.PrivateClient {
-		code := wallet.UserAlreadyExists
-		if phone {
-			code = wallet.PhoneAlreadyAssigned
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (UserView, error) {
+		if taken, err := tx.UserByContact(contact); err != nil {
+			return UserView{}, err
+		} else if taken != 0 && taken != u.ID && c.Client.Type == wallet.PrivateClient {
+			code := wallet.UserAlreadyExists
+			if phone {
+				code = wallet.PhoneAlreadyAssigned
+			}
+			return UserView{}, wallet.Errorf(code, "the contact %s is another user's: name another one.", contact)
 		}
-		return UserView{}, wallet.Errorf(code, "the contact %s is another user's: name another one.", contact)
-	}
-	defer s.Told()
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
-		_, _, err := s.sendContactCode(tx, c, u.ID, contact, u.Locale)
-		return err
+		if _, _, err := s.sendContactCode(tx, c, u.ID, contact, u.Locale); err != nil {
+			return UserView{}, err
+		}
+		view, err := viewAfterChange(tx, c, u.ID)
+		if phone {
+			view.User.Phone, view.Phone = contact, true
+		} else {
+			view.User.Email, view.Email = contact, true
+		}
+		return view, err
 	})
-	if err != nil {
-		return UserView{}, err
-	}
-	view, err := s.viewAfterChange(ctx, c, u.ID)
-	if phone {
-		view.User.Phone, view.Phone = contact, true
-	} else {
-		view.User.Email, view.Email = contact, true
-	}
-	return view, err
 }
 
 // userOfToken is the number of the user who is to be changed: Me is the token's. It fails with Forbidden where

@@ -1,6 +1,10 @@
 package service
 
-import "github.com/purserhq/purser/internal/secret"
+import (
+	"context"
+
+	"github.com/purserhq/purser/internal/secret"
+)
 
 // WithoutHashing has passwords compared at no cost, for tests of everything else, and returns how to take that
 // back. The only right password is then the one given.
@@ -9,4 +13,12 @@ func WithoutHashing(right secret.Text) (restore func()) {
 	checkPassword = func(hash []byte, password secret.Text) bool { return len(hash) > 0 && password == right }
 	makeHash = func(secret.Text) []byte { return make([]byte, 48) }
 	return func() { checkPassword, makeHash = check, hash }
+}
+
+// Turns are how requests of one key wait for each other.
+type Turns = turns
+
+// Take waits for the key.
+func (t *turns) Take(ctx context.Context, key [32]byte) (leave func(), err error) {
+	return t.take(ctx, key)
 }

@@ -168,6 +168,9 @@ func refuses(t testing.TB, what string, err error, code wallet.Code, fields ...s
 	return refused
 }
 
+// errorOf is the error of a use case that also answers something.
+func errorOf[T any](_ T, err error) error { return err }
+
 // trail is what the audit trail has of a client, the latest first.
 func (w world) trail(client int64) []store.AuditEntry {
 	w.t.Helper()

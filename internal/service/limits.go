@@ -11,7 +11,7 @@ import (
 	"github.com/purserhq/purser/internal/wallet"
 )
 
-// Limits are what bounds the payments of a user.
+// Limits are what bounds the payments of a user, or those out of a wallet.
 type Limits struct{ Limits []wallet.SpendingLimit }
 
 // LimitUser sets limits of what a user pays; each takes the place of one of the same kind, currency and time.
@@ -21,10 +21,7 @@ func (s *Service) LimitUser(ctx context.Context, c wallet.Caller, user int64, cl
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return Changed[Limits]{}, err
 	}
-	if err := s.checkLimits(limits); err != nil {
-		return Changed[Limits]{}, err
-	}
-	return alter(ctx, s, c, userObject, user, agreed,
+	return s.limit(ctx, c, userObject, user, clear, limits, agreed,
 		func(tx *store.Tx) (*Limits, error) {
 			kind, err := tx.UserType(user)
 			if err != nil || kind == "" {
@@ -33,6 +30,34 @@ func (s *Service) LimitUser(ctx context.Context, c wallet.Caller, user int64, cl
 			now, err := tx.SpendingLimits(user)
 			return &Limits{now}, err
 		},
+		func(tx *store.Tx, limits []wallet.SpendingLimit) error { return tx.SetSpendingLimits(user, limits) })
+}
+
+// LimitWallet sets limits of what is paid out of a wallet, whoever pays; otherwise like LimitUser.
+func (s *Service) LimitWallet(ctx context.Context, c wallet.Caller, id int64, clear bool, limits []wallet.SpendingLimit, agreed bool) (Changed[Limits], error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return Changed[Limits]{}, err
+	}
+	return s.limit(ctx, c, walletObject, id, clear, limits, agreed,
+		func(tx *store.Tx) (*Limits, error) {
+			owner, err := tx.WalletOwner(id)
+			if err != nil || owner == 0 {
+				return nil, err
+			}
+			now, err := tx.WalletLimits(id)
+			return &Limits{now}, err
+		},
+		func(tx *store.Tx, limits []wallet.SpendingLimit) error { return tx.SetWalletLimits(id, limits) })
+}
+
+// limit changes the limits of a user or a wallet, which load finds and write stores.
+func (s *Service) limit(ctx context.Context, c wallet.Caller, object string, id int64, clear bool, limits []wallet.SpendingLimit, agreed bool,
+	load func(*store.Tx) (*Limits, error), write func(*store.Tx, []wallet.SpendingLimit) error,
+) (Changed[Limits], error) {
+	if err := s.checkLimits(limits); err != nil {
+		return Changed[Limits]{}, err
+	}
+	return alter(ctx, s, c, object, id, agreed, load,
 		func(_ *store.Tx, now Limits) (Limits, []string, error) {
 			after := now.with(limits)
 			if clear {
@@ -44,7 +69,7 @@ func (s *Service) LimitUser(ctx context.Context, c wallet.Caller, user int64, cl
 			if same(before, after) {
 				return nil
 			}
-			return tx.SetSpendingLimits(user, after.Limits)
+			return write(tx, after.Limits)
 		})
 }
 

@@ -625,6 +625,8 @@ type WalletDetails struct {
 	wallet.Wallet
 	// Funds are by currency, those that are empty too.
 	Funds []wallet.Funds
+	// Limits bound what is paid out of it.
+	Limits []wallet.SpendingLimit
 }
 
 // InspectWallet returns all about a wallet, with what it holds. It fails with Forbidden and
@@ -644,11 +646,16 @@ func (s *Service) InspectWallet(ctx context.Context, c wallet.Caller, id int64) 
 	if err != nil {
 		return WalletDetails{}, err
 	}
-	return WalletDetails{*w, funds}, nil
+	limits, err := s.db.WalletLimits(ctx, id)
+	return WalletDetails{*w, funds, limits}, err
 }
 
 // WalletChange is what is to become of a wallet; what is nil stays as it is.
-type WalletChange struct{ Description *string }
+type WalletChange struct {
+	Description *string
+	// Inactive takes the wallet out of use, or into use again: nothing is paid into it or out of it meanwhile.
+	Inactive *bool
+}
 
 // UpdateWallet changes a wallet. What it takes away is only told, unless agreed. It fails with
 // Forbidden, NotFound and InvalidParameters.
@@ -658,10 +665,15 @@ func (s *Service) UpdateWallet(ctx context.Context, c wallet.Caller, id int64, c
 		func(_ *store.Tx, now wallet.Wallet) (wallet.Wallet, []string, error) {
 			after := now
 			set(&after.Description, change.Description)
+			set(&after.Inactive, change.Inactive)
 			if err := checkWallet(&after); err != nil {
 				return after, nil, err
 			}
-			return after, lost(nil, "the description", now.Description, after.Description), nil
+			losses := lost(nil, "the description", now.Description, after.Description)
+			if after.Inactive && !now.Inactive {
+				losses = append(losses, "takes the wallet out of use: nothing is paid into it or out of it any more")
+			}
+			return after, losses, nil
 		},
 		func(tx *store.Tx, before, after wallet.Wallet) error {
 			if same(before, after) {

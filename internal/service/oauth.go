@@ -83,24 +83,6 @@ func (s *Service) IssueTokens(ctx context.Context, c wallet.Caller, r TokenReque
 	return Tokens{}, wallet.Errorf(wallet.UnsupportedGrantType, "this is no grant_type: it must be authorization_code, password, refresh_token or refresh_token_with_activation.")
 }
 
-// issuing runs a change whose refusals count as well: what it stores before it refuses stays.
-func (s *Service) issuing(ctx context.Context, c wallet.Caller, work func(tx *store.Tx, c wallet.Caller) (Tokens, error, error)) (Tokens, error) {
-	var issued Tokens
-	var refused error
-	defer s.Told()
-	err := s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) (err error) {
-		issued, refused, err = work(tx, c)
-		return err
-	})
-	if err == nil {
-		err = refused
-	}
-	if err != nil {
-		return Tokens{}, err
-	}
-	return issued, nil
-}
-
 // newPair makes tokens of a family and stores them.
 func (s *Service) newPair(tx *store.Tx, family int64, scopes []wallet.AskedScope, waits bool) (Tokens, error) {
 	access, err := s.visibleToken(accessTokenLength)
@@ -133,7 +115,7 @@ func (s *Service) exchangeCode(ctx context.Context, c wallet.Caller, r TokenRequ
 	if r.Code == "" {
 		return Tokens{}, wallet.FieldError("code", "must be given")
 	}
-	return s.issuing(ctx, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
+	return answerOrRefuse(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
 		code, err := tx.Code(r.Code)
 		switch {
 		case err != nil:
@@ -231,24 +213,31 @@ func (s *Service) exchangePassword(ctx context.Context, c wallet.Caller, r Token
 			return Tokens{}, wallet.Errorf(wallet.InvalidScope, "the scope %s is not given for a password: ask for it on the pages, or, if it is an extended one, with a refresh.", a)
 		}
 	}
-	user, err := s.prove(ctx, c, r.Username, r.Password, errSignIn)
-	if err != nil {
-		return Tokens{}, err
-	}
-	return s.issuing(ctx, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
+	return inTurn(ctx, s, c, func() (Tokens, error) {
+		user, err := s.prove(ctx, c, r.Username, r.Password, errSignIn)
+		if err != nil {
+			return Tokens{}, err
+		}
+		return s.agreeAndIssue(ctx, c, user, scopes)
+	})
+}
+
+// agreeAndIssue gives the client that calls tokens of a user, who agrees to the scopes by that.
+func (s *Service) agreeAndIssue(ctx context.Context, c wallet.Caller, user int64, scopes []wallet.AskedScope) (Tokens, error) {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error) {
 		before, err := tx.Consent(user, c.Client.ID)
 		if err != nil {
-			return Tokens{}, nil, err
+			return Tokens{}, err
 		}
 		var declined []wallet.AskedScope
 		if before != nil { // a no that was said on the page stays one
 			declined = slices.DeleteFunc(slices.Clone(before.Declined), func(a wallet.AskedScope) bool { return !slices.Contains(scopes, a) })
 		}
 		if err := s.agree(tx, c, user, c.Client, scopes, declined); err != nil {
-			return Tokens{}, nil, err
+			return Tokens{}, err
 		}
 		_, issued, err := s.newFamily(tx, user, c.Client.ID, scopes)
-		return issued, nil, err
+		return issued, err
 	})
 }
 
@@ -265,7 +254,7 @@ func (s *Service) refresh(ctx context.Context, c wallet.Caller, r TokenRequest) 
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.issuing(ctx, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
+	return answerOrRefuse(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
 		p, err := tx.PairByRefresh(r.RefreshToken)
 		if err != nil {
 			return Tokens{}, nil, err
@@ -399,7 +388,7 @@ func (s *Service) ActivateTokens(ctx context.Context, c wallet.Caller, access se
 	if err := wallet.May(c, wallet.UseOAuth, wallet.Subject{}).Err(); err != nil {
 		return Tokens{}, err
 	}
-	return s.issuing(ctx, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
+	return answerOrRefuse(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (Tokens, error, error) {
 		p, err := tx.PairByAccess(access)
 		if err != nil {
 			return Tokens{}, nil, err

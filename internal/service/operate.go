@@ -287,7 +287,7 @@ func (s *Service) IssueToken(ctx context.Context, c wallet.Caller, user, client 
 		return IssuedToken{}, err
 	}
 	for _, scope := range scopes {
-		if !wallet.KnownScope(scope) {
+		if !wallet.KnownScope(scope) && !scope.IsExtended() {
 			return IssuedToken{}, wallet.FieldError("scopes", "%q is not a scope", scope)
 		}
 	}

@@ -35,17 +35,16 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 	if !isEmail(contact) && !phoneForm.MatchString(contact) {
 		return "", 0, wallet.FieldError("contact", "must be an e-mail address, or a phone number with the country code")
 	}
-	defer s.Told()
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	number, err = answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (number int64, err error) {
 		id, read, standing, locale, err := tx.ReachedBy(contact)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		to := sending{to: contact, locale: locale, kind: wallet.ResetPassword, nobody: id == 0 || standing == wallet.InactiveUser}
 		if code != "" {
 			u, err := tx.User(read) // somebody, also where there is nobody: that takes the same time
 			if err != nil {
-				return err
+				return 0, err
 			}
 			to.nobody = to.nobody || u == nil || u.Identity.Code != code
 		}
@@ -54,7 +53,7 @@ func (s *Service) requestReset(ctx context.Context, c wallet.Caller, contact str
 			f.ClientID = c.Client.ID
 		}
 		number, handle, err = s.sendCode(tx, c, f, to)
-		return err
+		return number, err
 	})
 	return handle, number, err
 }
@@ -66,15 +65,17 @@ func (s *Service) ResetPassword(ctx context.Context, c wallet.Caller, handle, co
 	if err := wallet.May(c, wallet.UsePages, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByHandle(handle) })
+	_, err := s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) { return tx.ConfirmationByHandle(handle) })
+	return err
 }
 
-// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned. Numbers can be
+// SetPasswordByCode is ResetPassword for a client, by the number that ResetUserPassword returned, which it returns
+// as well. Numbers can be
 // counted up: one that another client was given, or that came of the pages, is nobody's here, so that nobody guesses
 // at the codes of strangers or uses up their tries. It also fails with Forbidden.
-func (s *Service) SetPasswordByCode(ctx context.Context, c wallet.Caller, number int64, code, password secret.Text) error {
+func (s *Service) SetPasswordByCode(ctx context.Context, c wallet.Caller, number int64, code, password secret.Text) (int64, error) {
 	if err := wallet.May(c, wallet.ConfirmByCode, wallet.Subject{}).Err(); err != nil {
-		return err
+		return 0, err
 	}
 	return s.resetPassword(ctx, c, code, password, func(tx *store.Tx) (*store.Confirmation, error) {
 		f, err := tx.ConfirmationByID(number)
@@ -85,16 +86,16 @@ func (s *Service) SetPasswordByCode(ctx context.Context, c wallet.Caller, number
 	})
 }
 
-func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, password secret.Text, find func(tx *store.Tx) (*store.Confirmation, error)) error {
+// resetPassword returns the number of the code that was given back.
+func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, password secret.Text, find func(tx *store.Tx) (*store.Confirmation, error)) (number int64, err error) {
 	if err := s.checkNewPassword(password); err != nil {
-		return err
+		return 0, err
 	}
 	hash, err := hashPassword(ctx, password)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer s.Told()
-	return s.giveBack(ctx, c, code,
+	return giveBack(ctx, s, c, code,
 		func(tx *store.Tx) (*store.Confirmation, error) {
 			f, err := find(tx)
 			if f != nil && f.Purpose != store.ForPassword {
@@ -102,31 +103,31 @@ func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, pass
 			}
 			return f, err
 		},
-		func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) error {
+		func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) (int64, error) {
 			u, err := tx.User(f.UserID)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if f.Contact != u.Email && f.Contact != u.Phone {
-				return errWrongCode // who reads the contact that was given up must not undo that
+				return 0, errWrongCode // who reads the contact that was given up must not undo that
 			}
 			if err := tx.SetPassword(u.ID, hash); err != nil {
-				return err
+				return 0, err
 			}
 			if err := tx.DropSignIns(u.ID, ""); err != nil {
-				return err
+				return 0, err
 			}
 			if err := tx.EndFamilies(u.ID, 0); err != nil {
-				return err
+				return 0, err
 			}
 			// Whoever guessed before must not keep the owner waiting now.
 			if err := tx.SetAttempts(s.accountGuess("password", fmt.Sprint("user ", u.ID)).fingerprint, store.Attempts{}); err != nil {
-				return err
+				return 0, err
 			}
 			if err := s.audit(tx, c, "reset password", userObject, u.ID, nil, nil); err != nil {
-				return err
+				return 0, err
 			}
-			return tell(tx, u, wallet.PasswordChanged, nil)
+			return f.ID, tell(tx, u, wallet.PasswordChanged, nil)
 		})
 }
 
@@ -137,8 +138,12 @@ func (s *Service) SetUserPassword(ctx context.Context, c wallet.Caller, user int
 	if err != nil {
 		return UserView{}, err
 	}
-	if err := s.changePassword(ctx, c, u.ID, present, password, ""); err != nil {
-		return UserView{}, err
-	}
-	return s.viewAfterChange(ctx, c, u.ID)
+	return inTurn(ctx, s, c, func() (UserView, error) {
+		return s.changePassword(ctx, c, u.ID, present, password, func(tx *store.Tx, c wallet.Caller) (UserView, error) {
+			if err := tx.DropSignIns(u.ID, ""); err != nil {
+				return UserView{}, err
+			}
+			return viewAfterChange(tx, c, u.ID)
+		})
+	})
 }

@@ -58,11 +58,11 @@ func (s *Service) makeReserveCode(ctx context.Context, c wallet.Caller) (code Re
 		return ReserveCode{}, wallet.Errorf(wallet.NotFound, "user %d has no wallet: create one for them first.", c.UserID())
 	}
 	code = ReserveCode{secret.NewDigits(reserveDigits), s.BusinessClock().Add(reserveCodeLife)}
-	return code, s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (ReserveCode, error) {
 		if err := tx.DropReserveCodes(c.UserID(), 0); err != nil {
-			return err
+			return ReserveCode{}, err
 		}
-		return tx.InsertReserveCode(store.ReserveCode{Hash: s.reserveHash(0, code.Code), UserID: c.UserID(), WalletID: id, ExpiresAt: code.ExpiresAt})
+		return code, tx.InsertReserveCode(store.ReserveCode{Hash: s.reserveHash(0, code.Code), UserID: c.UserID(), WalletID: id, ExpiresAt: code.ExpiresAt})
 	})
 }
 
@@ -107,6 +107,10 @@ func (s *Service) SendFlash(ctx context.Context, c wallet.Caller, key string, pa
 	if err != nil {
 		return TransactionView{}, err
 	}
+	return inTurn(ctx, s, c, func() (TransactionView, error) { return s.sendFlash(ctx, c, once, payer) })
+}
+
+func (s *Service) sendFlash(ctx context.Context, c wallet.Caller, once *wallet.Transaction, payer wallet.Contact) (TransactionView, error) {
 	h, err := s.payerOf(ctx, c, Reservation{Payer: payer}, nil)
 	if err != nil {
 		return TransactionView{}, err
@@ -260,21 +264,23 @@ func (s *Service) RequestTransaction(ctx context.Context, c wallet.Caller, key s
 	}
 	r.TransactionID, r.CreatedAt = once.ID, s.BusinessClock()
 	defer s.Told()
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) (err error) {
+	made, err := answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (TransactionRequest, error) {
 		if err := s.countTryIn(tx, s.accountGuess("transaction request", contact), s.networkGuess("transaction requests", c)); err != nil {
-			return err
+			return TransactionRequest{}, err
 		}
-		if r.ID, err = tx.InsertTransactionRequest(r); err != nil {
-			return err
+		id, err := tx.InsertTransactionRequest(r)
+		if err != nil {
+			return TransactionRequest{}, err
 		}
-		return tellAt(tx, contact, locale, wallet.PaymentRequested, s.offerValues(ctx, now))
+		r.ID = id
+		return TransactionRequest{r, key}, tellAt(tx, contact, locale, wallet.PaymentRequested, s.offerValues(ctx, now))
 	})
 	if err != nil {
 		return TransactionRequest{}, err
 	}
 	c.Nonce, c.Once = wallet.Nonce{}, nil // used by now
 	_, err = s.show(ctx, c, once)
-	return TransactionRequest{r, key}, err
+	return made, err
 }
 
 // asked finds who is asked to pay, and where they are told.

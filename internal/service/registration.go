@@ -66,24 +66,25 @@ func (s *Service) RegisterUser(ctx context.Context, c wallet.Caller, r Registrat
 	if err := wallet.May(c, wallet.RegisterUser, wallet.Subject{}).Err(); err != nil {
 		return wallet.User{}, err
 	}
-	if c.Client.Type == wallet.PrivateClient {
-		for _, contact := range []string{normalContact(r.Email), normalContact(r.Phone)} {
-			taken, err := s.db.UserByContact(ctx, contact)
-			if err != nil {
-				return wallet.User{}, err
-			}
-			if taken != 0 && contact != "" {
-				return wallet.User{}, wallet.Errorf(wallet.UserAlreadyExists, "the contact %s is a user's already: have them sign in.", contact)
+	return inTurn(ctx, s, c, func() (wallet.User, error) {
+		if c.Client.Type == wallet.PrivateClient {
+			for _, contact := range []string{normalContact(r.Email), normalContact(r.Phone)} {
+				taken, err := s.db.UserByContact(ctx, contact)
+				if err != nil {
+					return wallet.User{}, err
+				}
+				if taken != 0 && contact != "" {
+					return wallet.User{}, wallet.Errorf(wallet.UserAlreadyExists, "the contact %s is a user's already: have them sign in.", contact)
+				}
 			}
 		}
-	}
-	u, _, err := s.register(ctx, c, r, false)
-	u.Email, u.Phone = normalContact(r.Email), normalContact(r.Phone)
-	return u, err
+		u, _, err := s.register(ctx, c, r, false)
+		return u, err
+	})
 }
 
 // register checks and stores a registration and sends the codes. Trusted says that the e-mail address needs
-// none.
+// none. The user is returned with the contacts that were named.
 func (s *Service) register(ctx context.Context, c wallet.Caller, r Registration, trusted bool) (u wallet.User, handles []secret.Text, err error) {
 	contacts, err := s.checkRegistration(&r)
 	if err != nil {
@@ -93,39 +94,39 @@ func (s *Service) register(ctx context.Context, c wallet.Caller, r Registration,
 	if err != nil {
 		return u, nil, err
 	}
-	defer s.Told()
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	u, err = answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (u wallet.User, err error) {
 		handles = nil
 		u = wallet.User{Type: wallet.Natural, DisplayName: r.DisplayName, Locale: r.Locale, Identity: r.Identity, CreatedAt: s.BusinessClock()}
 		if c.Client != nil {
 			u.RegisteredBy = c.Client.ID
 		}
 		if u.ID, err = tx.NextID(store.UserIDs, 0); err != nil {
-			return err
+			return u, err
 		}
 		if err := checkUser(tx, &u); err != nil {
-			return err
+			return u, err
 		}
 		if err := tx.InsertUser(u, hash, nil); err != nil {
-			return err
+			return u, err
 		}
 		if err := tx.MarkRegistered(u.ID); err != nil {
-			return err
+			return u, err
 		}
 		if err := s.audit(tx, c, "register", userObject, u.ID, nil, u); err != nil {
-			return err
+			return u, err
 		}
+		u.Email, u.Phone = normalContact(r.Email), normalContact(r.Phone)
 		if trusted {
-			return s.trustEmail(tx, c, &u, contacts[0])
+			return u, s.trustEmail(tx, c, &u, contacts[0])
 		}
 		for _, contact := range contacts {
 			_, handle, err := s.sendContactCode(tx, c, u.ID, contact, u.Locale)
 			if err != nil {
-				return err
+				return u, err
 			}
 			handles = append(handles, handle)
 		}
-		return nil
+		return u, nil
 	})
 	return u, handles, err
 }

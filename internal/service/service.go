@@ -64,6 +64,7 @@ type Service struct {
 	Options
 	db *store.DB
 
+	turns     turns
 	listsLock sync.Mutex
 	lists     map[int64]signedList
 }

@@ -144,14 +144,19 @@ func (s *Service) ChangePassword(ctx context.Context, c wallet.Caller, present, 
 	if err := wallet.May(c, wallet.ManageAccount, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	return s.changePassword(ctx, c, c.UserID(), present, password, here)
+	_, err := s.changePassword(ctx, c, c.UserID(), present, password, func(tx *store.Tx, c wallet.Caller) (UserView, error) {
+		return UserView{}, tx.DropSignIns(c.UserID(), here)
+	})
+	return err
 }
 
-func (s *Service) changePassword(ctx context.Context, c wallet.Caller, user int64, present, password, here secret.Text) error {
+// changePassword sets a new password for who knows the present one, and does and answers more in the same
+// transaction.
+func (s *Service) changePassword(ctx context.Context, c wallet.Caller, user int64, present, password secret.Text, more func(tx *store.Tx, c wallet.Caller) (UserView, error)) (UserView, error) {
 	if err := s.knowsPassword(ctx, c, user, present); err != nil {
-		return err
+		return UserView{}, err
 	}
-	return s.setPassword(ctx, c, user, password, func(tx *store.Tx) error { return tx.DropSignIns(user, here) })
+	return s.setPassword(ctx, c, user, password, more)
 }
 
 // knowsPassword asks for the present password of a user. It fails with InvalidPassword and
@@ -175,34 +180,34 @@ func (s *Service) knowsPassword(ctx context.Context, c wallet.Caller, user int64
 	return s.db.Update(ctx, func(tx *store.Tx) error { return s.wasRight(tx, account, network) })
 }
 
-// setPassword hashes and stores a new password, and does more in the same transaction.
-func (s *Service) setPassword(ctx context.Context, c wallet.Caller, user int64, password secret.Text, more func(tx *store.Tx) error) error {
+// setPassword hashes and stores a new password, and does and answers more in the same transaction.
+func (s *Service) setPassword(ctx context.Context, c wallet.Caller, user int64, password secret.Text, more func(tx *store.Tx, c wallet.Caller) (UserView, error)) (UserView, error) {
 	u, err := s.db.User(ctx, user)
 	if err != nil {
-		return err
+		return UserView{}, err
 	}
 	if u == nil {
-		return noSuch(userObject, user)
+		return UserView{}, noSuch(userObject, user)
 	}
 	if err := s.checkNewPassword(password, personalWords(*u)...); err != nil {
-		return err
+		return UserView{}, err
 	}
 	hash, err := hashPassword(ctx, password)
 	if err != nil {
-		return err
+		return UserView{}, err
 	}
-	defer s.Told()
-	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (UserView, error) {
 		if err := tx.SetPassword(user, hash); err != nil {
-			return err
+			return UserView{}, err
 		}
-		if err := more(tx); err != nil {
-			return err
+		view, err := more(tx, c)
+		if err != nil {
+			return UserView{}, err
 		}
 		if err := s.audit(tx, c, "set password", userObject, user, nil, nil); err != nil {
-			return err
+			return UserView{}, err
 		}
-		return tell(tx, u, wallet.PasswordChanged, nil)
+		return view, tell(tx, u, wallet.PasswordChanged, nil)
 	})
 }
 
@@ -242,7 +247,6 @@ func (s *Service) SetPIN(ctx context.Context, c wallet.Caller, presentPIN, passw
 	if err != nil {
 		return err
 	}
-	defer s.Told()
 	return s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
 		if err := tx.SetPIN(user, pinHash); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
+	"golang.org/x/sync/errgroup"
 )
 
 // What happens by itself: reservations and freezes end, transactions that nobody accepted vanish, those that wait for
@@ -17,8 +18,8 @@ const (
 	// timerLease is how long a process does this work for all on one database, unless it goes on.
 	timerLease = 10 * time.Second
 	timerEvery = time.Second
-	// timerBatch is how much is looked at in one go.
-	timerBatch = 200
+	// timerBatch is how much is looked at in one go, timerCallers how much of it is done at once.
+	timerBatch, timerCallers = 256, 64
 )
 
 // RunTimers does what is due, and again every second, until ctx ends. It fails with
@@ -29,20 +30,33 @@ func (s *Service) RunTimers(ctx context.Context, c wallet.Caller) error {
 	}
 	tick := time.NewTicker(timerEvery)
 	defer tick.Stop()
+	var mine time.Time // until when this process does it
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		mine, err := s.db.TakeLease(ctx, "timers", s.WallClock(), timerLease)
-		if err == nil && mine {
-			_, err = s.DoDue(ctx, c)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := s.tick(ctx, c, &mine); err != nil && ctx.Err() == nil {
 			s.db.Log.Error("what is due could not be done; it is tried again", "error", err)
 		}
 	}
+}
+
+// tick does what is due, where this process is the one that does. mine is until when it is, on the wall clock.
+func (s *Service) tick(ctx context.Context, c wallet.Caller, mine *time.Time) error {
+	if now := s.WallClock(); mine.Sub(now) < timerLease/2 {
+		taken, err := s.db.TakeLease(ctx, "timers", now, timerLease)
+		if err != nil || !taken {
+			return err
+		}
+		*mine = now.Add(timerLease)
+	}
+	if _, err := s.DoDue(ctx, c); err != nil {
+		return err
+	}
+	// Often, so that it is never much: each request that changes something leaves one.
+	return s.db.ForgetNonces(ctx, s.WallClock())
 }
 
 // DoDue does all that is due now, and returns how much that was. It fails with Forbidden.
@@ -50,7 +64,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.invite} {
+	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited} {
 		n, err := work(ctx)
 		if done += n; err != nil {
 			return done, err
@@ -59,21 +73,27 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	return done, nil
 }
 
-// expire ends what its time has come for.
+// expire ends what its time has come for, much at a time, so that it is committed together.
 func (s *Service) expire(ctx context.Context) (done int, err error) {
-	for {
+	for last := int64(0); ; {
 		due, err := s.db.DueTransactions(ctx, s.BusinessClock(), timerBatch)
-		if err != nil || len(due) == 0 {
+		if err != nil || len(due) == 0 || due[0] == last {
 			return done, err
 		}
+		last = due[0]
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(timerCallers)
 		for _, id := range due {
-			if err := s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
-				return t.Expire(m.Now()), nil
-			}); err != nil {
-				return done, err
-			}
-			done++
+			group.Go(func() error {
+				return s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+					return t.Expire(m.Now()), nil
+				})
+			})
 		}
+		if err := group.Wait(); err != nil {
+			return done, err
+		}
+		done += len(due)
 	}
 }
 
@@ -184,8 +204,8 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 	return err == nil, err
 }
 
-// invite tells contacts that money waits for them.
-func (s *Service) invite(ctx context.Context) (done int, err error) {
+// tellAwaited tells contacts that money waits for them.
+func (s *Service) tellAwaited(ctx context.Context) (done int, err error) {
 	list, err := s.db.Uninvited(ctx, timerBatch)
 	if err != nil {
 		return 0, err

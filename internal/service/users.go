@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -74,6 +75,17 @@ func (s *Service) GetUser(ctx context.Context, c wallet.Caller, id int64) (UserV
 	return s.userView(ctx, c, subject)
 }
 
+// userView opens what the caller may see of a user.
+func (s *Service) userView(ctx context.Context, c wallet.Caller, subject wallet.Subject) (UserView, error) {
+	return viewOfUser(c, subject, func(user int64) (ids []int64, err error) {
+		wallets, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: user})
+		for _, w := range wallets {
+			ids = append(ids, w.ID)
+		}
+		return ids, err
+	})
+}
+
 // ownUser is the number of the user that is asked for: Me is the token's. It fails with Forbidden where there
 // is no token.
 func ownUser(c wallet.Caller, id int64) (int64, error) {
@@ -86,8 +98,8 @@ func ownUser(c wallet.Caller, id int64) (int64, error) {
 	return c.UserID(), nil
 }
 
-// userView opens what the caller may see of a user.
-func (s *Service) userView(ctx context.Context, c wallet.Caller, subject wallet.Subject) (UserView, error) {
+// viewOfUser is userView with the numbers of a user's wallets as somebody finds them.
+func viewOfUser(c wallet.Caller, subject wallet.Subject, walletsOf func(user int64) ([]int64, error)) (UserView, error) {
 	v := UserView{User: *subject.User}
 	for scope, shown := range v.shows() {
 		subject.Scope = scope
@@ -97,24 +109,27 @@ func (s *Service) userView(ctx context.Context, c wallet.Caller, subject wallet.
 	if !wallet.May(c, wallet.ReadUserData, subject).Allowed {
 		return v, nil
 	}
-	wallets, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: v.ID})
-	v.Wallets = []int64{}
-	for _, w := range wallets {
-		v.Wallets = append(v.Wallets, w.ID)
-	}
+	wallets, err := walletsOf(v.ID)
+	v.Wallets = append([]int64{}, wallets...)
 	return v, err
 }
 
 // viewAfterChange is a user as who has just changed them may see them.
-func (s *Service) viewAfterChange(ctx context.Context, c wallet.Caller, id int64) (UserView, error) {
-	subject, err := s.aboutUser(ctx, c, id, "")
+func viewAfterChange(tx *store.Tx, c wallet.Caller, id int64) (UserView, error) {
+	u, err := tx.User(id)
 	if err != nil {
 		return UserView{}, err
 	}
-	if subject.User == nil {
+	if u == nil {
 		return UserView{}, noSuch(userObject, id)
 	}
-	return s.userView(ctx, c, subject)
+	subject := wallet.Subject{User: u}
+	if c.Kind == wallet.ByClient {
+		if subject.Consent, err = tx.Consent(id, c.Client.ID); err != nil {
+			return UserView{}, err
+		}
+	}
+	return viewOfUser(c, subject, tx.WalletsOf)
 }
 
 // GetUserData returns the user, or Me, for a call about what one scope opens. It fails with Forbidden without
@@ -161,16 +176,18 @@ func (s *Service) GetUserIdentity(ctx context.Context, c wallet.Caller, id int64
 	return u.Identity, false, nil
 }
 
-// ListUserWallets returns the wallets of the user, or Me. It fails like GetUserData.
-func (s *Service) ListUserWallets(ctx context.Context, c wallet.Caller, id int64) ([]WalletView, error) {
+// ListUserWallets returns the wallets of the user, or Me; those out of use only withInactive. It fails like GetUserData.
+func (s *Service) ListUserWallets(ctx context.Context, c wallet.Caller, id int64, withInactive bool) ([]WalletView, error) {
 	u, err := s.userData(ctx, c, id, wallet.ScopeWalletList)
 	if err != nil {
 		return nil, err
 	}
 	wallets, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: u.ID})
-	views := make([]WalletView, len(wallets))
+	views := []WalletView{}
 	for i := range wallets {
-		views[i] = WalletView{Wallet: &wallets[i], Detailed: true}
+		if !wallets[i].Inactive || withInactive {
+			views = append(views, WalletView{Wallet: &wallets[i], Detailed: true})
+		}
 	}
 	return views, err
 }

@@ -91,25 +91,7 @@ func (s *Service) GetWallet(ctx context.Context, c wallet.Caller, id int64) (Wal
 	if err != nil {
 		return WalletView{}, err
 	}
-	subject := wallet.Subject{Wallet: w}
-	subject.Consent, err = s.offlineConsent(ctx, c, wallet.ReadWalletDetails, subject)
-	return WalletView{Wallet: w, Detailed: wallet.May(c, wallet.ReadWalletDetails, subject).Allowed}, err
-}
-
-// GetBalance returns what a wallet holds, by currency; those that hold nothing are left out
-// unless withEmpty. It fails like GetWallet.
-func (s *Service) GetBalance(ctx context.Context, c wallet.Caller, id int64, withEmpty bool) ([]wallet.Funds, error) {
-	w, err := s.subjectWallet(ctx, c, id, wallet.ReadBalance)
-	if err != nil {
-		return nil, err
-	}
-	funds, err := s.db.Funds(ctx, w.ID)
-	if withEmpty {
-		return funds, err
-	}
-	return slices.DeleteFunc(funds, func(f wallet.Funds) bool {
-		return f.Available.Minor == 0 && f.Reserved.Minor == 0
-	}), err
+	return s.walletSeenBy(ctx, c, w)
 }
 
 // Receipt is what a movement by hand did.

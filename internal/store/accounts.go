@@ -358,6 +358,11 @@ func (tx *Tx) ProjectAdministrators(project int64) ([]int64, error) {
 	return tx.db.projectAdministrators(tx.ctx, tx.Tx, project)
 }
 
+// InvitationsOf are the invitations to administer a project as the transaction sees them.
+func (tx *Tx) InvitationsOf(project int64) ([]Invitation, error) {
+	return tx.db.invitationsWhere(tx.ctx, tx.Tx, `project_id = $1`, project)
+}
+
 func (db *DB) projectAdministrators(ctx context.Context, q querier, project int64) ([]int64, error) {
 	rows, err := db.query(ctx, q, `SELECT user_id FROM project_administrators WHERE project_id = $1 ORDER BY user_id`, project)
 	return collect(rows, err, scanID)
@@ -426,12 +431,16 @@ const (
 	spareCodes    = 24 * time.Hour
 	spareAttempts = 24 * time.Hour
 	spareMessages = 30 * 24 * time.Hour
+	// spareTransactions is how long after it was made a transaction that nobody accepted can still be read.
+	spareTransactions = 2 * wallet.NewLife
+	// spareAnswers is how long a request can be repeated under its idempotency key.
+	spareAnswers = 7 * 24 * time.Hour
 	// spareUsers is how long somebody who registered may take to confirm a contact.
 	spareUsers = 7 * 24 * time.Hour
 )
 
 // Prune removes what has served its time: tokens, codes, sign-ins that are older than idle, wrong tries, old
-// messages, and those who registered and never confirmed a contact. wall is the wall clock.
+// messages and answers, and those who registered and never confirmed a contact. wall is the wall clock.
 func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) error {
 	now := db.Now()
 	err := db.Update(ctx, func(tx *Tx) error {
@@ -449,6 +458,12 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`DELETE FROM sign_ins WHERE seen_at < $1`, wall.Add(-idle)},
 			{`DELETE FROM attempts WHERE last_at < $1`, wall.Add(-spareAttempts)},
 			{`DELETE FROM messages WHERE at < $1`, now.Add(-spareMessages)},
+			{`DELETE FROM reserve_codes WHERE expires_at < $1`, now.Add(-spareCodes)},
+			{`DELETE FROM payments WHERE status = 'deleted' AND transaction_id IN (SELECT id FROM transactions WHERE status = 'deleted' AND created_at < $1)`, now.Add(-spareTransactions)},
+			{`DELETE FROM transactions WHERE status = 'deleted' AND created_at < $1`, now.Add(-spareTransactions)},
+			{`DELETE FROM awaited_contacts WHERE transaction_id IN (SELECT a.transaction_id FROM awaited_contacts a LEFT JOIN transactions t ON t.id = a.transaction_id
+				WHERE t.id IS NULL OR t.created_at < $1 AND t.status IN ('rejected', 'revoked', 'failed', 'deleted'))`, now},
+			{`DELETE FROM answers WHERE at < $1`, now.Add(-spareAnswers)},
 			{`DELETE FROM users WHERE registered_at < $1 AND ` + neverConfirmed, now.Add(-spareUsers)},
 		} {
 			if _, err := tx.exec(statement.text, micros(statement.before)); err != nil {

@@ -107,15 +107,29 @@ func Open(ctx context.Context, address string, opts Options) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) start(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
+// prepare brings what is in the database up to date. Hashing the contacts of many users may take longer than anything else here, and
+// is bounded by each of its transactions alone.
+func (db *DB) prepare(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
 	defer cancel()
-	if err := db.migrate(ctx); err != nil {
+	if err := db.migrate(bounded); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
 	}
-	if err := db.checkBox(ctx); err != nil {
+	if err := db.checkBox(bounded); err != nil {
 		return err
 	}
+	if err := db.hashContacts(ctx); err != nil {
+		return fmt.Errorf("hashing the contacts of users: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) start(ctx context.Context, address string) error {
+	if err := db.prepare(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
+	defer cancel()
 	var err error
 	if db.directory, err = newDirectory(ctx, db); err != nil {
 		return err
@@ -251,6 +265,8 @@ type Tx struct {
 	much bool
 	// auditIDs are numbers of the audit trail that this transaction owns.
 	auditIDs numbers
+	// told says that something was put into the outbox.
+	told bool
 }
 
 // alter notes that the transaction alters something that servers keep in memory.

@@ -88,7 +88,7 @@ type directory struct {
 	clients      *otter.Cache[int64, *wallet.Client]
 	projects     *otter.Cache[int64, *wallet.Project]
 	certificates *otter.Cache[fingerprint, *wallet.Certificate]
-	// holders are by wallet. Which wallet a user pays from never changes, so that one is just kept.
+	// holders are by wallet, ownWallets by user.
 	holders    *otter.Cache[int64, *wallet.Holder]
 	ownWallets *otter.Cache[int64, int64]
 	// transactions are those that this process committed last, as they then were. Their writer alone puts them
@@ -248,11 +248,13 @@ func (d *directory) forget(altered []alteration) {
 			d.projects.Invalidate(numbered(a.name))
 		case alteredHolder:
 			d.holders.Invalidate(numbered(a.name))
+			d.ownWallets.InvalidateAll()
 		default:
 			d.credentials.InvalidateAll()
 			d.clients.InvalidateAll()
 			d.projects.InvalidateAll()
 			d.holders.InvalidateAll()
+			d.ownWallets.InvalidateAll()
 			d.certificates.InvalidateAll()
 		}
 		// Counted when it is gone: who reads the count first and a value then has not read an old one.

@@ -16,11 +16,14 @@ func (db *DB) Holder(ctx context.Context, walletID int64) (*wallet.Holder, error
 		return h, nil
 	}
 	since := d.now()
-	rows, err := db.query(ctx, db.read, `SELECT w.id, u.id, u.type, u.display_name, u.standing, u.level
+	rows, err := db.query(ctx, db.read, `SELECT w.id, w.status, u.id, u.type, u.display_name, u.standing, u.level
 		FROM wallets w JOIN users u ON u.id = w.owner_id WHERE w.id = $1`, walletID)
 	found, err := collect(rows, err, func(rows *sql.Rows) (*wallet.Holder, error) {
 		h := &wallet.Holder{Owner: &wallet.User{}}
-		return h, rows.Scan(&h.WalletID, &h.Owner.ID, &h.Owner.Type, &h.Owner.DisplayName, &h.Owner.Standing, &h.Owner.Level)
+		var status string
+		err := rows.Scan(&h.WalletID, &status, &h.Owner.ID, &h.Owner.Type, &h.Owner.DisplayName, &h.Owner.Standing, &h.Owner.Level)
+		h.Inactive = status != "active"
+		return h, err
 	})
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -35,11 +38,14 @@ func (db *DB) Holder(ctx context.Context, walletID int64) (*wallet.Holder, error
 	if h.UserLimits, err = db.SpendingLimits(ctx, h.Owner.ID); err != nil {
 		return nil, err
 	}
+	if h.WalletLimits, err = db.WalletLimits(ctx, walletID); err != nil {
+		return nil, err
+	}
 	d.keep(since, alteredHolder, strconv.FormatInt(walletID, 10), func() { d.holders.Set(walletID, h) })
 	return h, nil
 }
 
-// OwnWallet returns the number of the wallet that a user pays from and is paid to, their oldest; 0 when they have
+// OwnWallet returns the number of the wallet that a user pays from and is paid to, the oldest of those in use; 0 when they have
 // none. From memory, as a rule.
 func (db *DB) OwnWallet(ctx context.Context, user int64) (int64, error) {
 	if id, ok := db.directory.ownWallets.GetIfPresent(user); ok {

@@ -144,7 +144,8 @@ func (db *DB) codeFingerprint(nationality string, code wallet.PersonCode) []byte
 	return db.Box.Fingerprint("person code", secret.Text(nationality+" "+string(code)))
 }
 
-// userValues are the values of userColumns from type on, but created_at, as they are stored.
+// userValues are the values of userColumns from the name on, but for registered_by and created_at, as they are stored, and
+// the hashes of the contacts.
 func (db *DB) userValues(u wallet.User) ([]any, error) {
 	exposures := ""
 	if len(u.Exposures) > 0 {
@@ -166,7 +167,7 @@ func (db *DB) userValues(u wallet.User) ([]any, error) {
 		u.DisplayName, orNull(u.Email), orNull(u.Phone), u.Locale, orNull(u.CompanyCode), cmp.Or(u.Standing, wallet.ActiveUser),
 		u.DateOfBirth, u.Gender, u.Address.Country, u.Address.City, u.Address.Street, u.Address.PostIndex,
 		u.Identity.Name, u.Identity.Surname, u.Identity.Nationality, sealed, print, cmp.Or(u.Level, wallet.Unidentified),
-		exposures, u.DefaultCurrency,
+		exposures, u.DefaultCurrency, hashOrNull(u.Email), hashOrNull(u.Phone),
 	}, nil
 }
 
@@ -247,7 +248,8 @@ func (tx *Tx) UpdateUser(before, u wallet.User) error {
 	}
 	_, err = tx.exec(`UPDATE users SET display_name = $2, email = $3, phone = $4, locale = $5, company_code = $6, standing = $7,
 		dob = $8, gender = $9, country = $10, city = $11, street = $12, post_index = $13, name = $14, surname = $15,
-		nationality = $16, sealed_code = $17, code_fingerprint = $18, level = $19, exposures = $20, default_currency = $21 WHERE id = $1`,
+		nationality = $16, sealed_code = $17, code_fingerprint = $18, level = $19, exposures = $20, default_currency = $21,
+		email_hash = $22, phone_hash = $23 WHERE id = $1`,
 		append([]any{u.ID}, values...)...)
 	if err != nil {
 		return err
@@ -395,10 +397,7 @@ func (db *DB) walletsByID(ctx context.Context, q querier, ids []int64) ([]wallet
 	args := numbers64(ids)
 	in := ` IN (` + parameters(1, len(ids)) + `)`
 	rows, err := db.query(ctx, q, walletSelect+` WHERE w.id`+in+` ORDER BY w.id`, args...)
-	wallets, err := collect(rows, err, func(rows *sql.Rows) (w wallet.Wallet, err error) {
-		err = rows.Scan(&w.ID, &w.OwnerID, &w.AccountNumber, &w.Description, &w.OwnerType, &w.OwnerDisplayName)
-		return w, err
-	})
+	wallets, err := collect(rows, err, scanWallet)
 	if err != nil {
 		return nil, err
 	}
@@ -414,6 +413,12 @@ func (db *DB) walletsByID(ctx context.Context, q querier, ids []int64) ([]wallet
 	return wallets, err
 }
 
+// WalletsOf are the numbers of a user's wallets as the transaction sees them.
+func (tx *Tx) WalletsOf(user int64) ([]int64, error) {
+	rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT id FROM wallets WHERE owner_id = $1 ORDER BY id`, user)
+	return collect(rows, err, scanID)
+}
+
 // Wallet returns the wallet as the transaction sees it, nil when there is none.
 func (tx *Tx) Wallet(id int64) (*wallet.Wallet, error) {
 	found, err := tx.db.walletsByID(tx.ctx, tx.Tx, []int64{id})
@@ -423,9 +428,10 @@ func (tx *Tx) Wallet(id int64) (*wallet.Wallet, error) {
 	return &found[0], nil
 }
 
-// UpdateWallet replaces a wallet's description, the one thing about it that changes.
+// UpdateWallet replaces a wallet's description and whether it is in use: nothing else about it changes.
 func (tx *Tx) UpdateWallet(w wallet.Wallet) error {
-	_, err := tx.exec(`UPDATE wallets SET description = $2 WHERE id = $1`, w.ID, w.Description)
+	tx.alter(alteredHolder, strconv.FormatInt(w.ID, 10))
+	_, err := tx.exec(`UPDATE wallets SET description = $2, status = $3 WHERE id = $1`, w.ID, w.Description, walletStatus(w))
 	return err
 }
 

@@ -22,7 +22,11 @@ func (tx *Tx) Tell(m wallet.Message) error {
 // TellNobody does what Tell does and has the message never leave: it costs what telling somebody costs.
 func (tx *Tx) TellNobody(m wallet.Message) error { return tx.insertMessage(m, sql.NullInt64{}) }
 
+// Told says whether the transaction has put anything into the outbox, TellNobody's messages included.
+func (tx *Tx) Told() bool { return tx.told }
+
 func (tx *Tx) insertMessage(m wallet.Message, next sql.NullInt64) error {
+	tx.told = true
 	id, err := tx.NextID(messageIDs, 0)
 	if err != nil {
 		return err

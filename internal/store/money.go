@@ -346,6 +346,8 @@ func (w *writer) commit(batch []*moneyJob) {
 		if again := w.answer(batch, results); len(again) > 0 {
 			w.commit(again)
 		}
+	case len(batch) == 1 && codeUsed(err):
+		batch[0].finish(nil, ErrCodeUsed)
 	case len(batch) == 1 || !divisible(err):
 		for _, job := range batch {
 			job.finish(nil, fmt.Errorf("committing money: %w", err))

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/purserhq/purser/internal/ledger"
-	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -106,7 +107,10 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 			return nil, errAfterwards
 		}
 		if kept, ok := m.found.answers[job.once.Key]; ok {
-			return nil, kept.to(m.w.db, job.once)
+			if err := kept.judge(m.w.db, job.once); err != nil {
+				return nil, err
+			}
+			m.do(dropAnswer, job.once.Key[:])
 		}
 	}
 	answer, err := job.decide(m)
@@ -114,7 +118,7 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		return nil, err
 	}
 	if job.once != nil {
-		insert, err := m.w.db.keepAnswer(job.once, answer, m.now)
+		insert, err := m.w.db.keepAnswer(job.once, answer)
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +232,19 @@ func (m *MoneyTx) Arrived(contact string, transaction int64) {
 	m.do(`DELETE FROM awaited_contacts WHERE contact = $1 AND transaction_id = $2`, contact, transaction)
 }
 
-// UseCode uses up a code that a payer read out. Where it was used meanwhile, all that is decided with it fails.
+// ErrCodeUsed is what a command fails with whose code another one has used meanwhile.
+var ErrCodeUsed = errors.New("store: the code was used meanwhile")
+
+// codeUsed says whether a batch failed for that.
+func codeUsed(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23502" && pg.TableName == "reserve_codes" // not-null violation
+	}
+	return strings.Contains(err.Error(), "NOT NULL constraint failed: reserve_codes.used_at")
+}
+
+// UseCode uses up a code that a payer read out. Where it was used meanwhile, the command fails with ErrCodeUsed.
 func (m *MoneyTx) UseCode(hash []byte) {
 	m.do(`UPDATE reserve_codes SET used_at = CASE WHEN used_at = 0 THEN CAST($2 AS BIGINT) END WHERE fingerprint = $1`, hash, micros(m.now))
 }
@@ -315,45 +331,4 @@ func rowsOf(t *wallet.Transaction) []paymentRow {
 		rows[i] = paymentRow{p.ID, t.ID, t.ProjectID, p.Status, t.WalletID, p.BeneficiaryID}
 	}
 	return rows
-}
-
-// keptAnswer is the answer that a request got, with what it asked.
-type keptAnswer struct {
-	request, body []byte
-	sealed, at    int64
-}
-
-// fields are where its columns are read to.
-func (k *keptAnswer) fields() []any { return []any{&k.request, &k.body, &k.sealed, &k.at} }
-
-// to is what a request with the same key is told.
-func (k keptAnswer) to(db *DB, o *wallet.Once) error {
-	if string(k.request) != string(o.Request[:]) {
-		return wallet.Errorf(wallet.InvalidState, "this Idempotency-Key was used for another request: choose a new one for each.")
-	}
-	if k.sealed == 0 {
-		return &wallet.Answered{Body: k.body}
-	}
-	body, err := db.Box.Open(k.body, answerPlace(o.Key))
-	if err != nil {
-		return err
-	}
-	return &wallet.Answered{Body: []byte(body)}
-}
-
-// answerPlace is where a sealed answer belongs.
-func answerPlace(key [32]byte) string { return fmt.Sprintf("answer %x", key) }
-
-// keepAnswer is the statement that keeps an answer.
-func (db *DB) keepAnswer(o *wallet.Once, answer any, now time.Time) (statement, error) {
-	body, err := o.Encode(answer)
-	if err != nil {
-		return statement{}, err
-	}
-	sealed := 0
-	if o.Secret {
-		body, sealed = db.Box.Seal(secret.Text(body), answerPlace(o.Key)), 1
-	}
-	return statement{`INSERT INTO answers (key, request, body, sealed, at) VALUES ($1, $2, $3, $4, $5)`,
-		[]any{o.Key[:], o.Request[:], body, sealed, micros(now)}}, nil
 }

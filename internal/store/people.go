@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strconv"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -79,8 +80,8 @@ func (tx *Tx) InsertUser(u wallet.User, passwordHash, pinHash []byte) error {
 	}
 	_, err = tx.exec(`INSERT INTO users (id, display_name, email, phone, locale, company_code, standing, dob, gender, country, city,
 			street, post_index, name, surname, nationality, sealed_code, code_fingerprint, level, exposures, default_currency,
-			type, password_hash, pin_hash, registered_by, created_at)
-		VALUES (`+parameters(1, 26)+`)`,
+			email_hash, phone_hash, type, password_hash, pin_hash, registered_by, created_at)
+		VALUES (`+parameters(1, 28)+`)`,
 		append(append([]any{u.ID}, values...), u.Type, passwordHash, pinHash, idOrNull(u.RegisteredBy), micros(u.CreatedAt))...)
 	if err != nil {
 		return err
@@ -112,8 +113,9 @@ func (tx *Tx) UserType(id int64) (t wallet.UserType, err error) {
 
 // InsertWallet adds an empty wallet.
 func (tx *Tx) InsertWallet(w wallet.Wallet) error {
-	_, err := tx.exec(`INSERT INTO wallets (id, owner_id, account_number, description, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		w.ID, w.OwnerID, w.AccountNumber, w.Description, micros(tx.db.Now()))
+	tx.alter(alteredHolder, strconv.FormatInt(w.ID, 10))
+	_, err := tx.exec(`INSERT INTO wallets (id, owner_id, account_number, description, status, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		w.ID, w.OwnerID, w.AccountNumber, w.Description, walletStatus(w), micros(tx.db.Now()))
 	return err
 }
 
@@ -126,7 +128,7 @@ func (tx *Tx) WalletOwner(id int64) (owner int64, err error) {
 	return owner, err
 }
 
-const walletSelect = `SELECT w.id, w.owner_id, w.account_number, w.description, u.type, u.display_name
+const walletSelect = `SELECT w.id, w.owner_id, w.account_number, w.description, w.status = 'inactive', u.type, u.display_name
 	FROM wallets w JOIN users u ON u.id = w.owner_id`
 
 // Wallet returns the wallet with what is known of its owner; nil when there is none.
@@ -140,17 +142,20 @@ func (tx *Tx) WalletOfUser(user int64) (id int64, err error) {
 	return id, err
 }
 
-// WalletOfUser returns the oldest wallet of a user; nil when they have none.
+// WalletOfUser returns the oldest wallet of a user that is in use, the oldest of all where none is; nil when they
+// have none.
 func (db *DB) WalletOfUser(ctx context.Context, user int64) (*wallet.Wallet, error) {
-	return db.walletWhere(ctx, ` WHERE w.owner_id = $1 ORDER BY w.created_at, w.id LIMIT 1`, user)
+	return db.walletWhere(ctx, ` WHERE w.owner_id = $1 ORDER BY w.status, w.created_at, w.id LIMIT 1`, user)
+}
+
+func scanWallet(rows *sql.Rows) (w wallet.Wallet, err error) {
+	err = rows.Scan(&w.ID, &w.OwnerID, &w.AccountNumber, &w.Description, &w.Inactive, &w.OwnerType, &w.OwnerDisplayName)
+	return w, err
 }
 
 func (db *DB) walletWhere(ctx context.Context, where string, arg any) (*wallet.Wallet, error) {
 	rows, err := db.query(ctx, db.read, walletSelect+where, arg)
-	found, err := collect(rows, err, func(rows *sql.Rows) (w wallet.Wallet, err error) {
-		err = rows.Scan(&w.ID, &w.OwnerID, &w.AccountNumber, &w.Description, &w.OwnerType, &w.OwnerDisplayName)
-		return w, err
-	})
+	found, err := collect(rows, err, scanWallet)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

@@ -44,14 +44,16 @@ const (
 	NotFound Code = "not_found"
 	// MethodNotAllowed: the path exists, with other methods.
 	MethodNotAllowed Code = "method_not_allowed"
+	// NoRights: the user may not take money out of that wallet.
+	NoRights Code = "no_rights"
+	// ExpectationFailed: a conversion would come out beyond what the caller accepts.
+	ExpectationFailed Code = "expectation_failed"
 	// NotEnoughFunds: the account holds less than the movement needs.
 	NotEnoughFunds Code = "not_enough_funds"
 	// The rest of why a payer, or how, cannot pay (spec/wallet-api.md §1.5): LimitsExceeded and
 	// RestrictionLimitsExceeded bound what a user or a wallet pays, the second until the operator lifts it.
 	LimitsExceeded            Code = "limits_exceeded"
 	RestrictionLimitsExceeded Code = "restriction_limits_exceeded"
-	// NoRights: the user may not pay from that wallet.
-	NoRights Code = "no_rights"
 	// PaymentToSameAccount: payer and beneficiary are one wallet.
 	PaymentToSameAccount Code = "payment_to_same_account"
 	// RestrictionViolation: the payer is not what the transaction asks for; ClientNotVerified: not yet
@@ -80,7 +82,7 @@ func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidParameters, Unauthorized, InvalidTimestamp, InvalidGrant, InvalidScope,
 		UnsupportedGrantType, InvalidCode, InvalidPassword, PasswordTooShort, PasswordTooRisky, Forbidden,
-		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, NotEnoughFunds,
+		NotFound, MethodNotAllowed, InvalidState, UserAlreadyExists, PhoneAlreadyAssigned, ExpectationFailed, NotEnoughFunds,
 		LimitsExceeded, RestrictionLimitsExceeded, NoRights, PaymentToSameAccount, RestrictionViolation, ClientNotVerified,
 		BeneficiaryAccountInactive, PayerAccountInactive, ClientRestricted, RequestTooLarge, RateLimitExceeded,
 		InternalServerError, ServiceUnavailable,

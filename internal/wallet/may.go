@@ -998,4 +998,10 @@ var policies = map[Action]*policy{
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,
 		grounds: []rule{ownWallet(ScopeBalance), walletRight(ScopeBalance), projectWallet(ScopeBalance), offlineWallet(ScopeBalance)},
 	},
+	FindWallet:             {gates: append(slices.Clone(walletArea), answerable)},
+	FindWalletByPersonCode: {gates: append(slices.Clone(walletArea), answerable, mayUse(SearchByPersonCode))},
+	DescribeWallet:         {gates: append(slices.Clone(walletArea), usersToken), missing: noWallet, grounds: []rule{ownWallet(ScopeManageAccount)}},
+	CheckFunds:             {gates: append(slices.Clone(walletArea), hasProject), missing: noWallet, grounds: fundsGrounds},
+	CalculateConversion:    {gates: walletArea},
+	ConvertCurrency:        {gates: append(slices.Clone(walletArea), usersToken), missing: noWallet, grounds: []rule{ownWallet(ScopeConvertCurrency)}},
 }

@@ -158,6 +158,8 @@ type Wallet struct {
 	// AccountNumber is what others pay to.
 	AccountNumber string
 	Description   string
+	// Inactive says that the operator took it out of use: nothing is paid into it or out of it.
+	Inactive bool
 }
 
 // BelongsTo says whether the user owns the wallet or acts for the company that does.

@@ -327,15 +327,21 @@ var madeUp = []struct{ word, form, member string }{
 }
 
 // Blank puts words in place of what a server makes up anew, in the members that hold it: <mac_id> or
-// <access_token>, <mac_key>, <refresh_token>, <key> and <request_id>. What does not look like such a value stays.
+// <access_token>, <mac_key>, <refresh_token>, <key> and <request_id>, and <minute> in place of times inside texts. What does not look like such a value stays.
 func Blank(text string) string {
 	for _, m := range madeUp {
 		text = regexp.MustCompile(`("`+m.member+`": ?)`+m.form).ReplaceAllString(text, "${1}"+m.word)
 	}
-	return text
+	return anyMinute.ReplaceAllString(text, minuteWord)
 }
 
-var anyTime = regexp.MustCompile(`("[a-z_]+"):<seconds>`)
+// minuteWord stands inside a text for a time that people read.
+const minuteWord = "<minute>"
+
+var (
+	anyMinute = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}`)
+	anyTime   = regexp.MustCompile(`("[a-z_]+"):<(?:seconds|entry)>`)
+)
 
 // blankAlike gives what the expected answer leaves open one and the same text in both.
 func blankAlike(want, got string) (string, string) {
@@ -343,6 +349,9 @@ func blankAlike(want, got string) (string, string) {
 		if strings.Contains(want, m.word) {
 			got = regexp.MustCompile(`("`+m.member+`":)`+m.form).ReplaceAllString(got, "${1}"+m.word)
 		}
+	}
+	if strings.Contains(want, minuteWord) {
+		got = anyMinute.ReplaceAllString(got, minuteWord)
 	}
 	for _, found := range anyTime.FindAllStringSubmatch(want, -1) {
 		times := regexp.MustCompile(regexp.QuoteMeta(found[1]) + `:[0-9]+`)

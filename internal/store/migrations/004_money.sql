@@ -43,6 +43,7 @@ CREATE TABLE transactions (
 ) STRICT;
 CREATE INDEX transactions_project ON transactions (project_id, id);
 CREATE INDEX transactions_due ON transactions (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX transactions_deleted ON transactions (created_at) WHERE status = 'deleted';
 CREATE INDEX transactions_unfunded ON transactions (id) WHERE status = 'waiting_funds';
 CREATE INDEX transactions_open ON transactions (wallet_id, id)
 	WHERE status IN ('waiting_funds', 'waiting_registration', 'waiting_password', 'reserved');
