@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,30 +10,38 @@ import (
 	"time"
 )
 
-// engineCPU returns a reading of the CPU time that the database's own processes used so far: nothing for SQLite, which
-// has none, and for PostgreSQL its main process and all its children, those that have ended included.
-func (t *town) engineCPU(ctx context.Context) (func() (time.Duration, error), error) {
+// cpuUsed is the CPU time that this process and PostgreSQL's have used so far.
+func (t *town) cpuUsed() (time.Duration, error) {
+	engine, err := t.engineCPU()
+	return ownCPU() + engine, err
+}
+
+// engineCPU is the CPU time that the database's own processes used so far: nothing for SQLite, which has none, and
+// for PostgreSQL its main process and all its children, those that have ended included.
+func (t *town) engineCPU() (time.Duration, error) {
+	if t.postmaster == 0 {
+		return 0, nil
+	}
+	return familyCPU(t.postmaster)
+}
+
+// mainProcess is the parent of the process that serves a connection; 0 where the town has none on this machine.
+func (t *town) mainProcess(ctx context.Context) (int, error) {
 	if t.isSQLite() {
-		return func() (time.Duration, error) { return 0, nil }, nil
+		return 0, nil
 	}
 	pool, err := t.pool()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer pool.Close()
-	main, err := mainProcess(ctx, pool)
-	return func() (time.Duration, error) { return familyCPU(main) }, err
-}
-
-// mainProcess is the parent of the process that serves a connection.
-func mainProcess(ctx context.Context, pool *sql.DB) (int, error) {
 	var served int
 	if err := pool.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&served); err != nil {
 		return 0, err
 	}
 	fields, err := statFields(served)
 	if err != nil {
-		return 0, errUnmeasured // on another machine, say
+		return 0, nil
 	}
 	return strconv.Atoi(string(fields[1]))
 }

@@ -39,22 +39,37 @@ func (s spread) merchant(n int64) int64 {
 // payer is who pays the nth time: everybody in an order that jumps about.
 func (t *town) payer(n int64) int64 { return firstPayer + n*7_368_787%int64(t.payers) }
 
-func (t *town) nonce() wallet.Nonce {
-	return wallet.Nonce{TS: t.now().Unix(), Fingerprint: [16]byte(secret.RandomBytes(16))}
+// newNonce is one that nobody has used.
+func newNonce(now time.Time) wallet.Nonce {
+	return wallet.Nonce{TS: now.Unix(), Fingerprint: [16]byte(secret.RandomBytes(16))}
+}
+
+// newTransaction is one payment that a merchant asks for.
+func newTransaction(id, payment, merchant int64, now time.Time) *wallet.Transaction {
+	return &wallet.Transaction{
+		ID: id, Status: wallet.TransactionNew, ClientID: merchant, ProjectID: merchant, CreatedAt: now,
+		ReserveFor: wallet.DefaultReserve, UseAllowance: true,
+		Payments: []wallet.Payment{{
+			ID: payment, Status: wallet.PaymentNew, CreatedAt: now, Description: "Coffee", Price: price, BeneficiaryID: merchant,
+		}},
+	}
+}
+
+// acceptance is a payer's yes to it.
+func acceptance(t *wallet.Transaction, payer int64) wallet.Acceptance {
+	holder := func(id int64) *wallet.Holder {
+		return &wallet.Holder{WalletID: id, Owner: &wallet.User{ID: id, Type: wallet.Natural, Standing: wallet.ActiveUser}}
+	}
+	merchant := t.Payments[0].BeneficiaryID
+	return wallet.Acceptance{Type: wallet.ByApp, Payer: holder(payer), By: payer, Beneficiaries: map[int64]*wallet.Holder{merchant: holder(merchant)}}
 }
 
 // create asks for a payment.
 func (t *town) create(ctx context.Context, merchant int64) (*wallet.Transaction, error) {
 	return store.Money(ctx, t.db, store.MoneyCommand[*wallet.Transaction]{
-		Nonce: t.nonce(),
+		Nonce: newNonce(t.now()),
 		Decide: func(m *store.MoneyTx) (*wallet.Transaction, error) {
-			made := &wallet.Transaction{
-				ID: m.NewTransactionID(), Status: wallet.TransactionNew, ClientID: merchant, ProjectID: merchant, CreatedAt: m.Now(),
-				ReserveFor: wallet.DefaultReserve, UseAllowance: true,
-				Payments: []wallet.Payment{{
-					ID: m.NewPaymentID(), Status: wallet.PaymentNew, CreatedAt: m.Now(), Description: "Coffee", Price: price, BeneficiaryID: merchant,
-				}},
-			}
+			made := newTransaction(m.NewTransactionID(), m.NewPaymentID(), merchant, m.Now())
 			m.Keep(made)
 			return made, nil
 		},
@@ -63,13 +78,9 @@ func (t *town) create(ctx context.Context, merchant int64) (*wallet.Transaction,
 
 // reserve has a payer accept it.
 func (t *town) reserve(ctx context.Context, made *wallet.Transaction, payer int64) error {
-	holder := func(id int64) *wallet.Holder {
-		return &wallet.Holder{WalletID: id, Owner: &wallet.User{ID: id, Type: wallet.Natural, Standing: wallet.ActiveUser}}
-	}
-	merchant := made.Payments[0].BeneficiaryID
-	a := wallet.Acceptance{Type: wallet.ByApp, Payer: holder(payer), By: payer, Beneficiaries: map[int64]*wallet.Holder{merchant: holder(merchant)}}
+	a := acceptance(made, payer)
 	_, err := store.Money(ctx, t.db, store.MoneyCommand[int]{
-		Nonce: t.nonce(),
+		Nonce: newNonce(t.now()),
 		Needs: store.Needs{Accounts: made.Accounts(payer), Transactions: []int64{made.ID}},
 		Decide: func(m *store.MoneyTx) (int, error) {
 			now, err := m.Transaction(made.ID)
@@ -94,7 +105,7 @@ func (t *town) reserve(ctx context.Context, made *wallet.Transaction, payer int6
 // confirm moves the money.
 func (t *town) confirm(ctx context.Context, id, payer, merchant int64) error {
 	_, err := store.Money(ctx, t.db, store.MoneyCommand[int]{
-		Nonce: t.nonce(),
+		Nonce: newNonce(t.now()),
 		Needs: store.Needs{
 			Accounts:     []ledger.Key{ledger.WalletAccount(payer, currency), ledger.WalletAccount(merchant, currency)},
 			Transactions: []int64{id},

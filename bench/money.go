@@ -24,18 +24,14 @@ func (b *bench) atStore(ctx context.Context, t *town, long time.Duration) (err e
 			pprof.StartCPUProfile(w)
 		}
 		cpu := ownCPU()
-		engine, err := t.engineCPU(ctx)
-		if err != nil {
-			return err
-		}
-		e0, _ := engine()
+		e0, _ := t.engineCPU()
 		done, took, err := b.together(ctx, 32, long, &n, func(ctx context.Context, n int64) error { return t.live(ctx, n, s) })
 		if err != nil {
 			return err
 		}
 		pprof.StopCPUProfile()
 		counted += done
-		e1, _ := engine()
+		e1, _ := t.engineCPU()
 		b.say("%s: %d lives/s, %.0f µs own CPU each, %.0f engine", s, int(float64(done)/took.Seconds()), micros(ownCPU()-cpu)/float64(done), micros(e1-e0)/float64(done))
 	}
 	return t.check(ctx, before, counted)
@@ -61,8 +57,13 @@ func (b *bench) moneyOnly(ctx context.Context) (err error) {
 			return err
 		}
 		b.say("%.10s: settled in %v", address, b.now().Sub(began))
-		if err := b.atStore(ctx, t, 4*time.Second); err != nil {
+		if err := b.atStore(ctx, t, 2*time.Second); err != nil {
 			return err
+		}
+		if !t.isSQLite() {
+			if err := b.confirmStep(ctx, t); err != nil {
+				return err
+			}
 		}
 		if err := t.close(); err != nil {
 			return err

@@ -32,6 +32,8 @@ type town struct {
 	// key signs for every client and every token of the town.
 	key secret.Text
 	db  *store.DB
+	// postmaster is PostgreSQL's main process; 0 where there is none on this machine.
+	postmaster int
 }
 
 // The numbers of a town.
@@ -56,6 +58,9 @@ func (b *bench) newTown(ctx context.Context, address string, payers, withTokens 
 	}
 	if err := t.open(ctx); err != nil {
 		return nil, err
+	}
+	if t.postmaster, err = t.mainProcess(ctx); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	if err := t.settle(ctx); err != nil {
 		return nil, errors.Join(err, t.close())
