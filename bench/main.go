@@ -45,12 +45,17 @@ func main() {
 	bare := flag.String("bare", "", "be the bare server on this `address`: how the benchmark starts the one it compares with")
 	purser := flag.String("purser", "", "measure this `binary` instead of building one, to compare two of them")
 	only := flag.String("only", "", "")
+	naive := flag.String("naive", "", "be the naive control on this `address`")
+	naiveDatabase := flag.String("naive-database", "", "")
+	naiveKEK := flag.String("naive-kek", "", "")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *bare != "" {
 		err = serveBare(*bare)
+	} else if *naive != "" {
+		err = serveNaiveShop(ctx, *naive, *naiveDatabase, *naiveKEK)
 	} else if *only == "money" {
 		b := newBench(os.Stdout, time.Now, *purser)
 		b.postgres = os.Getenv("PURSER_TEST_POSTGRES")

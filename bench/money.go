@@ -52,11 +52,22 @@ func (b *bench) moneyOnly(ctx context.Context) (err error) {
 			continue
 		}
 		began := b.now()
-		t, err := b.newTown(ctx, address, 10_000, 0)
+		t, err := b.newTown(ctx, address, 10_000, 10_000)
 		if err != nil {
 			return err
 		}
 		b.say("%.10s: settled in %v", address, b.now().Sub(began))
+		if os.Getenv("HTTP") != "" {
+			if b.purser == "" {
+				if b.purser, err = buildPurser(ctx, b.folder); err != nil {
+					return err
+				}
+			}
+			if err := b.overHTTP(ctx, t, 2*time.Second); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := b.atStore(ctx, t, 2*time.Second); err != nil {
 			return err
 		}

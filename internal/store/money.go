@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -311,16 +312,23 @@ func (w *writer) run() {
 	}
 }
 
+// gather takes what waits. Those whose commands are about to be handed over get their turn first: otherwise the
+// first of those that were just answered would have the next commit for itself.
 func (w *writer) gather(first *moneyJob) []*moneyJob {
 	batch := make([]*moneyJob, 0, batchLimit)
 	batch = append(batch, first)
-	for len(batch) < batchLimit {
+	for yielded := false; len(batch) < batchLimit; {
 		select {
 		case job := <-w.queue:
 			batch = append(batch, job)
+			continue
 		default:
-			return batch
 		}
+		if yielded {
+			break
+		}
+		runtime.Gosched()
+		yielded = true
 	}
 	return batch
 }
