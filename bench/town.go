@@ -182,6 +182,14 @@ func (t *town) fund(ctx context.Context) error {
 	return group.Wait()
 }
 
+// engine names the town's engine.
+func (t *town) engine() string {
+	if t.isSQLite() {
+		return "SQLite"
+	}
+	return "PostgreSQL"
+}
+
 func (t *town) isSQLite() bool { return strings.HasPrefix(t.address, "sqlite:") }
 
 // pool opens the town's database beside whoever else has it open, to look at it.

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/purserhq/purser/internal/auth"
@@ -19,43 +17,6 @@ import (
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 )
-
-// serve starts purser on a town, whose database this process must not have open if it is SQLite's. Budgets are there
-// and too large to be met.
-func (t *town) serve(ctx context.Context, b *bench) (*process, error) {
-	folder, err := os.MkdirTemp(b.folder, "data-")
-	if err != nil {
-		return nil, err
-	}
-	kek := filepath.Join(folder, "kek")
-	if err := os.WriteFile(kek, []byte(t.kek.Reveal()), 0o600); err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	const much = "100000000"
-	return start(ctx, b, address, "/rest/v1/server", b.purser, "serve", "--data", folder, "--kek-file", kek, "--database", t.address,
-		"--listen", address, "--behind-proxy", "--origin", "https://wallet.example", "--log-level", "info", "--rate-limit", much, "--device-rate-limit", much, "--address-rate-limit", much)
-}
-
-// serveNaive starts the control on the town.
-func (t *town) serveNaive(ctx context.Context, b *bench) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	kek := filepath.Join(b.folder, "naive-kek")
-	if err := os.WriteFile(kek, []byte(t.kek.Reveal()), 0o600); err != nil {
-		return nil, err
-	}
-	return start(ctx, b, address, "/", self, "-naive", address, "-naive-database", t.address, "-naive-kek", kek)
-}
 
 // naiveShop answers the three calls of a payment's life by the control's means, after the same MAC check as purser's.
 type naiveShop struct {
@@ -118,7 +79,7 @@ func (s *naiveShop) signed(step func(r *http.Request, c wallet.Caller, body []by
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		jsonTo(w, naiveAnswer{strconv.FormatInt(t.ID, 10), t.Status, t.Payments})
+		json.NewEncoder(w).Encode(naiveAnswer{strconv.FormatInt(t.ID, 10), t.Status, t.Payments})
 	}
 }
 
@@ -137,7 +98,7 @@ func (s *naiveShop) post(r *http.Request, c wallet.Caller, body []byte) (*wallet
 			Currency    money.Currency `json:"currency"`
 		} `json:"payments"`
 	}
-	if err := fromJSON(body, &asked); err != nil {
+	if err := json.Unmarshal(body, &asked); err != nil {
 		return nil, err
 	}
 	if len(asked.Payments) != 1 || asked.Payments[0].Price != price.Minor {
@@ -165,68 +126,3 @@ func (s *naiveShop) putConfirm(r *http.Request, c wallet.Caller, _ []byte) (*wal
 	}
 	return s.confirm(r.Context(), c.Nonce, id)
 }
-
-// overHTTP measures whole lives over the wire, purser beside the control where there is one, and has the database
-// confirm what was counted.
-func (b *bench) overHTTP(ctx context.Context, t *town, long time.Duration) (err error) {
-	if err := t.close(); err != nil {
-		return err
-	}
-	before, err := t.audit(ctx)
-	if err != nil {
-		return err
-	}
-	server, err := t.serve(ctx, b)
-	if err != nil {
-		return err
-	}
-	defer server.kill()
-	type stall struct {
-		name   string
-		server *process
-		crowd  *crowd
-	}
-	stalls := []stall{{"purser", server, b.newCrowd(server.address, t)}}
-	if !t.isSQLite() {
-		control, err := t.serveNaive(ctx, b)
-		if err != nil {
-			return err
-		}
-		defer control.kill()
-		stalls = append(stalls, stall{"naive", control, b.newCrowd(control.address, t)})
-	}
-	for _, s := range stalls { // every merchant has an account, and the memories are warm
-		if _, err := s.crowd.lead(ctx, amount{requests: 2 * merchants}, uniform); err != nil {
-			return err
-		}
-	}
-	var counted int64
-	for _, spread := range []spread{uniform, hot} {
-		for range rounds {
-			for _, s := range stalls {
-				used, err := s.server.cpu()
-				if err != nil {
-					return err
-				}
-				engine, err := t.engineCPU()
-				if err != nil {
-					return err
-				}
-				made, err := s.crowd.lead(ctx, amount{time: long}, spread)
-				if err != nil {
-					return fmt.Errorf("%s: %w", s.name, err)
-				}
-				usedAfter, _ := s.server.cpu()
-				engineAfter, _ := t.engineCPU()
-				each := func(d time.Duration) float64 { return micros(d) / float64(made.count) }
-				counted += made.count
-				b.say("%-6s %-12s %6.0f lives/s; p50 %5.1f ms, p99 %5.1f ms; CPU each: server %4.0f µs, PostgreSQL %4.0f µs", s.name, spread,
-					float64(made.count)/made.took.Seconds(), micros(percentile(made.whole, 0.5))/1000, micros(percentile(made.whole, 0.99))/1000,
-					each(usedAfter-used), each(engineAfter-engine))
-			}
-		}
-	}
-	return t.check(ctx, before, counted+int64(2*merchants*len(stalls)))
-}
-
-var _ = strings.TrimSpace
