@@ -475,6 +475,37 @@ func (a *Authenticator) inContext(ctx context.Context, caller wallet.Caller, nam
 	return caller.InContext(project, location, place)
 }
 
+// AlsoNamed is the caller of a proven request whose body names a project or a place too: each counts where the
+// request itself names none, and must be the same where it does (decisions.md 2). The two are judged like those that
+// a request names. It fails with InvalidParameters, naming the field, and with NotFound.
+func (a *Authenticator) AlsoNamed(ctx context.Context, caller wallet.Caller, body wallet.Named) (wallet.Caller, error) {
+	if body == (wallet.Named{}) {
+		return caller, nil
+	}
+	named, refused := caller.Names(), wallet.FieldErrors{}
+	for _, context := range [...]struct {
+		field  string
+		ext    *string
+		inBody string
+	}{{"project_id", &named.ProjectID, body.ProjectID}, {"location_id", &named.LocationID, body.LocationID}} {
+		switch {
+		case context.inBody == "" || *context.ext == context.inBody:
+		case *context.ext == "":
+			*context.ext = context.inBody
+		default:
+			refused.Refuse(context.field, "is %s in the body and %s in what the request names: name one of them, once", context.inBody, *context.ext)
+		}
+	}
+	err := refused.Err()
+	if err == nil {
+		caller, err = a.inContext(ctx, caller, named)
+	}
+	if err != nil {
+		return caller, explained(err, caller.Client.ID)
+	}
+	return caller, nil
+}
+
 func noSuchProject(caller wallet.Caller, project int64) error {
 	if !caller.OwnsClient() {
 		return wallet.Errorf(wallet.NotFound, "there is no project %d, which the request names.", project)

@@ -114,19 +114,7 @@ const maxBodyID = 1<<31 - 1
 func (b *body) id(field string) *int64 { return b.whole(field, maxBodyID) }
 
 // whole is a whole number from 1 to most, also as text, nil when it is not given.
-func (b *body) whole(field string, most int64) *int64 {
-	raw := b.raw(field)
-	if raw == nil {
-		return nil
-	}
-	text := string(bytes.Trim(raw, `"`))
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || n > most || strconv.FormatInt(n, 10) != text {
-		b.refused.Refuse(field, "must be a whole number from 1 to %d", most)
-		return nil
-	}
-	return &n
-}
+func (b *body) whole(field string, most int64) *int64 { return b.number(field, 1, most) }
 
 // idOr is a whole number from 1, 0 when it is not given.
 func (b *body) idOr(field string) int64 {
@@ -142,6 +130,14 @@ func (b *body) flag(field string) (flag bool) {
 		b.refused.Refuse(field, "must be true or false")
 	}
 	return flag
+}
+
+// flagOr is the same, otherwise when it is not given.
+func (b *body) flagOr(field string, otherwise bool) bool {
+	if b.raw(field) == nil {
+		return otherwise
+	}
+	return b.flag(field)
 }
 
 // object is an object as it stands there, empty when it is not given. [] is {}.

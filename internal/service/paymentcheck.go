@@ -26,7 +26,7 @@ const (
 
 // checkTransaction refuses what is wrong with a transaction, all at once, and fills in what follows from the
 // rest: prices from items, and who is paid.
-func (s *Service) checkTransaction(ctx context.Context, now time.Time, project int64, n *NewTransaction, place string) error {
+func (s *Service) checkTransaction(ctx context.Context, now time.Time, project int64, n *NewTransaction) error {
 	refused := wallet.FieldErrors{}
 	count := len(n.Payments) + len(n.Moved)
 	switch {
@@ -48,21 +48,13 @@ func (s *Service) checkTransaction(ctx context.Context, now time.Time, project i
 	checkRestrictions(refused, n.Restrictions)
 	checkInquiries(refused, n.Inquiries)
 	for i := range n.Payments[:min(len(n.Payments), maxPayments)] {
-		at := place
-		if place != "" {
-			at = fmt.Sprintf(place, i)
-		}
-		s.checkPayment(refused, at, now, &n.Payments[i])
+		s.checkPayment(refused, n.Payments[i].Place, now, &n.Payments[i])
 	}
 	if err := refused.Err(); err != nil {
 		return err
 	}
 	for i := range n.Payments {
-		at := place
-		if place != "" {
-			at = fmt.Sprintf(place, i)
-		}
-		if err := s.findBeneficiary(ctx, refused, at, project, &n.Payments[i].Payment); err != nil {
+		if err := s.findBeneficiary(ctx, refused, n.Payments[i].Place, project, &n.Payments[i].Payment); err != nil {
 			return err
 		}
 	}

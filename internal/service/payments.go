@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ func (s *Service) paymentView(t *wallet.Transaction, id int64) PaymentView {
 type NewPayment struct {
 	// Payment says what to pay. Its price may be left out where its items have one.
 	wallet.Payment
+	// Place is where its fields stand in the request, such as payments[2]., for what is refused of them.
+	Place string
 	// PasswordValue is what has to be named, for a password that the client provides.
 	PasswordValue secret.Text
 }
@@ -64,21 +67,23 @@ const maxPayments = 100
 // InvalidParameters, InvalidState for a payment that is not new any more, and NotFound for one that does not
 // exist.
 func (s *Service) CreateTransaction(ctx context.Context, c wallet.Caller, n NewTransaction) (TransactionView, error) {
-	return s.createTransaction(ctx, c, n, "payments[%d].")
+	for i := range n.Payments {
+		n.Payments[i].Place = cmp.Or(n.Payments[i].Place, fmt.Sprintf("payments[%d].", i))
+	}
+	return s.createTransaction(ctx, c, n)
 }
 
 // CreatePayment asks for one payment, in a transaction of its own. It fails like CreateTransaction.
 func (s *Service) CreatePayment(ctx context.Context, c wallet.Caller, p NewPayment) (PaymentView, error) {
 	n := NewTransaction{Transaction: wallet.Transaction{UseAllowance: true}, Payments: []NewPayment{p}}
-	view, err := s.createTransaction(ctx, c, n, "")
+	view, err := s.createTransaction(ctx, c, n)
 	if err != nil {
 		return PaymentView{}, err
 	}
 	return PaymentView{view, &view.Payments[0]}, nil
 }
 
-// createTransaction makes a transaction; place is where the fields of a payment stand in the request.
-func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewTransaction, place string) (TransactionView, error) {
+func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewTransaction) (TransactionView, error) {
 	if err := wallet.May(c, wallet.CreateTransaction, wallet.Subject{OwnProject: true}).Err(); err != nil {
 		return TransactionView{}, err
 	}
@@ -87,7 +92,7 @@ func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewT
 		return TransactionView{}, err
 	}
 	now := s.BusinessClock()
-	if err := s.checkTransaction(ctx, now, project, &n, place); err != nil {
+	if err := s.checkTransaction(ctx, now, project, &n); err != nil {
 		return TransactionView{}, err
 	}
 	sources, err := s.db.TransactionsOfPayments(ctx, n.Moved)
@@ -365,6 +370,19 @@ func (s *Service) ListPayments(ctx context.Context, c wallet.Caller, f Transacti
 		}
 	}
 	return views, total, nil
+}
+
+// ListPaymentIDs returns the numbers of those that ListPayments returns. It fails with Forbidden.
+func (s *Service) ListPaymentIDs(ctx context.Context, c wallet.Caller, f TransactionFilter) ([]int64, error) {
+	if err := s.listed(ctx, c, &f, 0); err != nil {
+		return nil, err
+	}
+	pairs, _, err := s.db.Payments(ctx, f)
+	ids := make([]int64, len(pairs))
+	for i, pair := range pairs {
+		ids[i] = pair[0]
+	}
+	return ids, err
 }
 
 // reserveWindow says until when money stays reserved that is accepted now.

@@ -27,6 +27,9 @@ type Reservation struct {
 	Prices       map[int64]money.Amount
 	FundsSources map[int64]wallet.FundsSource
 	Answers      map[string]wallet.InquiryAnswer
+	// PricesInOrder and FundsSourcesInOrder are the same in the order of the payments.
+	PricesInOrder       []money.Amount
+	FundsSourcesInOrder []wallet.FundsSource
 	// RevokeKey is a transaction that is revoked first; empty for none.
 	RevokeKey string
 }
@@ -44,19 +47,45 @@ func (r *Reservation) proof() (wallet.AcceptanceType, wallet.Action) {
 	return wallet.ByApp, wallet.AcceptInApp
 }
 
+// checkSources refuses what is wrong with where the payer says the money comes from.
+func (r *Reservation) checkSources() error {
+	refused := wallet.FieldErrors{}
+	for id, source := range r.FundsSources {
+		checkFundsSource(refused, fmt.Sprintf("funds_sources.%d", id), source)
+	}
+	for i, source := range r.FundsSourcesInOrder {
+		checkFundsSource(refused, fmt.Sprintf("funds_sources[%d]", i), source)
+	}
+	return refused.Err()
+}
+
 // ReserveTransaction has a payer accept a transaction: their money is held, all of it or none. Too little money makes
 // it wait where the payer is there to come up with it (decisions.md 8). It fails with Forbidden, NotFound,
 // InvalidParameters, InvalidState, RateLimitExceeded for too many wrong proofs, and why a payer cannot pay: see
 // wallet.Transaction.Accept, LimitsExceeded, RestrictionLimitsExceeded, NotEnoughFunds.
 func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key string, r Reservation) (TransactionView, error) {
-	how, action := r.proof()
+	_, action := r.proof()
 	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+		return TransactionView{}, err
+	}
+	if err := r.checkSources(); err != nil {
 		return TransactionView{}, err
 	}
 	t, err := s.transactionByKey(ctx, key)
 	if err != nil {
 		return TransactionView{}, err
 	}
+	if c.Kind != wallet.ByToken { // whose transaction it is matters before whose wallet pays
+		if err := wallet.May(c, action, wallet.Subject{Transaction: t}).Err(); err != nil {
+			return TransactionView{}, err
+		}
+	}
+	return inTurn(ctx, s, c, func() (TransactionView, error) { return s.reserve(ctx, c, t, r) })
+}
+
+// reserve has a payer accept a transaction that was found.
+func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transaction, r Reservation) (TransactionView, error) {
+	how, action := r.proof()
 	code, err := s.codeOf(ctx, c, t, r)
 	if err != nil {
 		return TransactionView{}, err
@@ -73,7 +102,10 @@ func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key s
 			return TransactionView{}, err
 		}
 	}
-	a := wallet.Acceptance{Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers}
+	a := wallet.Acceptance{
+		Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers,
+		PricesInOrder: r.PricesInOrder, FundsSourcesInOrder: r.FundsSourcesInOrder,
+	}
 	switch {
 	case how == wallet.ByApp:
 		a.By = c.UserID()
@@ -461,8 +493,8 @@ func (s *Service) CancelPayment(ctx context.Context, c wallet.Caller, id int64) 
 // FinalizePayment lets the beneficiary use a confirmed payment now, at a lower price where one is given. It fails
 // with Forbidden, NotFound, InvalidState and InvalidParameters.
 func (s *Service) FinalizePayment(ctx context.Context, c wallet.Caller, id int64, price *money.Amount) (PaymentView, error) {
-	return s.paymentMove(ctx, c, id, func(_ *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
-		return t.Finalize(id, price)
+	return s.paymentMove(ctx, c, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+		return t.Finalize(m.Now(), id, price)
 	})
 }
 
@@ -484,6 +516,11 @@ func (s *Service) GivePassword(ctx context.Context, c wallet.Caller, id int64, v
 	if err != nil {
 		return PaymentView{}, err
 	}
+	return inTurn(ctx, s, c, func() (PaymentView, error) { return s.givePassword(ctx, c, t, id, value) })
+}
+
+// givePassword names the password of a payment that was found.
+func (s *Service) givePassword(ctx context.Context, c wallet.Caller, t *wallet.Transaction, id int64, value secret.Text) (PaymentView, error) {
 	password := t.Payment(id).Password
 	if password == nil {
 		return PaymentView{}, wallet.Errorf(wallet.InvalidState, "payment %d has no password.", id)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Migrations are the files that the schema is made by, in an engine's spelling.
@@ -51,3 +53,12 @@ func (db *DB) LimitPages(ctx context.Context, more int64) error {
 	_, err := db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+more))
 	return err
 }
+
+// ForgetPrepared drops the statements that the money writer has prepared on its connection.
+func (db *DB) ForgetPrepared(ctx context.Context) error {
+	_, err := db.money.engine.(*postgresMoney).pool.Exec(ctx, "DEALLOCATE ALL", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// Unnamed says whether the money writer prepares no statement by name any more.
+func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.Load() }

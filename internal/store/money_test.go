@@ -170,7 +170,7 @@ func deadlocks(t *testing.T, address string) (n int64) {
 	return n
 }
 
-// A hundred and fifty commands wait while the writers are busy, a third of them for more than
+// A hundred and fifty commands wait while the writer is busy, a third of them for more than
 // there is. The others share a few commits, each sees what those before it left, and the
 // refused ones harm nobody.
 func TestNeighboursInABatch(t *testing.T) {
@@ -178,7 +178,7 @@ func TestNeighboursInABatch(t *testing.T) {
 		db, closeNow := open(t, address)
 		mustMove(t, db, 1000, outside, purse(1), "all there is")
 		before := commits(t, address)
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		var acknowledged gathered[ledger.Entry]
 		var refused gathered[string]
 		done := make(chan struct{})
@@ -367,7 +367,7 @@ func TestGivingUpWhileWaiting(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		db, _ := open(t, address)
 		mustMove(t, db, 100, outside, purse(1), "all there is")
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		impatient, giveUp := context.WithCancel(context.Background())
 		answer := make(chan error)
 		go func() {

@@ -64,7 +64,7 @@ func (w *writer) open(want wanted, found *loaded) *MoneyTx {
 			m.accounts = append(m.accounts, &ledger.Account{Key: key})
 		}
 	}
-	m.book = ledger.NewBook(m.now, w.entryNumbers.take, m.accounts...)
+	m.book = ledger.NewBook(m.now, w.stocks.entries.take, m.accounts...)
 	for _, id := range want.Transactions {
 		m.transactions[id] = &decided{}
 	}
@@ -205,10 +205,10 @@ func (m *MoneyTx) Keep(t *wallet.Transaction) {
 }
 
 // NewTransactionID returns the number of a new transaction, NewPaymentID that of a new payment.
-func (m *MoneyTx) NewTransactionID() int64 { return m.w.transactionNumbers.take() }
+func (m *MoneyTx) NewTransactionID() int64 { return m.w.stocks.transactions.take() }
 
 // NewPaymentID is described at NewTransactionID.
-func (m *MoneyTx) NewPaymentID() int64 { return m.w.paymentNumbers.take() }
+func (m *MoneyTx) NewPaymentID() int64 { return m.w.stocks.payments.take() }
 
 // Spent returns what a spender has spent, under each window that was ever counted.
 func (m *MoneyTx) Spent(who wallet.Spender) ([]wallet.Spent, error) {
@@ -283,23 +283,13 @@ func (m *MoneyTx) do(text string, args ...any) {
 	m.undo = append(m.undo, func() { m.others = m.others[:len(m.others)-1] })
 }
 
-// short says whether more numbers were taken than were at hand.
-func (m *MoneyTx) short() bool {
-	for _, n := range []*numbers{&m.w.entryNumbers, &m.w.transactionNumbers, &m.w.paymentNumbers} {
-		if n.next > n.end {
-			return true
-		}
-	}
-	return false
-}
-
 // effects compares what there is with what there was before the batch.
 func (m *MoneyTx) effects() (effects, error) {
 	e := effects{at: m.now, entries: m.book.Entries(), nonces: m.nonces, claims: m.claims, others: m.others, account: make(map[ledger.Key]int64, len(m.accounts))}
 	for i, account := range m.accounts {
 		switch {
 		case i >= len(m.found.accounts) && *account != (ledger.Account{Key: account.Key}):
-			account.ID = m.w.accountNumbers.take()
+			account.ID = m.w.stocks.accounts.take()
 			e.created = append(e.created, account)
 		case i < len(m.found.accounts) && *account != m.found.accounts[i]:
 			e.changed = append(e.changed, account)

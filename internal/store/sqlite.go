@@ -89,6 +89,9 @@ func (s *sqliteMoney) begin(ctx context.Context, w wanted) (moneyTransaction, *l
 	if err != nil {
 		return nil, nil, err
 	}
+	// From here on nothing waits for anybody, and a batch is short. A context that can end would cost a goroutine
+	// for each of its statements.
+	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		conn.Close()

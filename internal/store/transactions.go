@@ -355,7 +355,7 @@ func (tx *Tx) InsertTransactionRequest(r TransactionRequest) (id int64, err erro
 // TakeLease makes this process the one that does some work until then, on the wall clock; false when another one is.
 func (db *DB) TakeLease(ctx context.Context, name string, wall time.Time, life time.Duration) (bool, error) {
 	var taken int64
-	holder := db.money.writers[0].id
+	holder := db.money.writer.id
 	err := db.Update(ctx, func(tx *Tx) (err error) {
 		taken, err = tx.exec(`INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until

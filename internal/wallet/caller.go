@@ -253,16 +253,30 @@ func contextID(refused FieldErrors, field, text string) int64 {
 	return id
 }
 
+// Names is what the request of the caller names.
+func (c Caller) Names() (n Named) {
+	if c.named == nil {
+		return n
+	}
+	if c.named.project != 0 {
+		n.ProjectID = strconv.FormatInt(c.named.project, 10)
+	}
+	if c.named.place != nil {
+		n.LocationID = strconv.FormatInt(c.named.place.ID, 10)
+	}
+	return n
+}
+
 // InContext is the caller speaking for the project and place that a request names. place is
 // the location as loaded, nil when there is none with that id. A place alone brings its
 // project with it (decisions.md 4); without either, a client speaks from the place that it is
 // based on. Whether the caller may speak for them is the first thing that May looks at. It returns
 // NotFound for a place that does not exist.
 func (c Caller) InContext(project, location int64, place *Location) (Caller, error) {
+	c.ProjectID, c.LocationID, c.named = project, 0, nil
 	if project != 0 || place != nil {
 		c.named = &named{project, place}
 	}
-	c.ProjectID = project
 	switch base := c.Client.BaseLocation; {
 	case location == 0 && base != 0 && (project == 0 || project == c.Client.BaseProject):
 		c.ProjectID, c.LocationID = c.Client.BaseProject, base

@@ -45,6 +45,9 @@ type Acceptance struct {
 	// Prices are those that the payer chose, by payment; FundsSources where the money comes from.
 	Prices       map[int64]money.Amount
 	FundsSources map[int64]FundsSource
+	// PricesInOrder and FundsSourcesInOrder are the same in the order of the payments.
+	PricesInOrder       []money.Amount
+	FundsSourcesInOrder []FundsSource
 	// Answers are the payer's to the inquiries, by identifier.
 	Answers map[string]InquiryAnswer
 }
@@ -142,31 +145,56 @@ func (t *Transaction) restrict(payer *User) error {
 func (t *Transaction) choose(a Acceptance) error {
 	refused := FieldErrors{}
 	for id, price := range a.Prices {
-		place := fmt.Sprintf("payment_prices.%d", id)
-		switch p := t.Payment(id); {
-		case p == nil:
-			refused.Refuse(place, "the transaction has no such payment")
-		case price == p.Price:
-		case price.Currency != p.Price.Currency:
-			refused.Refuse(place, "must be in %s", p.Price.Currency)
-		case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
-			refused.Refuse(place, "is not a price that the payer may choose")
-		case price.Minor < p.taken():
-			refused.Refuse(place, "is less than the commissions and the cashback of the payment")
-		default:
-			p.Price = price
-		}
+		t.Payment(id).choose(refused, fmt.Sprintf("payment_prices.%d", id), price)
+	}
+	for i, price := range a.PricesInOrder {
+		t.at(i).choose(refused, fmt.Sprintf("payment_prices[%d]", i), price)
 	}
 	for id, source := range a.FundsSources {
-		p := t.Payment(id)
-		if p == nil {
-			refused.Refuse(fmt.Sprintf("funds_sources.%d", id), "the transaction has no such payment")
-			continue
-		}
-		p.FundsSource = &source
+		t.Payment(id).comesFrom(refused, fmt.Sprintf("funds_sources.%d", id), source)
+	}
+	for i, source := range a.FundsSourcesInOrder {
+		t.at(i).comesFrom(refused, fmt.Sprintf("funds_sources[%d]", i), source)
 	}
 	t.answer(a.Answers, refused)
 	return refused.Err()
+}
+
+// at is a payment by its place; nil where there are not so many.
+func (t *Transaction) at(i int) *Payment {
+	if i >= len(t.Payments) {
+		return nil
+	}
+	return &t.Payments[i]
+}
+
+// noPayment is said of what is about a payment that the transaction does not have.
+const noPayment = "the transaction has no such payment"
+
+// choose takes over the price that the payer chose; p is nil where there is no such payment.
+func (p *Payment) choose(refused FieldErrors, place string, price money.Amount) {
+	switch {
+	case p == nil:
+		refused.Refuse(place, noPayment)
+	case price == p.Price:
+	case price.Currency != p.Price.Currency:
+		refused.Refuse(place, "must be in %s", p.Price.Currency)
+	case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
+		refused.Refuse(place, "is not a price that the payer may choose")
+	case price.Minor < p.taken():
+		refused.Refuse(place, "is less than the commissions and the cashback of the payment")
+	default:
+		p.Price = price
+	}
+}
+
+// comesFrom takes over where the payer's money comes from; p is nil where there is no such payment.
+func (p *Payment) comesFrom(refused FieldErrors, place string, source FundsSource) {
+	if p == nil {
+		refused.Refuse(place, noPayment)
+		return
+	}
+	p.FundsSource = &source
 }
 
 // answer takes over the payer's answers to the inquiries; required ones must be accepted.
@@ -476,7 +504,7 @@ func (t *Transaction) Cancel(id int64) ([]ledger.Posting, error) {
 
 // Finalize lets the beneficiary use a confirmed payment now, at a lower price where one is given: the
 // difference goes back to the payer. It fails with InvalidState and InvalidParameters.
-func (t *Transaction) Finalize(id int64, price *money.Amount) ([]ledger.Posting, error) {
+func (t *Transaction) Finalize(now time.Time, id int64, price *money.Amount) ([]ledger.Posting, error) {
 	p := t.Payment(id)
 	if p.Status == PaymentDone && (price == nil || *price == p.Price) {
 		return nil, nil
@@ -491,6 +519,7 @@ func (t *Transaction) Finalize(id int64, price *money.Amount) ([]ledger.Posting,
 		}
 		p.Price = *price
 	}
+	p.FreezeUntil = now
 	back := some(p.posting(KindReturn, before.Minor-p.Price.Minor, p.payee(), ledger.Reserved, p.payer(t.WalletID), ledger.Available))
 	return append(back, t.finish(p)...), nil
 }
