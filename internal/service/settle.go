@@ -118,6 +118,9 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 	if err != nil {
 		return TransactionView{}, err
 	}
+	if first != nil && first.ID == t.ID {
+		return TransactionView{}, wallet.FieldError("revoke_transaction_key", "is that of this very transaction")
+	}
 	before := func(m *store.MoneyTx) error {
 		if code != nil {
 			m.UseCode(code.Hash)
