@@ -222,7 +222,11 @@ func rows(t *testing.T, server *wallettest.Server, address string) map[string][]
 	all := map[string][]string{}
 	for _, table := range tables(t, db, strings.HasPrefix(address, "sqlite:")) {
 		if table != "claimed_nonces" {
-			all[table] = texts(t, db, "SELECT * FROM "+table)
+			condition := ""
+			if table == "counters" { // numbers of payments are set aside many at a time, used or not
+				condition = " WHERE name NOT IN ('transaction', 'payment')"
+			}
+			all[table] = texts(t, db, "SELECT * FROM "+table+condition)
 		}
 	}
 	if len(all) < 20 {
