@@ -293,6 +293,97 @@ type Metadata struct {
 	Limit  int `json:"limit"`
 }
 
+// Statements is a page of what came into a wallet and went out of it.
+type Statements struct {
+	Statements []Statement    `json:"statements"`
+	Metadata   CursorMetadata `json:"_metadata"`
+}
+
+// CursorMetadata describes a page of a list that has places to go on from.
+type CursorMetadata struct {
+	Metadata
+	HasNext     bool     `json:"has_next"`
+	HasPrevious bool     `json:"has_previous"`
+	Cursors     *Cursors `json:"cursors,omitempty"`
+}
+
+// Cursors are the places where a page ends and where it begins, to be given back as after and before.
+type Cursors struct {
+	After  string `json:"after"`
+	Before string `json:"before"`
+}
+
+// Statement is one line of what the owner of a wallet reads about its money (spec/wallet-api.md §4.6). Amount,
+// AmountDecimal and Currency stand next to each other, in this order: one client reads them as one
+// (spec/mobile-sdks.md §5.4).
+type Statement struct {
+	ID int64 `json:"id"`
+	// Amount is in cents, and never below zero: Direction says whether it came in or went out.
+	Amount        int64  `json:"amount"`
+	AmountDecimal string `json:"amount_decimal"`
+	Currency      string `json:"currency"`
+	Date          int64  `json:"date"`
+	Details       string `json:"details"`
+	// Direction is in or out.
+	Direction string `json:"direction"`
+	// Type is transfer, commission, currency, tax, return, cash or automatic_payment.
+	Type string `json:"type"`
+	// OtherParty is absent where there is none: money that the operator moved, or a commission.
+	OtherParty *OtherParty `json:"other_party,omitempty"`
+}
+
+// OtherParty is who is on the other side.
+type OtherParty struct {
+	DisplayName   string `json:"display_name,omitempty"`
+	AccountNumber string `json:"account_number,omitempty"`
+	WalletID      int64  `json:"wallet_id,omitempty"`
+}
+
+// ReservationStatements is a page of what is reserved on a wallet now.
+type ReservationStatements struct {
+	ReservationStatements []ReservationStatement `json:"reservation_statements"`
+	Metadata              Metadata               `json:"_metadata"`
+}
+
+// ReservationStatement is a Statement of money that is reserved, and has no number yet.
+type ReservationStatement struct {
+	Amount        int64       `json:"amount"`
+	AmountDecimal string      `json:"amount_decimal"`
+	Currency      string      `json:"currency"`
+	Date          int64       `json:"date"`
+	Details       string      `json:"details"`
+	Direction     string      `json:"direction"`
+	Type          string      `json:"type"`
+	OtherParty    *OtherParty `json:"other_party,omitempty"`
+}
+
+// PendingPayments is a page of payments that are on their way.
+type PendingPayments struct {
+	PendingPayments []PendingPayment `json:"pending_payments"`
+	Metadata        Metadata         `json:"_metadata"`
+}
+
+// PendingPayment is a payment that is on its way (spec/wallet-api.md §4.6). Its first four keys stand in this order,
+// next to each other, like those of a Statement.
+type PendingPayment struct {
+	ID            int64  `json:"id"`
+	Amount        int64  `json:"amount"`
+	AmountDecimal string `json:"amount_decimal"`
+	Currency      string `json:"currency"`
+	Details       string `json:"details"`
+	Direction     string `json:"direction"`
+	Type          string `json:"type"`
+	// Cancelable says whether the payer can take it back.
+	Cancelable bool `json:"cancelable"`
+	// Date is when the payer accepted it, ValidUntil when it is over by itself.
+	Date       int64 `json:"date"`
+	ValidUntil int64 `json:"valid_until,omitempty"`
+	// Password is what the payer tells the beneficiary, who has to name it; only the payer reads it.
+	Password       string      `json:"password,omitempty"`
+	TransactionKey string      `json:"transaction_key"`
+	OtherParty     *OtherParty `json:"other_party,omitempty"`
+}
+
 // Location is a physical place of a project (spec/wallet-api.md §4.4).
 type Location struct {
 	ID          int64  `json:"id"`

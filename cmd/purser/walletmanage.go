@@ -14,7 +14,7 @@ import (
 
 // newWalletManagement are the commands of `purser wallet` that do not move money.
 func newWalletManagement(p *program) []*cobra.Command {
-	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p), newWalletLimit(p)}
+	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p), newWalletLimit(p), newCreditLimit(p)}
 }
 
 // walletAnswer is a wallet in JSON.

@@ -417,6 +417,9 @@ func probes(s *openapi3.Schema) (good, bad []string) {
 		for _, word := range item.Enum {
 			good = append(good, word.(string))
 		}
+		if item.Pattern != "" {
+			good, bad = probes(item)
+		}
 		many := strings.Repeat(good[0]+",", int(*s.MaxItems)-1) + good[0]
 		return append(good, many), append(bad, "x", many+","+good[0])
 	case len(s.Enum) > 0:

@@ -883,7 +883,8 @@ func otherScopes(grants []wallet.Grant) (all [][]wallet.Grant) {
 		}
 		others := slices.Delete(slices.Clone(grants), i, i+1)
 		for _, scope := range wallet.OrdinaryScopes() {
-			lesser := named.Name == string(wallet.ScopeIdentity) && scope == wallet.ScopeFullName
+			lesser := named.Name == string(wallet.ScopeIdentity) && scope == wallet.ScopeFullName ||
+				named.Name == string(wallet.ScopeStatements) && scope == wallet.ScopeRecentStatements
 			more := named.Name == string(wallet.ScopeCheckFunds) && scope == wallet.ScopeBalance
 			if string(scope) != named.Name && !lesser && !more {
 				others = append(others, wallet.Grant{Kind: wallet.GrantScope, Name: string(scope), ID: named.ID})

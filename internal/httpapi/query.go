@@ -110,18 +110,6 @@ func words[T ~string](q *query, name string, known []T) []T {
 	return list
 }
 
-// oneOf is one of the words, the first of them when it is not there.
-func (q *query) oneOf(name string, known ...string) string {
-	text := q.text(name)
-	if text == "" {
-		return known[0]
-	}
-	if !slices.Contains(known, text) {
-		q.refused.Refuse(name, "must be %s", strings.Join(known, " or "))
-	}
-	return text
-}
-
 // ids is a comma-separated list of numbers.
 func (q *query) ids(name string) []int64 {
 	var list []int64

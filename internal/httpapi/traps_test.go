@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,7 @@ import (
 )
 
 // The tests of this file are named after what real clients choke on: the fourteen rules of
-// spec/mobile-sdks.md §0 (rule 11 is about statements, which are not served yet) and the traps
-// of spec/php-client.md §11. Further down are stories of requests that prove who sent them, or
+// spec/mobile-sdks.md §0 and the traps of spec/php-client.md §11. Further down are stories of requests that prove who sent them, or
 // fail to, and of a server in trouble.
 
 // onBothEngines runs a story on a new sample world in each engine.
@@ -307,6 +307,102 @@ func TestRule10DaysAndImagesAreClosed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Java reads the amount of a statement from the key amount and whatever two keys come next: a field that stands between
+// amount, amount_decimal and currency is lost, and another order loses the whole page.
+func TestRule11AmountsStandInOrder(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		acceptedPayment(t, server)
+		for target, collection := range map[string]string{
+			"/rest/v1/wallet/14471/statements": "statements", "/rest/v1/wallet/14471/reservation-statements": "reservation_statements",
+			"/rest/v1/wallet/14471/pending-payments?direction=out": "pending_payments",
+		} {
+			answer := server.Send("token:5678", "GET", target)
+			expect(t, answer, 200, "")
+			var page map[string]json.RawMessage
+			answer.Decode(&page)
+			var items []json.RawMessage
+			if err := json.Unmarshal(page[collection], &items); err != nil || len(items) == 0 || len(page) != 2 {
+				t.Fatalf("%s: %v, %d items in %s", target, err, len(items), answer.Body)
+			}
+			for _, item := range items {
+				keys := keysInOrder(t, item)
+				at := slices.Index(keys, "amount")
+				if at < 0 || at+3 > len(keys) || !slices.Equal(keys[at:at+3], []string{"amount", "amount_decimal", "currency"}) {
+					t.Errorf("%s: the keys are %v", target, keys)
+				}
+				var amount struct {
+					Amount  int64  `json:"amount"`
+					Decimal string `json:"amount_decimal"`
+				}
+				if err := json.Unmarshal(item, &amount); err != nil || fmt.Sprintf("%d.%02d", amount.Amount/100, amount.Amount%100) != amount.Decimal {
+					t.Errorf("%s: %d cents are %q, %v", target, amount.Amount, amount.Decimal, err)
+				}
+			}
+		}
+	})
+}
+
+// acceptedPayment has Paula accept to pay 19.99 to the shop's owner.
+func acceptedPayment(t *testing.T, server *wallettest.Server) (payment int64) {
+	t.Helper()
+	payment, err := store.Money(context.Background(), server.DB, store.MoneyCommand[int64]{Decide: func(m *store.MoneyTx) (int64, error) {
+		p := wallet.Payment{
+			ID: m.NewPaymentID(), Status: wallet.PaymentNew, CreatedAt: m.Now(), BeneficiaryID: 2112, Description: "A teapot",
+			Price: money.Amount{Minor: 1999, Currency: "EUR"},
+		}
+		tx := &wallet.Transaction{
+			ID: m.NewTransactionID(), ClientID: 1, ProjectID: 1221, CreatedAt: m.Now(), Status: wallet.TransactionNew, ReserveFor: time.Hour,
+			Payments: []wallet.Payment{p},
+		}
+		holds, err := tx.Accept(m.Now(), wallet.Acceptance{
+			Type: wallet.ByApp, By: matrixPaula, Payer: &wallet.Holder{WalletID: 14471, Owner: &wallet.User{ID: matrixPaula}},
+			Beneficiaries: map[int64]*wallet.Holder{2112: {WalletID: 2112, Owner: &wallet.User{ID: 1235}}},
+		})
+		if err == nil {
+			_, err = m.Post(holds...)
+		}
+		if err != nil {
+			return 0, err
+		}
+		tx.Held(m.Now())
+		m.Keep(tx)
+		return p.ID, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payment
+}
+
+// keysInOrder are the keys of an object as they stand in it.
+func keysInOrder(t *testing.T, object []byte) (keys []string) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	for depth, wantKey := 0, false; ; {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return keys
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			wantKey = depth == 1
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+			wantKey = depth == 1
+			continue
+		}
+		if depth == 1 && wantKey {
+			keys = append(keys, token.(string))
+		}
+		wantKey = depth == 1 && !wantKey
+	}
 }
 
 // Without a JSON object that has "error", Java tells its user that the network is down.

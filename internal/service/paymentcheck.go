@@ -306,7 +306,7 @@ func (s *Service) walletOfContact(ctx context.Context, b *wallet.Contact) (id in
 		}
 		return h.WalletID, "", nil
 	case b.Barcode != "":
-		w, err := s.db.WalletByNumber(ctx, b.Barcode)
+		w, err := s.db.WalletByNumber(ctx, walletCode(b.Barcode))
 		if err != nil || w == nil {
 			return 0, "there is no wallet with that barcode", err
 		}

@@ -168,6 +168,7 @@ type effects struct {
 	account      map[ledger.Key]int64
 	marks        []entryMark
 	nonces       []wallet.Nonce
+	claims       bool
 	transactions transactionEffects
 	// others are statements for what moves seldom, alike on both engines.
 	others []statement
@@ -504,7 +505,7 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 // none says whether there is nothing to write. What only claims a nonce has no effect.
 func (e *effects) none() bool {
 	t := &e.transactions
-	return len(e.created)+len(e.changed)+len(e.entries)+len(t.created)+len(t.changed)+len(e.others) == 0
+	return !e.claims && len(e.created)+len(e.changed)+len(e.entries)+len(t.created)+len(t.changed)+len(e.others) == 0
 }
 
 func wantedBy(batch []*moneyJob) wanted {

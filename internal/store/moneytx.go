@@ -28,6 +28,8 @@ type MoneyTx struct {
 	// given are the answers of this batch, by key.
 	given  map[[32]byte]bool
 	nonces []wallet.Nonce
+	// claims says that nonces are to be used up even where nothing else happens.
+	claims bool
 	others []statement
 	// undo takes back what the command that is deciding has changed.
 	undo []func()
@@ -108,6 +110,7 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		}
 		if kept, ok := m.found.answers[job.once.Key]; ok {
 			if err := kept.judge(m.w.db, job.once); err != nil {
+				m.claimOnly(job.nonce)
 				return nil, err
 			}
 			m.do(dropAnswer, job.once.Key[:])
@@ -131,6 +134,16 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		m.found.used[job.nonce] = true
 	}
 	return answer, nil
+}
+
+// claimOnly uses up the nonce of a request that has no effect but is told what an earlier one was told: who
+// recorded it must not be told the same at another server.
+func (m *MoneyTx) claimOnly(nonce wallet.Nonce) {
+	if nonce != (wallet.Nonce{}) {
+		m.nonces = append(m.nonces, nonce)
+		m.found.used[nonce] = true
+		m.claims = true
+	}
 }
 
 // decide runs the command's decision; a panic in it is that command's failure alone.
@@ -278,7 +291,7 @@ func (m *MoneyTx) short() bool {
 
 // effects compares what there is with what there was before the batch.
 func (m *MoneyTx) effects() (effects, error) {
-	e := effects{at: m.now, entries: m.book.Entries(), nonces: m.nonces, others: m.others, account: make(map[ledger.Key]int64, len(m.accounts))}
+	e := effects{at: m.now, entries: m.book.Entries(), nonces: m.nonces, claims: m.claims, others: m.others, account: make(map[ledger.Key]int64, len(m.accounts))}
 	for i, account := range m.accounts {
 		switch {
 		case i >= len(m.found.accounts) && *account != (ledger.Account{Key: account.Key}):

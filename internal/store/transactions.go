@@ -238,7 +238,7 @@ func (db *DB) OpenTransactions(ctx context.Context, walletID int64) ([]*wallet.T
 // IncomingTransactions returns those with payments that are on their way to a wallet, oldest first.
 func (db *DB) IncomingTransactions(ctx context.Context, walletID int64) ([]*wallet.Transaction, error) {
 	return db.transactionsWhere(ctx, `id IN (SELECT transaction_id FROM payments
-		WHERE beneficiary_id = $1 AND status IN ('waiting_registration', 'reserved', 'confirmed')) ORDER BY id`, walletID)
+		WHERE beneficiary_id = $1 AND status IN ('waiting_registration', 'waiting_password', 'reserved', 'confirmed')) ORDER BY id`, walletID)
 }
 
 // DueTransactions returns the numbers of some whose time has come, earliest first.

@@ -34,7 +34,7 @@ func randomCaller(r *rand.Rand) Caller {
 	c := Caller{Kind: oneOf(r, Anonymous, ByClient, ByClient, ByClient, ByToken, ByToken, ByPerson, Operator), Client: randomClient(r, 7)}
 	switch c.Kind {
 	case ByToken:
-		c.Token = &Token{UserID: oneOf(r, int64(21), 22), ClientID: 7, Scopes: draw(r, ScopeBalance, ScopeProjects, ScopeWalletList, ScopeCheckFunds, ScopeConvertCurrency, ScopeManageAccount), Waiting: draw(r, ScopeEmail)}
+		c.Token = &Token{UserID: oneOf(r, int64(21), 22), ClientID: 7, Scopes: draw(r, ScopeBalance, ScopeProjects, ScopeWalletList, ScopeCheckFunds, ScopeConvertCurrency, ScopeManageAccount, ScopeStatements, ScopeRecentStatements, ScopeIncomingPayments, ScopeOutgoingPayments), Waiting: draw(r, ScopeEmail)}
 		if c.Token.Has(ScopeProjects) {
 			c.Token.Projects = map[int64][]int64{21: {1, 2, 3}, 22: {3}}[c.Token.UserID]
 		}
@@ -92,7 +92,7 @@ func singleGrants(d Decision) (all []Grant) {
 			all = append(all, Grant{Kind: GrantProject, ID: project})
 		}
 	}
-	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList, ScopeEmail, ScopeCheckFunds, ScopeConvertCurrency, ScopeManageAccount} {
+	for _, scope := range []Scope{ScopeBalance, ScopeStatements, ScopeProjects, ScopeWalletList, ScopeEmail, ScopeCheckFunds, ScopeConvertCurrency, ScopeManageAccount, ScopeRecentStatements, ScopeIncomingPayments, ScopeOutgoingPayments} {
 		if c.Token != nil {
 			all = append(all, Grant{Kind: GrantScope, Name: string(scope)})
 		} else if s.User != nil && s.User.Type == Natural && (d.Action == ReadUserData || d.Action == ListUserProjects) {
@@ -162,7 +162,8 @@ func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
 	}
 	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects,
 		UseOAuth, ExchangePassword, ReadUser, ReadUserData, FindUserByPersonCode, RegisterUser, ChangeUser, ManageAdministrators,
-		FindWallet, FindWalletByPersonCode, DescribeWallet, CheckFunds, CalculateConversion, ConvertCurrency} {
+		FindWallet, FindWalletByPersonCode, DescribeWallet, CheckFunds, CalculateConversion, ConvertCurrency,
+		ReadStatements, ReadAllStatements, ReadIncomingPayments, ReadOutgoingPayments, TakePaymentBack} {
 		if cured[a] == 0 {
 			t.Errorf("nothing was proposed for %s: this proves nothing", a)
 		}

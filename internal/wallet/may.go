@@ -1004,4 +1004,9 @@ var policies = map[Action]*policy{
 	CheckFunds:             {gates: append(slices.Clone(walletArea), hasProject), missing: noWallet, grounds: fundsGrounds},
 	CalculateConversion:    {gates: walletArea},
 	ConvertCurrency:        {gates: append(slices.Clone(walletArea), usersToken), missing: noWallet, grounds: []rule{ownWallet(ScopeConvertCurrency)}},
+	ReadStatements:         {gates: statementsArea, missing: noWallet, grounds: slices.Concat(statementsGrounds, recentGrounds)},
+	ReadAllStatements:      {gates: statementsArea, missing: noWallet, grounds: statementsGrounds},
+	ReadIncomingPayments:   {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeIncomingPayments), administeredWallet(ScopeIncomingPayments)}},
+	ReadOutgoingPayments:   {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeOutgoingPayments)}},
+	TakePaymentBack:        {gates: pendingArea, missing: noWallet, grounds: []rule{ownWallet(ScopeOutgoingPayments)}},
 }

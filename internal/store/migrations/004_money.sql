@@ -57,7 +57,7 @@ CREATE TABLE payments (
 	beneficiary_id INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX payments_project ON payments (project_id, id);
-CREATE INDEX payments_pending ON payments (beneficiary_id, id) WHERE status IN ('waiting_registration', 'reserved', 'confirmed');
+CREATE INDEX payments_pending ON payments (beneficiary_id, id) WHERE status IN ('waiting_registration', 'waiting_password', 'reserved', 'confirmed');
 
 -- What was spent since the window of a limit began, by user or wallet.
 CREATE TABLE spending (
