@@ -45,7 +45,7 @@ func (b *body) amount(field string, c money.Currency) (a money.Amount, given boo
 	case decimal != nil:
 		return b.decimal(field+decimalSuffix, decimal, c), true
 	}
-	n := b.number(field, -maxCents, maxCents)
+	n := b.number(field, 0, maxCents)
 	if n == nil || c == "" {
 		return money.Amount{}, true
 	}

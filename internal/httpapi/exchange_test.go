@@ -73,8 +73,6 @@ func TestExchangesShowEveryRouteAndError(t *testing.T) {
 		switch code {
 		case wallet.RequestTooLarge, wallet.RateLimitExceeded, wallet.InternalServerError, wallet.ServiceUnavailable: // as below
 			continue
-		case wallet.InvalidState: // no short exchange meets it
-			continue
 		}
 		if !strings.Contains(bodies.String(), `"error":"`+string(code)+`"`) {
 			t.Errorf("no exchange shows the error %s", code)

@@ -366,6 +366,8 @@ type cast struct {
 	ownUsers map[int64]int64
 	// refusals are requests that were refused, by client.
 	refusals map[int64]string
+	// transactions are of project 1221: one that is new, and one that Paula has paid.
+	transactions map[string]walletapi.Transaction
 	// grown are callers that were given more, by name; turn is which grant is tried next.
 	grown map[string]*actor
 	turn  int
@@ -399,6 +401,7 @@ func newCast(t *testing.T, address string) *cast {
 		c.named[more.name] = c.makeClient(more.Client)
 	}
 	c.addPeople()
+	c.addTransactions()
 	for _, k := range kinds() {
 		a := &actor{kind: k}
 		if k.client != "" {
@@ -416,6 +419,21 @@ func newCast(t *testing.T, address string) *cast {
 		c.actors[k.name] = a
 	}
 	return c
+}
+
+// addTransactions asks for money twice, and has Paula pay once.
+func (c *cast) addTransactions() {
+	c.transactions = map[string]walletapi.Transaction{}
+	for _, name := range []string{"new transaction", "paid transaction"} {
+		var made walletapi.Transaction
+		c.Send("shop", "POST", "/rest/v1/transaction", wallettest.Body(`{"payments":[{"description":"Tea","price":100,"currency":"EUR"}]}`)).Decode(&made)
+		c.transactions[name] = made
+	}
+	paid := "/rest/v1/transaction/" + c.transactions["paid transaction"].TransactionKey
+	c.Send("token:5678", "PUT", paid+"/reserve/me")
+	if answer := c.Send("shop", "PUT", paid+"/confirm"); answer.Status != http.StatusOK {
+		c.t.Fatal(answer.Body)
+	}
 }
 
 func must[T any](value T, err error) T {
@@ -544,6 +562,10 @@ func (c *cast) send(a *actor, row *matrixRow) reply {
 		switch word {
 		case "waiting token":
 			return c.waitingToken(a)
+		case "new transaction", "paid transaction":
+			return c.transactions[word].TransactionKey
+		case "new payment", "paid payment":
+			return strconv.FormatInt(c.transactions[strings.Replace(word, "payment", "transaction", 1)].Payments[0].ID, 10)
 		case "own user":
 			return strconv.FormatInt(c.ownUser(a), 10)
 		}

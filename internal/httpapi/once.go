@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -32,7 +33,11 @@ func once[T, W any](r *request, as keeping, call func(c wallet.Caller) (T, error
 	o := *c.Once
 	o.Secret = bool(as)
 	o.Encode = func(answer any) (_ []byte, err error) {
-		kept, err = encode(wire(answer.(T)))
+		out, ok := answer.(T)
+		if !ok {
+			return nil, fmt.Errorf("the use case keeps a %T, and answers with a %T", answer, out)
+		}
+		kept, err = encode(wire(out))
 		return kept, err
 	}
 	c.Once = &o

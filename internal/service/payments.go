@@ -70,45 +70,43 @@ func (s *Service) CreateTransaction(ctx context.Context, c wallet.Caller, n NewT
 	for i := range n.Payments {
 		n.Payments[i].Place = cmp.Or(n.Payments[i].Place, fmt.Sprintf("payments[%d].", i))
 	}
-	return s.createTransaction(ctx, c, n)
+	return createTransaction(ctx, s, c, n, func(view TransactionView) TransactionView { return view })
 }
 
 // CreatePayment asks for one payment, in a transaction of its own. It fails like CreateTransaction.
 func (s *Service) CreatePayment(ctx context.Context, c wallet.Caller, p NewPayment) (PaymentView, error) {
 	n := NewTransaction{Transaction: wallet.Transaction{UseAllowance: true}, Payments: []NewPayment{p}}
-	view, err := s.createTransaction(ctx, c, n)
-	if err != nil {
-		return PaymentView{}, err
-	}
-	return PaymentView{view, &view.Payments[0]}, nil
+	return createTransaction(ctx, s, c, n, func(view TransactionView) PaymentView { return PaymentView{view, &view.Payments[0]} })
 }
 
-func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewTransaction) (TransactionView, error) {
+// createTransaction makes a transaction and answers with what answer makes of it.
+func createTransaction[T any](ctx context.Context, s *Service, c wallet.Caller, n NewTransaction, answer func(view TransactionView) T) (T, error) {
+	var none T
 	if err := wallet.May(c, wallet.CreateTransaction, wallet.Subject{OwnProject: true}).Err(); err != nil {
-		return TransactionView{}, err
+		return none, err
 	}
 	project, err := c.Project()
 	if err != nil {
-		return TransactionView{}, err
+		return none, err
 	}
 	now := s.BusinessClock()
 	if err := s.checkTransaction(ctx, now, project, &n); err != nil {
-		return TransactionView{}, err
+		return none, err
 	}
 	sources, err := s.db.TransactionsOfPayments(ctx, n.Moved)
 	if err != nil {
-		return TransactionView{}, err
+		return none, err
 	}
 	t := n.Transaction
 	t.Status, t.ClientID, t.ProjectID, t.LocationID, t.ManagerID = wallet.TransactionNew, c.Client.ID, project, c.LocationID, c.UserID()
 	needs := store.Needs{}
 	for _, id := range n.Moved {
 		if sources[id] == 0 {
-			return TransactionView{}, wallet.FieldError("payments", "there is no payment %d", id)
+			return none, wallet.FieldError("payments", "there is no payment %d", id)
 		}
 		needs.Transactions = append(needs.Transactions, sources[id])
 	}
-	return moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) {
+	return moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (T, error) {
 		made := t
 		made.ID, made.CreatedAt, made.Payments = m.NewTransactionID(), m.Now(), nil
 		for _, p := range n.Payments {
@@ -117,7 +115,7 @@ func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewT
 		for _, id := range n.Moved {
 			p, err := movePayment(m, sources[id], id, project)
 			if err != nil {
-				return TransactionView{}, err
+				return none, err
 			}
 			made.Payments = append(made.Payments, p)
 		}
@@ -127,7 +125,7 @@ func (s *Service) createTransaction(ctx context.Context, c wallet.Caller, n NewT
 			}
 		}
 		m.Keep(&made)
-		return s.transactionView(&made), nil
+		return answer(s.transactionView(&made)), nil
 	})
 }
 
@@ -190,21 +188,26 @@ func errNoTransaction() error {
 // subjectTransaction finds the transaction that a call is about and asks whether the caller may do it. The
 // transaction is as it is or once was.
 func (s *Service) subjectTransaction(ctx context.Context, c wallet.Caller, key string, action wallet.Action) (*wallet.Transaction, error) {
-	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
-		return nil, err
-	}
-	id, ok := s.Box.Number(key)
-	if !ok {
-		return nil, errNoTransaction()
-	}
-	t, err := s.db.TransactionOnce(ctx, id)
+	t, err := s.findTransaction(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	if t == nil {
+		if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+			return nil, err
+		}
 		return nil, errNoTransaction()
 	}
 	return t, s.mayAbout(ctx, c, action, t)
+}
+
+// findTransaction finds a transaction as it is or once was; nil when there is none.
+func (s *Service) findTransaction(ctx context.Context, key string) (*wallet.Transaction, error) {
+	id, ok := s.Box.Number(key)
+	if !ok {
+		return nil, nil
+	}
+	return s.db.TransactionOnce(ctx, id)
 }
 
 // mayAbout asks whether a caller may do something to a transaction.
@@ -229,14 +232,14 @@ func walletOf(h *wallet.Holder) *wallet.Wallet {
 
 // subjectPayment finds the transaction of the payment that a call is about.
 func (s *Service) subjectPayment(ctx context.Context, c wallet.Caller, id int64, action wallet.Action) (*wallet.Transaction, error) {
-	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
-		return nil, err
-	}
 	in, err := s.db.TransactionOfPayment(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if in == 0 {
+		if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
+			return nil, err
+		}
 		return nil, wallet.Errorf(wallet.NotFound, "there is no payment %d: check the id.", id)
 	}
 	t, err := s.db.Transaction(ctx, in)

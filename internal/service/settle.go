@@ -65,20 +65,22 @@ func (r *Reservation) checkSources() error {
 // wallet.Transaction.Accept, LimitsExceeded, RestrictionLimitsExceeded, NotEnoughFunds.
 func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key string, r Reservation) (TransactionView, error) {
 	_, action := r.proof()
-	if err := wallet.May(c, action, wallet.Subject{}).Err(); err != nil {
-		return TransactionView{}, err
-	}
-	if err := r.checkSources(); err != nil {
-		return TransactionView{}, err
-	}
-	t, err := s.transactionByKey(ctx, key)
+	t, err := s.findTransaction(ctx, key)
 	if err != nil {
 		return TransactionView{}, err
 	}
-	if c.Kind != wallet.ByToken { // whose transaction it is matters before whose wallet pays
-		if err := wallet.May(c, action, wallet.Subject{Transaction: t}).Err(); err != nil {
-			return TransactionView{}, err
-		}
+	subject := wallet.Subject{}
+	if c.Kind != wallet.ByToken { // a token may pay for another project, from a wallet that is not known yet
+		subject.Transaction = t
+	}
+	if err := wallet.May(c, action, subject).Err(); err != nil {
+		return TransactionView{}, err
+	}
+	if t == nil {
+		return TransactionView{}, errNoTransaction()
+	}
+	if err := r.checkSources(); err != nil {
+		return TransactionView{}, err
 	}
 	return inTurn(ctx, s, c, func() (TransactionView, error) { return s.reserve(ctx, c, t, r) })
 }
@@ -118,6 +120,9 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 	if err != nil {
 		return TransactionView{}, err
 	}
+	if first != nil && first.ID == t.ID {
+		return TransactionView{}, wallet.FieldError("revoke_transaction_key", "is that of this very transaction")
+	}
 	before := func(m *store.MoneyTx) error {
 		if code != nil {
 			m.UseCode(code.Hash)
@@ -145,13 +150,9 @@ func (s *Service) revokedFirst(ctx context.Context, c wallet.Caller, key string)
 	return s.subjectTransaction(ctx, c, key, wallet.ManageTransaction)
 }
 
-// transactionByKey finds a transaction as it is or once was. It fails with NotFound.
+// transactionByKey is findTransaction. It fails with NotFound.
 func (s *Service) transactionByKey(ctx context.Context, key string) (*wallet.Transaction, error) {
-	id, ok := s.Box.Number(key)
-	if !ok {
-		return nil, errNoTransaction()
-	}
-	t, err := s.db.TransactionOnce(ctx, id)
+	t, err := s.findTransaction(ctx, key)
 	if err == nil && t == nil {
 		err = errNoTransaction()
 	}

@@ -30,6 +30,8 @@ type Exchange struct {
 	// Ext is the context of the request, Body its body; empty for none. Form says that the body is a form.
 	Ext, Body string
 	Form      bool
+	// Before is what the operator does before the request, in the order of the lines.
+	Before []string
 	// TS is how many seconds the signer's clock is ahead of the server's, After how much later
 	// on the business clock this request arrives, and Later how much later it and all below it do.
 	TS           float64
@@ -45,7 +47,7 @@ type Exchange struct {
 // Change says whether one of the exchanges changes the world that it is played in, or the time there.
 func Change(exchanges []Exchange) bool {
 	return slices.ContainsFunc(exchanges, func(e Exchange) bool {
-		return e.Later != 0 || e.Status == http.StatusOK && e.Method != http.MethodGet && e.Method != http.MethodHead
+		return e.Later != 0 || len(e.Before) > 0 || e.Status == http.StatusOK && e.Method != http.MethodGet && e.Method != http.MethodHead
 	})
 }
 
@@ -69,6 +71,7 @@ func parseExchanges(text string) ([]Exchange, error) {
 		return nil, fmt.Errorf("1: begin with a sentence on why this exchange exists")
 	}
 	var all []Exchange
+	var before []string
 	for i, line := range strings.Split(text, "\n") {
 		kind, rest := line, ""
 		if len(line) > 1 {
@@ -77,9 +80,12 @@ func parseExchanges(text string) ([]Exchange, error) {
 		var err error
 		switch {
 		case strings.TrimSpace(line) == "" || kind == "#":
+		case kind == "!":
+			before = append(before, rest)
 		case kind == ">" && !strings.Contains(strings.SplitN(rest, " ", 2)[0], ":"):
 			method, target, _ := strings.Cut(rest, " ")
-			all = append(all, Exchange{Line: i + 1, Method: method, Target: target, As: Anonymous})
+			all = append(all, Exchange{Line: i + 1, Method: method, Target: target, As: Anonymous, Before: before})
+			before = nil
 		case len(all) == 0:
 			err = fmt.Errorf("begin an exchange with > METHOD TARGET")
 		case kind == ">":
@@ -87,7 +93,7 @@ func parseExchanges(text string) ([]Exchange, error) {
 		case kind == "<":
 			err = all[len(all)-1].answer(rest)
 		default:
-			err = fmt.Errorf("a line begins with #, > or <")
+			err = fmt.Errorf("a line begins with #, !, > or <")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%d: %w", i+1, err)
@@ -164,6 +170,10 @@ type Memory struct {
 	registered walletapi.MAC
 	// tokens are those that were given out, each once.
 	tokens []walletapi.Token
+	// keys are those of transactions, payments the numbers of payments, each once, and code is the last that a payer made.
+	keys     []string
+	payments []int64
+	code     string
 }
 
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
@@ -171,7 +181,11 @@ type Memory struct {
 const (
 	requestIDWord  = "<request_id>"
 	codeWord       = "<code>"
-	registeredName = "registered"
+	// What is made up for payments: the key of a transaction, the number of a payment, a code that a payer made.
+	keyWord         = "<transaction_key>"
+	paymentIDWord   = "<payment_id>"
+	reserveCodeWord = "<reserve_code>"
+	registeredName  = "registered"
 	tokenName      = "token"
 )
 
@@ -184,9 +198,57 @@ func (m *Memory) Learn(a *Answer) {
 	}
 	var token walletapi.Token
 	known := func(t walletapi.Token) bool { return t.AccessToken == token.AccessToken }
+	m.learnPayments(a.Body)
 	if json.Unmarshal([]byte(a.Body), &token) == nil && token.MACKey != "" && !slices.ContainsFunc(m.tokens, known) {
 		m.tokens = append(m.tokens, token)
 	}
+}
+
+// keysAndPayments are the keys of transactions in an answer, and the numbers of payments.
+var keysAndPayments = regexp.MustCompile(`(?:"id":([0-9]+),)?"transaction_key":"([a-z2-7]{26})"`)
+
+// learnPayments keeps the keys of transactions, the numbers of payments and a payer's code.
+func (m *Memory) learnPayments(body string) {
+	for _, found := range keysAndPayments.FindAllStringSubmatch(body, -1) {
+		if !slices.Contains(m.keys, found[2]) {
+			m.keys = append(m.keys, found[2])
+		}
+		if id, _ := strconv.ParseInt(found[1], 10, 64); id != 0 && !slices.Contains(m.payments, id) {
+			m.payments = append(m.payments, id)
+		}
+	}
+	var code walletapi.ReserveCode
+	if json.Unmarshal([]byte(body), &code) == nil && code.ExpiresAt != 0 {
+		m.code = code.Code
+	}
+}
+
+// paymentWord is the key of a transaction, or the number of a payment, such as <transaction_key> or <payment_id 2>.
+var paymentWord = regexp.MustCompile(`<(transaction_key|payment_id)( [0-9]+)?>`)
+
+// recallPayments puts keys and numbers in the place of their words, as recall does.
+func (m *Memory) recallPayments(text string, isAnswer bool) string {
+	if !isAnswer && m.code != "" {
+		text = strings.ReplaceAll(text, reserveCodeWord, m.code)
+	}
+	return paymentWord.ReplaceAllStringFunc(text, func(word string) string {
+		found := paymentWord.FindStringSubmatch(word)
+		all := m.keys
+		if found[1] == "payment_id" {
+			all = make([]string, len(m.payments))
+			for i, id := range m.payments {
+				all[i] = strconv.FormatInt(id, 10)
+			}
+		}
+		at := len(all)
+		if number := strings.TrimSpace(found[2]); number != "" {
+			at, _ = strconv.Atoi(number)
+		}
+		if isAnswer && found[2] == "" || at < 1 || at > len(all) {
+			return word
+		}
+		return all[at-1]
+	})
 }
 
 // tokenWord is a token of an earlier answer, such as <refresh_token> or <access_token 2>.
@@ -206,7 +268,7 @@ func (s *Server) Recall(m *Memory, text string) string {
 // recall puts what is remembered in the place of its words: in an answer of those with a number alone, since
 // the others stand for what is made up anew.
 func (m *Memory) recall(text string, isAnswer bool) string {
-	text = strings.ReplaceAll(text, requestIDWord, m.requestID)
+	text = m.recallPayments(strings.ReplaceAll(text, requestIDWord, m.requestID), isAnswer)
 	return tokenWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := tokenWord.FindStringSubmatch(word)
 		token, ok := m.token(found[2])
@@ -261,6 +323,9 @@ func (s *Server) lastCode() string {
 
 func (s *Server) replay(e Exchange, said *Memory) {
 	s.t.Helper()
+	for _, line := range e.Before {
+		s.operate(e.Line, line)
+	}
 	target, want := s.Recall(said, e.Target), said.recall(e.Answer, true)
 	e.Body = s.Recall(said, e.Body)
 	s.Business.Advance(e.Later + e.After)
@@ -324,6 +389,8 @@ var madeUp = []struct{ word, form, member string }{
 	{`"<refresh_token>"`, `"[A-Za-z0-9]{32}"`, "refresh_token"},
 	{`"<key>"`, `"[A-Za-z0-9]{32}"`, "key"},
 	{`"` + requestIDWord + `"`, `"[0-9a-f]{16}"`, "request_id"},
+	{`"` + keyWord + `"`, `"[a-z2-7]{26}"`, "transaction_key"},
+	{`"` + reserveCodeWord + `"`, `"[0-9]{12}"`, "code"},
 }
 
 // Blank puts words in place of what a server makes up anew, in the members that hold it: <mac_id> or
@@ -343,12 +410,18 @@ var (
 	anyTime   = regexp.MustCompile(`("[a-z_]+"):<(?:seconds|entry)>`)
 )
 
+// paymentID is the number of a payment where it stands.
+var paymentID = regexp.MustCompile(`"id":[0-9]+,"transaction_key"`)
+
 // blankAlike gives what the expected answer leaves open one and the same text in both.
 func blankAlike(want, got string) (string, string) {
 	for _, m := range madeUp {
 		if strings.Contains(want, m.word) {
 			got = regexp.MustCompile(`("`+m.member+`":)`+m.form).ReplaceAllString(got, "${1}"+m.word)
 		}
+	}
+	if strings.Contains(want, paymentIDWord) {
+		got = paymentID.ReplaceAllString(got, `"id":`+paymentIDWord+`,"transaction_key"`)
 	}
 	if strings.Contains(want, minuteWord) {
 		got = anyMinute.ReplaceAllString(got, minuteWord)
