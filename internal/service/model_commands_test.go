@@ -102,14 +102,21 @@ func (r *trial) amount(what string) int64 {
 	return rapid.Int64Range(1, pick(r, "size", []int64{10, 1000, 1000, 5000})).Draw(r.t, what)
 }
 
-// transaction is mostly one that fits, else any.
+// transaction is mostly one that fits, else any, of each status alike.
 func (r *trial) transaction(fits func(*refTransaction) bool) *refTransaction {
 	if !r.oneIn(6, "any transaction") {
 		if fitting := slices.DeleteFunc(slices.Clone(r.m.transactions), func(t *refTransaction) bool { return !fits(t) }); len(fitting) > 0 {
 			return pick(r, "transaction", fitting)
 		}
 	}
-	return pick(r, "transaction", r.m.transactions)
+	var there []wallet.TransactionStatus
+	for _, status := range wallet.TransactionStatuses() {
+		if slices.ContainsFunc(r.m.transactions, func(t *refTransaction) bool { return t.status == status }) {
+			there = append(there, status)
+		}
+	}
+	status := pick(r, "status", there)
+	return pick(r, "transaction", slices.DeleteFunc(slices.Clone(r.m.transactions), func(t *refTransaction) bool { return t.status != status }))
 }
 
 // paymentOf is mostly one that fits, else any.
@@ -789,8 +796,16 @@ func (r *trial) renaming() *command {
 func (r *trial) waiting() *command {
 	pass := pick(r, "time", append(slices.Repeat([]time.Duration{0, time.Second, time.Minute, 10 * time.Minute, time.Hour}, 5), 25*time.Hour, 25*time.Hour, 31*24*time.Hour))
 	work := !r.oneIn(4, "only time")
+	var until time.Time
+	if next := r.m.next(); len(next) > 0 && r.oneIn(3, "until something ends") {
+		// To the microsecond, or one before.
+		until = pick(r, "what ends", next[:min(len(next), 4)]).Add(-time.Duration(r.index(2, "just before")) * time.Microsecond)
+	}
 	return &command{name: "wait",
 		expect: func() string {
+			if !until.IsZero() {
+				pass = max(0, until.Sub(r.m.now))
+			}
 			r.w.business.Advance(pass)
 			r.m.now = r.w.business.Now()
 			for work && r.m.due() {

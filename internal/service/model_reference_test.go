@@ -621,6 +621,35 @@ func (m *reference) expire(t *refTransaction) bool {
 	return any
 }
 
+// next are the moments to come at which something ends: reservations, freezes, windows, offers.
+func (m *reference) next() (moments []time.Time) {
+	add := func(at time.Time) {
+		if at.After(m.now) {
+			moments = append(moments, at)
+		}
+	}
+	for _, t := range m.transactions {
+		switch {
+		case t.open():
+			add(t.created.Add(30 * 24 * time.Hour))
+		case t.pending() && !t.reserveUntil.IsZero():
+			add(t.reserveUntil)
+		case t.pending():
+			add(t.accepted.Add(t.reserveFor))
+		}
+		for _, p := range t.payments {
+			if p.status == wallet.PaymentConfirmed {
+				add(p.freezeUntil)
+			}
+		}
+	}
+	for _, w := range m.windows {
+		add(w.since.Add(w.of.within))
+	}
+	slices.SortFunc(moments, time.Time.Compare)
+	return moments
+}
+
 // arrive lets payments go to contacts that have become somebody's.
 func (m *reference) arrive(t *refTransaction) bool {
 	if !t.open() && !t.pending() {
