@@ -42,8 +42,8 @@ var commands = []struct {
 	{16, (*trial).creating}, {3, (*trial).creatingAlone}, {14, (*trial).payingInApp}, {4, (*trial).payingByPIN}, {3, (*trial).payingByCode},
 	{1, (*trial).payingByFlash}, {4, (*trial).viewing}, {7, (*trial).approving}, {2, (*trial).rejecting}, {14, (*trial).confirming},
 	{5, (*trial).revoking}, {6, (*trial).canceling}, {6, (*trial).finalizing}, {5, (*trial).freezing}, {6, (*trial).givingPassword},
-	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {2, (*trial).limiting}, {2, (*trial).judging},
-	{2, (*trial).registering}, {1, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating},
+	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {4, (*trial).limiting}, {2, (*trial).judging},
+	{2, (*trial).registering}, {3, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating},
 }
 
 // drawCommand draws one of them.
@@ -176,6 +176,9 @@ func ofPayment(view service.PaymentView, err error) (*wallet.Transaction, error)
 // newPayment draws what a payment is to be; wrong in one of several ways now and then.
 func (r *trial) newPayment() *refPayment {
 	p := &refPayment{currency: pick(r, "currency", currencies), price: r.amount("price")}
+	if r.oneIn(6, "to the limit") {
+		p.price = max(1, r.m.room(pick(r, "whose", []int64{3, 4}), p.currency)+int64(r.index(2, "one more")))
+	}
 	switch r.index(8, "beneficiary") {
 	case 5:
 		p.to = pick(r, "wallet", []int64{2, 3, 4, 1})
@@ -262,8 +265,10 @@ func (r *trial) creating() *command {
 	}
 	var moved []*refPayment
 	for range pick(r, "moved", []int{0, 0, 0, 1, 2}) {
+		contact := r.oneIn(2, "of a contact")
 		p := r.paymentOf(func(p *refPayment) bool {
-			return p.status == wallet.PaymentNew && p.in.project == like.project && len(p.in.payments) < 3
+			fits := p.status == wallet.PaymentNew && p.in.project == like.project && len(p.in.payments) < 3
+			return fits && (!contact || p.to == 0 && len(p.in.payments) == 2)
 		})
 		moved, n.Moved = append(moved, p), append(n.Moved, p.id)
 	}
@@ -698,7 +703,7 @@ func (r *trial) limiting() *command {
 	for range r.index(3, "limits") {
 		l := wallet.SpendingLimit{
 			Kind:   pick(r, "kind", []wallet.LimitKind{wallet.OrdinaryLimit, wallet.OrdinaryLimit, wallet.TemporaryLimit}),
-			Amount: money.Amount{Minor: pick(r, "amount", []int64{3000, 10000, 500}), Currency: pick(r, "currency", currencies)},
+			Amount: money.Amount{Minor: pick(r, "amount", []int64{3000, 10000, 500, 30000}), Currency: pick(r, "currency", currencies)},
 			Within: pick(r, "within", []time.Duration{time.Hour, 24 * time.Hour, 0}),
 		}
 		limits = append(limits, l)

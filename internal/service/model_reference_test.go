@@ -340,6 +340,23 @@ func (m *reference) within(user int64, sums map[money.Currency]int64) (counted [
 	return counted, yes
 }
 
+// room is how much a user can still pay in one payment: the least of what is there and what limits leave.
+func (m *reference) room(user int64, currency money.Currency) int64 {
+	a := refAccount{m.users[user].wallet, currency}
+	room := m.available[a] + m.credit[a]
+	for _, l := range m.users[user].limits {
+		if l.Amount.Currency != currency {
+			continue
+		}
+		left := l.Amount.Minor
+		if w := m.windows[refWindowKey{user, currency, l.Within}]; w != nil && m.now.Sub(w.since) < l.Within {
+			left -= w.minor
+		}
+		room = min(room, left)
+	}
+	return room
+}
+
 // unspend takes what goes back to the payer off the windows that it counted under and that have not ended.
 func (m *reference) unspend(t *refTransaction, currency money.Currency, minor int64) {
 	for _, w := range t.counted {

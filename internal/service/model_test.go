@@ -313,6 +313,9 @@ func (r *trial) compare(c *command, view *wallet.Transaction) {
 		r.edges(t)
 	}
 	r.compareAccounts()
+	if len(r.m.windows) > 0 {
+		r.compareSpent()
+	}
 }
 
 func (r *trial) compareTransaction(t *refTransaction, got *wallet.Transaction) {
