@@ -42,8 +42,8 @@ var commands = []struct {
 	{16, (*trial).creating}, {3, (*trial).creatingAlone}, {14, (*trial).payingInApp}, {4, (*trial).payingByPIN}, {3, (*trial).payingByCode},
 	{1, (*trial).payingByFlash}, {4, (*trial).viewing}, {7, (*trial).approving}, {2, (*trial).rejecting}, {14, (*trial).confirming},
 	{5, (*trial).revoking}, {6, (*trial).canceling}, {6, (*trial).finalizing}, {5, (*trial).freezing}, {6, (*trial).givingPassword},
-	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {2, (*trial).limiting}, {2, (*trial).judging},
-	{2, (*trial).registering}, {1, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating},
+	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {4, (*trial).limiting}, {2, (*trial).judging},
+	{2, (*trial).registering}, {3, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating},
 }
 
 // drawCommand draws one of them.
@@ -102,14 +102,21 @@ func (r *trial) amount(what string) int64 {
 	return rapid.Int64Range(1, pick(r, "size", []int64{10, 1000, 1000, 5000})).Draw(r.t, what)
 }
 
-// transaction is mostly one that fits, else any.
+// transaction is mostly one that fits, else any, of each status alike.
 func (r *trial) transaction(fits func(*refTransaction) bool) *refTransaction {
 	if !r.oneIn(6, "any transaction") {
 		if fitting := slices.DeleteFunc(slices.Clone(r.m.transactions), func(t *refTransaction) bool { return !fits(t) }); len(fitting) > 0 {
 			return pick(r, "transaction", fitting)
 		}
 	}
-	return pick(r, "transaction", r.m.transactions)
+	var there []wallet.TransactionStatus
+	for _, status := range wallet.TransactionStatuses() {
+		if slices.ContainsFunc(r.m.transactions, func(t *refTransaction) bool { return t.status == status }) {
+			there = append(there, status)
+		}
+	}
+	status := pick(r, "status", there)
+	return pick(r, "transaction", slices.DeleteFunc(slices.Clone(r.m.transactions), func(t *refTransaction) bool { return t.status != status }))
 }
 
 // paymentOf is mostly one that fits, else any.
@@ -169,6 +176,9 @@ func ofPayment(view service.PaymentView, err error) (*wallet.Transaction, error)
 // newPayment draws what a payment is to be; wrong in one of several ways now and then.
 func (r *trial) newPayment() *refPayment {
 	p := &refPayment{currency: pick(r, "currency", currencies), price: r.amount("price")}
+	if r.oneIn(6, "to the limit") {
+		p.price = max(1, r.m.room(pick(r, "whose", []int64{3, 4}), p.currency)+int64(r.index(2, "one more")))
+	}
 	switch r.index(8, "beneficiary") {
 	case 5:
 		p.to = pick(r, "wallet", []int64{2, 3, 4, 1})
@@ -255,8 +265,10 @@ func (r *trial) creating() *command {
 	}
 	var moved []*refPayment
 	for range pick(r, "moved", []int{0, 0, 0, 1, 2}) {
+		contact := r.oneIn(2, "of a contact")
 		p := r.paymentOf(func(p *refPayment) bool {
-			return p.status == wallet.PaymentNew && p.in.project == like.project && len(p.in.payments) < 3
+			fits := p.status == wallet.PaymentNew && p.in.project == like.project && len(p.in.payments) < 3
+			return fits && (!contact || p.to == 0 && len(p.in.payments) == 2)
 		})
 		moved, n.Moved = append(moved, p), append(n.Moved, p.id)
 	}
@@ -691,7 +703,7 @@ func (r *trial) limiting() *command {
 	for range r.index(3, "limits") {
 		l := wallet.SpendingLimit{
 			Kind:   pick(r, "kind", []wallet.LimitKind{wallet.OrdinaryLimit, wallet.OrdinaryLimit, wallet.TemporaryLimit}),
-			Amount: money.Amount{Minor: pick(r, "amount", []int64{3000, 10000, 500}), Currency: pick(r, "currency", currencies)},
+			Amount: money.Amount{Minor: pick(r, "amount", []int64{3000, 10000, 500, 30000}), Currency: pick(r, "currency", currencies)},
 			Within: pick(r, "within", []time.Duration{time.Hour, 24 * time.Hour, 0}),
 		}
 		limits = append(limits, l)
@@ -789,8 +801,16 @@ func (r *trial) renaming() *command {
 func (r *trial) waiting() *command {
 	pass := pick(r, "time", append(slices.Repeat([]time.Duration{0, time.Second, time.Minute, 10 * time.Minute, time.Hour}, 5), 25*time.Hour, 25*time.Hour, 31*24*time.Hour))
 	work := !r.oneIn(4, "only time")
+	var until time.Time
+	if next := r.m.next(); len(next) > 0 && r.oneIn(3, "until something ends") {
+		// To the microsecond, or one before.
+		until = pick(r, "what ends", next[:min(len(next), 4)]).Add(-time.Duration(r.index(2, "just before")) * time.Microsecond)
+	}
 	return &command{name: "wait",
 		expect: func() string {
+			if !until.IsZero() {
+				pass = max(0, until.Sub(r.m.now))
+			}
 			r.w.business.Advance(pass)
 			r.m.now = r.w.business.Now()
 			for work && r.m.due() {

@@ -340,6 +340,23 @@ func (m *reference) within(user int64, sums map[money.Currency]int64) (counted [
 	return counted, yes
 }
 
+// room is how much a user can still pay in one payment: the least of what is there and what limits leave.
+func (m *reference) room(user int64, currency money.Currency) int64 {
+	a := refAccount{m.users[user].wallet, currency}
+	room := m.available[a] + m.credit[a]
+	for _, l := range m.users[user].limits {
+		if l.Amount.Currency != currency {
+			continue
+		}
+		left := l.Amount.Minor
+		if w := m.windows[refWindowKey{user, currency, l.Within}]; w != nil && m.now.Sub(w.since) < l.Within {
+			left -= w.minor
+		}
+		room = min(room, left)
+	}
+	return room
+}
+
 // unspend takes what goes back to the payer off the windows that it counted under and that have not ended.
 func (m *reference) unspend(t *refTransaction, currency money.Currency, minor int64) {
 	for _, w := range t.counted {
@@ -619,6 +636,35 @@ func (m *reference) expire(t *refTransaction) bool {
 		}
 	}
 	return any
+}
+
+// next are the moments to come at which something ends: reservations, freezes, windows, offers.
+func (m *reference) next() (moments []time.Time) {
+	add := func(at time.Time) {
+		if at.After(m.now) {
+			moments = append(moments, at)
+		}
+	}
+	for _, t := range m.transactions {
+		switch {
+		case t.open():
+			add(t.created.Add(30 * 24 * time.Hour))
+		case t.pending() && !t.reserveUntil.IsZero():
+			add(t.reserveUntil)
+		case t.pending():
+			add(t.accepted.Add(t.reserveFor))
+		}
+		for _, p := range t.payments {
+			if p.status == wallet.PaymentConfirmed {
+				add(p.freezeUntil)
+			}
+		}
+	}
+	for _, w := range m.windows {
+		add(w.since.Add(w.of.within))
+	}
+	slices.SortFunc(moments, time.Time.Compare)
+	return moments
 }
 
 // arrive lets payments go to contacts that have become somebody's.

@@ -247,7 +247,7 @@ func (r *trial) step(t *rapid.T) {
 	r.t = t
 	c := r.drawCommand()
 	again := c == r.last
-	if !again && c.once && r.oneIn(8, "with an idempotency key") {
+	if !again && c.once && r.oneIn(4, "with an idempotency key") {
 		c.key = r.keyed()
 	}
 	r.w.business.Advance(time.Millisecond)
@@ -313,6 +313,9 @@ func (r *trial) compare(c *command, view *wallet.Transaction) {
 		r.edges(t)
 	}
 	r.compareAccounts()
+	if len(r.m.windows) > 0 {
+		r.compareSpent()
+	}
 }
 
 func (r *trial) compareTransaction(t *refTransaction, got *wallet.Transaction) {
