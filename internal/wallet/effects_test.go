@@ -116,9 +116,9 @@ func drawMove(rt *rapid.T, tr *wallet.Transaction, now time.Time) []ledger.Posti
 		postings, _ = tr.Cancel(payment.ID)
 	case "finalize":
 		if rapid.Bool().Draw(rt, "lower") {
-			postings, _ = tr.Finalize(payment.ID, &lower)
+			postings, _ = tr.Finalize(now, payment.ID, &lower)
 		} else {
-			postings, _ = tr.Finalize(payment.ID, nil)
+			postings, _ = tr.Finalize(now, payment.ID, nil)
 		}
 	case "freeze":
 		postings, _ = tr.Freeze(now, payment.ID, wallet.Freeze{For: time.Duration(rapid.IntRange(0, 2).Draw(rt, "days")) * 24 * time.Hour})

@@ -186,11 +186,11 @@ func TestWhatMovesPost(t *testing.T) {
 		"confirm again": {paid(), confirm, "confirmed confirmed done", nil},
 		"cancel": {paid(), func(t *wallet.Transaction) ([]ledger.Posting, error) { return t.Cancel(bread) }, "confirmed canceled done", []string{
 			"return 970: Ona's reserve → Rita", "return 30: fees → Rita"}},
-		"finalize": {paid(), func(t *wallet.Transaction) ([]ledger.Posting, error) { return t.Finalize(bread, nil) }, "confirmed done done", []string{
+		"finalize": {paid(), func(t *wallet.Transaction) ([]ledger.Posting, error) { return t.Finalize(soon, bread, nil) }, "confirmed done done", []string{
 			"release 970: Ona's reserve → Ona", "return 100: Ona → Rita"}},
 		"finalize for less": {paid(), func(t *wallet.Transaction) ([]ledger.Posting, error) {
 			price := euros(600)
-			return t.Finalize(bread, &price)
+			return t.Finalize(soon, bread, &price)
 		}, "confirmed done done", []string{
 			"return 400: Ona's reserve → Rita", "release 570: Ona's reserve → Ona", "return 100: Ona → Rita"}},
 		"end the freeze": {paid(), func(t *wallet.Transaction) ([]ledger.Posting, error) { return t.Freeze(soon, bread, wallet.Freeze{}) },
