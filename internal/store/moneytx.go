@@ -110,7 +110,9 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		}
 		if kept, ok := m.found.answers[job.once.Key]; ok {
 			if err := kept.judge(m.w.db, job.once); err != nil {
-				m.claimOnly(job.nonce)
+				if before := new(wallet.Answered); errors.As(err, &before) {
+					m.claimOnly(job.nonce)
+				}
 				return nil, err
 			}
 			m.do(dropAnswer, job.once.Key[:])
