@@ -136,6 +136,57 @@ def credentials(answer):
     return answer[1]["access_token"], answer[1]["mac_key"]
 
 
+# Money: a till asks for it, Paula pays by each of her proofs, and the till takes it, gives it back or lets it go.
+tea = {"description": "Tea", "price": 250, "currency": "EUR"}
+
+
+def ask(**how):
+    """A new transaction of one payment; returns its path and the payment's."""
+    made = call("POST", R + "/transaction", shop, body={"payments": [{**tea, **how}]})
+    expect("a till asks for money", made, 200, lambda b: b["status"] == "new" and b["payments"][0]["price_decimal"] == "2.50")
+    return R + "/transaction/" + made[1]["transaction_key"], R + "/payment/" + str(made[1]["payments"][0]["id"])
+
+
+def is_now(status):
+    return lambda b: b["status"] == status
+
+
+asked, cup = ask()
+expect("Paula looks at it", call("GET", asked + "?fields=project", paula), 200, lambda b: b["project"]["title"])
+expect("how she may pay", call("GET", asked + "/type/me", paula), 200, lambda b: "pin" in b and "mobile_app" in b)
+expect("she pays in her app", call("PUT", asked + "/reserve/me", paula), 200, is_now("reserved"))
+expect("the till takes the money", call("PUT", asked + "/confirm", shop, body=[]), 200, is_now("confirmed"))
+expect("the payment is done", call("GET", cup, shop), 200, is_now("done"))
+expect("what she agreed to tell", call("GET", asked + "/inquired-information", shop), 200, lambda b: b == {"items": []})
+asked, cup = ask(freeze_for=24)
+expect("by PIN", call("PUT", asked + "/reserve/14471", shop, body={"pin": payer["pin"]}), 200, is_now("reserved"))
+expect("for less", call("PUT", asked + "/confirm", shop, body={cup.split("/")[-1]: {"price": 200, "currency": "EUR"}}), 200, is_now("confirmed"))
+expect("frozen for longer", call("PUT", cup + "/freeze", shop, body={"freeze_for": 48}), 200, lambda b: b["cancelable"] and b["freeze_until"])
+expect("given back", call("DELETE", cup, shop), 200, is_now("canceled"))
+asked, cup = ask(freeze_for=24, password={"type": "provided", "value": "s3cret", "optional": True})
+code = call("POST", R + "/wallet/me/code", paula)
+expect("a code to read out", code, 200, lambda b: len(b["code"]) == 12)
+expect("by that code", call("PUT", asked + "/reserve", shop, body={"code": code[1]["code"]}), 200, is_now("reserved"))
+expect("the password of the payment", call("PUT", cup + "/password", shop, body={"password": "s3cret"}), 200, lambda b: b["password"]["status"] == "unlocked")
+expect("taken", call("PUT", asked + "/confirm", shop), 200, is_now("confirmed"))
+expect("and finalized", call("PUT", cup + "/finalize", shop), 200, is_now("done"))
+asked, cup = ask()
+expect("a code is sent", call("PUT", asked + "/flash/14471", shop), 200, is_now("waiting"))
+asked, cup = ask()
+expect("sent to her number", call("POST", asked + "/flash", shop, body={"payer": {"phone": payer["phone"]}}), 200, is_now("waiting"))
+expect("somebody is asked to pay", call("POST", asked + "/request", shop, body={"phone": "37066612345"}), 200, lambda b: b["phone"] == "37066612345")
+expect("taken back", call("DELETE", asked, shop), 200, is_now("revoked"))
+single = call("POST", R + "/payment", shop, body={**tea, "beneficiary": {"email": "jonas@example.com"}})
+expect("one payment", single, 200, lambda b: b["beneficiary"] == {"email": "jonas@example.com"})
+expect("her money waits for Jonas", call("PUT", R + "/transaction/" + single[1]["transaction_key"] + "/reserve/me", paula), 200, is_now("waiting_registration"))
+expect("she takes it back", call("DELETE", R + "/wallet/me/pending-payment/" + str(single[1]["id"]), paula), 200)
+expect("what was asked for", call("GET", R + "/transactions?status=confirmed&limit=2", shop), 200, lambda b: b["_metadata"]["total"] == 3)
+expect("payments", call("GET", R + "/payments?status=done", shop), 200, lambda b: len(b["payments"]) == 2)
+expect("their numbers", call("GET", R + "/payments/id?status=canceled", shop), 200, lambda b: len(b) == 1)
+expect("another one's wallet", call("PUT", ask()[0] + "/reserve/2110", paula), 403, refused("no_rights"))
+expect("a price in two forms", call("POST", R + "/payment", shop, body={**tea, "price_decimal": "2.50"}), 400, refused("invalid_parameters"))
+expect("nothing is reserved", call("PUT", ask()[0] + "/confirm", shop), 409, refused("invalid_state"))
+
 password = {"grant_type": "password", "username": payer["email"], "password": payer["password"]}
 first = token(device, **password, scope="email phone address identity user_info wallet_list balance")
 expect("a phone signs a user in", first, 200, lambda b: b["token_type"] == "mac" and b["expires_in"] == 3600 and b["refresh_token"])

@@ -222,7 +222,7 @@ func forgetPayments(value any) {
 			forgetPayments(element)
 		}
 	case map[string]any:
-		if v["transaction_key"] != nil && v["price"] != nil {
+		if v["transaction_key"] != nil && (v["price"] != nil || v["amount"] != nil) {
 			delete(v, "id")
 		}
 		for _, member := range v {
