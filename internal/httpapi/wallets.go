@@ -124,11 +124,9 @@ func (a *API) describeWallet(ctx context.Context, r *request) (any, error) {
 	if b.raw("description") == nil {
 		description = nil
 	}
-	w, err := a.Service.DescribeWallet(ctx, r.caller, id, description)
-	if err != nil {
-		return nil, err
-	}
-	return wireWallet(w), nil
+	return once(r, plain, func(c wallet.Caller) (service.WalletView, error) {
+		return a.Service.DescribeWallet(ctx, c, id, description)
+	}, wireWallet)
 }
 
 // undescribeWallet: DELETE /wallet/{id|me}/description; the Swift SDK decodes the wallet (spec/mobile-sdks.md §1.2).
@@ -199,7 +197,7 @@ func (a *API) calculateConversion(ctx context.Context, r *request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return wireConversion(c)
+	return wireConversion(c), nil
 }
 
 // convertCurrency: POST /currency-conversion (spec/wallet-api.md §4.13).
@@ -218,25 +216,15 @@ func (a *API) convertCurrency(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	c, err := a.Service.ConvertCurrency(ctx, r.caller, wanted)
-	if err != nil {
-		return nil, err
-	}
-	return wireConversion(c)
+	return once(r, plain, func(c wallet.Caller) (service.Conversion, error) { return a.Service.ConvertCurrency(ctx, c, wanted) }, wireConversion)
 }
 
-func wireConversion(c service.Conversion) (walletapi.CurrencyConversion, error) {
-	out := walletapi.CurrencyConversion{
-		ID: c.Entry, FromCurrency: string(c.From.Currency), ToCurrency: string(c.To.Currency),
-		FromAmountDecimal: c.From.Decimal(), ToAmountDecimal: c.To.Decimal(), AccountNumber: c.AccountNumber,
+func wireConversion(c service.Conversion) walletapi.CurrencyConversion {
+	return walletapi.CurrencyConversion{
+		ID: c.Entry, Date: unix(c.At), FromCurrency: string(c.From.Currency), ToCurrency: string(c.To.Currency),
+		FromAmount: cents(c.From), FromAmountDecimal: c.From.Decimal(), ToAmount: cents(c.To), ToAmountDecimal: c.To.Decimal(),
+		AccountNumber: c.AccountNumber,
 	}
-	if !c.At.IsZero() {
-		out.Date = c.At.Unix()
-	}
-	var err1, err2 error
-	out.FromAmount, err1 = c.From.Cents()
-	out.ToAmount, err2 = c.To.Cents()
-	return out, errors.Join(err1, err2)
 }
 
 // scalar is a text, or a number as it stands there; empty when it is not given.
