@@ -199,7 +199,7 @@ func (a *API) calculateConversion(ctx context.Context, r *request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return wireConversion(c)
+	return wireConversion(c), nil
 }
 
 // convertCurrency: POST /currency-conversion (spec/wallet-api.md §4.13).
@@ -218,14 +218,12 @@ func (a *API) convertCurrency(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	c, err := a.Service.ConvertCurrency(ctx, r.caller, wanted)
-	if err != nil {
-		return nil, err
-	}
-	return wireConversion(c)
+	return once(r, plain, func(c wallet.Caller) (service.Conversion, error) {
+		return a.Service.ConvertCurrency(ctx, c, wanted)
+	}, wireConversion)
 }
 
-func wireConversion(c service.Conversion) (walletapi.CurrencyConversion, error) {
+func wireConversion(c service.Conversion) walletapi.CurrencyConversion {
 	out := walletapi.CurrencyConversion{
 		ID: c.Entry, FromCurrency: string(c.From.Currency), ToCurrency: string(c.To.Currency),
 		FromAmountDecimal: c.From.Decimal(), ToAmountDecimal: c.To.Decimal(), AccountNumber: c.AccountNumber,
@@ -233,10 +231,8 @@ func wireConversion(c service.Conversion) (walletapi.CurrencyConversion, error) 
 	if !c.At.IsZero() {
 		out.Date = c.At.Unix()
 	}
-	var err1, err2 error
-	out.FromAmount, err1 = c.From.Cents()
-	out.ToAmount, err2 = c.To.Cents()
-	return out, errors.Join(err1, err2)
+	out.FromAmount, out.ToAmount = cents(c.From), cents(c.To)
+	return out
 }
 
 // scalar is a text, or a number as it stands there; empty when it is not given.
