@@ -155,7 +155,7 @@ func wirePayment(v service.PaymentView) walletapi.Payment {
 	return out
 }
 
-// cents is an amount of a payment in cents, which fit: service.checkPrice has seen to that.
+// cents is an amount of a payment or an exchange in cents, which fit: service has seen to that.
 func cents(a money.Amount) int64 {
 	n, _ := a.Cents()
 	return n

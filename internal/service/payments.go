@@ -352,8 +352,8 @@ func (s *Service) ListTransactions(ctx context.Context, c wallet.Caller, f Trans
 	return views, total, nil
 }
 
-// ListPayments returns a page of the payments of the projects that the caller represents, or speaks for, newest
-// first, and how many there are in all. It fails with Forbidden.
+// ListPayments returns a page of the payments of the projects that the caller represents, or speaks for, largest
+// number first, and how many there are in all. It fails with Forbidden.
 func (s *Service) ListPayments(ctx context.Context, c wallet.Caller, f TransactionFilter) ([]PaymentView, int, error) {
 	if err := s.listed(ctx, c, &f, 0); err != nil {
 		return nil, 0, err

@@ -50,6 +50,9 @@ const dropAnswer = `DELETE FROM answers WHERE key = $1`
 
 // keepAnswer is the statement that stores an answer.
 func (db *DB) keepAnswer(o *wallet.Once, answer any) (statement, error) {
+	if o.Encode == nil {
+		return statement{}, errors.New("store: the answer to a request with an idempotency key is to be kept, and nobody says how it is written")
+	}
 	body, err := o.Encode(answer)
 	if err != nil {
 		return statement{}, err

@@ -192,16 +192,16 @@ func (db *DB) Transactions(ctx context.Context, f TransactionFilter) ([]*wallet.
 	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM transactions WHERE `+c.where(), c.args...).Scan(&total); err != nil {
 		return nil, 0, err
 	}
-	order := " ORDER BY id DESC"
+	order := " ORDER BY created_at DESC, id DESC" // several writers number them, each out of a block of its own
 	if f.Ascending {
-		order = " ORDER BY id"
+		order = " ORDER BY created_at, id"
 	}
 	page := fmt.Sprintf("%s%s LIMIT %d OFFSET %d", c.where(), order, f.Limit, f.Offset)
 	found, err := db.transactionsWhere(ctx, page, c.args...)
 	return found, total, err
 }
 
-// Payments returns the numbers of a page of payments with those of their transactions, newest first, and how
+// Payments returns the numbers of a page of payments with those of their transactions, the largest first, and how
 // many there are in all.
 func (db *DB) Payments(ctx context.Context, f TransactionFilter) (ids [][2]int64, total int, err error) {
 	if len(f.Projects) == 0 {
