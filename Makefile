@@ -3,13 +3,14 @@
 
 GO ?= go
 FUZZTIME ?= 5m
+COMMANDS ?= 1000000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz bench build dev
+.PHONY: help test check fuzz model bench bench-large build dev
 
 help: ## list the targets
-	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 test: ## run all tests, on SQLite and on a PostgreSQL started for them, and in a Chromium
 	scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
@@ -33,8 +34,14 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
 
+model: ## try COMMANDS (1000000) random commands about money against the reference, on SQLite
+	PURSER_TEST_POSTGRES=off PURSER_TEST_COMMANDS=$(COMMANDS) $(GO) test -timeout 2h -v -run TestMoneyAgainstTheReference ./internal/service
+
 bench: ## run the benchmarks
-	$(GO) run ./bench
+	PURSER_TEST_POSTGRES_DURABLE=1 scripts/with-postgres $(GO) run ./bench
+
+bench-large: ## measure a million wallets and a million payments, which takes longer
+	$(GO) run ./bench -part large
 
 build: ## build bin/purser, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/purser ./cmd/purser

@@ -143,16 +143,17 @@ func (c *connection) call() error {
 	if _, err := c.Write(c.request); err != nil {
 		return err
 	}
-	return c.read(c.calls%everyAnswer == 1)
+	_, err := c.read(c.calls%everyAnswer == 1)
+	return err
 }
 
 var lengthHeader = []byte("Content-Length: ")
 
-// read reads one answer, which must be a 200, and looks into its body when asked to.
-func (c *connection) read(look bool) error {
+// read reads one answer, which must be a 200, and looks into its body when asked to, and returns it.
+func (c *connection) read(look bool) ([]byte, error) {
 	line, err := c.answers.ReadSlice('\n')
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ok := bytes.HasPrefix(line, []byte("HTTP/1.1 200 "))
 	status := ""
@@ -162,27 +163,27 @@ func (c *connection) read(look bool) error {
 	length := -1
 	for len(line) > 2 { // until the empty line
 		if line, err = c.answers.ReadSlice('\n'); err != nil {
-			return err
+			return nil, err
 		}
 		if value, found := bytes.CutPrefix(line, lengthHeader); found {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	switch {
 	case length < 0:
-		return errors.New("an answer without Content-Length")
+		return nil, errors.New("an answer without Content-Length")
 	case ok && !look:
 		_, err := c.answers.Discard(length)
-		return err
+		return nil, err
 	}
 	body := make([]byte, length)
 	if _, err := io.ReadFull(c.answers, body); err != nil {
-		return err
+		return nil, err
 	}
 	if !ok || !bytes.Contains(body, c.part) {
-		return fmt.Errorf("an answer that was not expected: %s %s", status, body)
+		return nil, fmt.Errorf("an answer that was not expected: %s %s", status, body)
 	}
-	return nil
+	return body, nil
 }

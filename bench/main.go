@@ -44,14 +44,20 @@ const (
 func main() {
 	bare := flag.String("bare", "", "be the bare server on this `address`: how the benchmark starts the one it compares with")
 	purser := flag.String("purser", "", "measure this `binary` instead of building one, to compare two of them")
+	part := flag.String("part", "", "measure only this `part`: reads, payments, or large, which the rest leaves out")
+	naive := flag.String("naive", "", "be the naive control on this `address`, for the database and key below")
+	database := flag.String("database", "", "`address` of the control's database")
+	kekFile := flag.String("kek-file", "", "`file` with the key-encryption key of the control's database")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *bare != "" {
 		err = serveBare(*bare)
+	} else if *naive != "" {
+		err = serveNaiveShop(ctx, *naive, *database, *kekFile)
 	} else {
-		err = newBench(os.Stdout, time.Now, *purser).run(ctx)
+		err = newBench(os.Stdout, time.Now, *purser, *part).run(ctx)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -67,12 +73,16 @@ type bench struct {
 	// folder holds everything that the run makes, and goes when it ends.
 	folder string
 	// purser is the binary under test.
-	purser  string
-	results []result
+	purser string
+	// part is what to measure; empty for all but what takes long.
+	part string
+	// postgres is the server that databases are made on; empty where there is none.
+	postgres string
+	results  []result
 }
 
-func newBench(out io.Writer, now func() time.Time, purser string) *bench {
-	return &bench{out: out, now: now, purser: purser}
+func newBench(out io.Writer, now func() time.Time, purser, part string) *bench {
+	return &bench{out: out, now: now, purser: purser, part: part, postgres: os.Getenv("PURSER_TEST_POSTGRES")}
 }
 
 // errBroken says that a promise does not hold here; the table has said which one.
@@ -89,15 +99,34 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := b.inside(ctx); err != nil {
-		return fmt.Errorf("measuring inside this process: %w", err)
-	}
-	if err := b.overWire(ctx); err != nil {
-		return fmt.Errorf("measuring over the wire: %w", err)
+	if err := b.parts(ctx); err != nil {
+		return err
 	}
 	b.table()
 	if slices.ContainsFunc(b.results, func(r result) bool { return r.verdict == broken }) {
 		return errBroken
+	}
+	return nil
+}
+
+// parts measures what was asked for.
+func (b *bench) parts(ctx context.Context) error {
+	all := []struct {
+		part, what string
+		measure    func(ctx context.Context) error
+	}{
+		{"reads", "inside this process", b.inside},
+		{"reads", "over the wire", b.overWire},
+		{"payments", "payments", b.money},
+		{"large", "many wallets and payments", b.large},
+	}
+	for _, one := range all {
+		if b.part != one.part && (b.part != "" || one.part == "large") {
+			continue
+		}
+		if err := one.measure(ctx); err != nil {
+			return fmt.Errorf("measuring %s: %w", one.what, err)
+		}
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ type config struct {
 	smtpPassword secret.Text
 	// tlsListen is where the sandbox answers over TLS.
 	tlsListen string
+	// verifyEvery is how often a sample of the books is verified, 0 for never; metrics is where /metrics is answered.
+	verifyEvery time.Duration
+	metrics     string
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
 }
@@ -84,6 +87,8 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.Var(&c.accessTokenLifetime, "access-token-lifetime", "`time` that an access token of a user works")
 	flags.Var(&c.refreshTokenLifetime, "refresh-token-lifetime", "`time` that a refresh token works: who does not use an app for so long signs in again")
 	flags.StringVar(&c.messageTemplates, "message-templates", "", "`folder` with your own words for messages to people; docs/operations.md says how they are written")
+	flags.DurationVar(&c.verifyEvery, "verify-every", 10*time.Second, "how often a sample of the books is recomputed from the journal; 0 is never")
+	flags.StringVar(&c.metrics, "metrics", "", "`address` to answer GET /metrics on, for Prometheus; one without a host, such as :9090, is for this machine alone")
 	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
 }
 

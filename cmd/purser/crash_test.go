@@ -1,24 +1,29 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
 )
 
 // kills is how often each of these tests pulls the plug.
-const kills = 20
+func kills(t *testing.T) int { return wallettest.Times(t, "PURSER_TEST_KILLS", 20) }
 
 // shortFolder is a data folder whose path leaves room for a socket's name.
 func shortFolder(t *testing.T) string {
@@ -31,18 +36,23 @@ func shortFolder(t *testing.T) string {
 	return data
 }
 
-// startDev starts `purser dev` as a process of its own.
+// startDev starts `purser dev` as a process of its own; prepareDev does all but start it.
 func startDev(t *testing.T, data string) *exec.Cmd {
+	t.Helper()
+	dev := prepareDev(t, data)
+	if err := dev.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+func prepareDev(t *testing.T, data string) *exec.Cmd {
 	t.Helper()
 	purser, err := exec.LookPath("purser") // this test binary, under the name that TestMain gave it
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev := exec.Command(purser, "dev", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error")
-	if err := dev.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return dev
+	return exec.Command(purser, "dev", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error")
 }
 
 // kill ends a process the way a power cut or the kernel would: it gets to do nothing more.
@@ -65,6 +75,14 @@ func awaitHolder(t *testing.T, data string, pid int) holder {
 	}
 	t.Fatal("the server did not come back within six seconds")
 	return holder{}
+}
+
+// mustVerify verifies the folder's database, as `purser verify` does.
+func mustVerify(t *testing.T, data string) {
+	t.Helper()
+	if _, err := store.Verify(context.Background(), "sqlite:"+filepath.Join(data, dataFile), nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // balance asks for what wallet 14471 has, in cents of EUR, by a signed call.
@@ -93,7 +111,7 @@ func balance(t *testing.T, data string, address string) int64 {
 // A newcomer's machine dies while the sandbox loads its sample world, at any moment. The next
 // start finds a new folder or a whole world, never half of one.
 func TestKilledWhileTheSampleWorldLoads(t *testing.T) {
-	for range kills {
+	for range kills(t) {
 		data := shortFolder(t)
 		dev := startDev(t, data)
 		time.Sleep(time.Duration(rand.N(250)) * time.Millisecond)
@@ -113,7 +131,7 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 	data := shortFolder(t)
 	dev := startDev(t, data)
 	acknowledged, unknown := int64(1000_00), int64(0)
-	for range kills {
+	for range kills(t) {
 		h := awaitHolder(t, data, dev.Process.Pid)
 		load := startLoad(h.Socket)
 		time.Sleep(time.Duration(20+rand.N(180)) * time.Millisecond)
@@ -121,8 +139,10 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 		acked, lost := load.stop()
 		acknowledged += acked
 		unknown += lost
+		mustVerify(t, data) // as the kill has left it
 		dev = startDev(t, data)
 		h = awaitHolder(t, data, dev.Process.Pid)
+		mustVerify(t, data)
 		got := balance(t, data, h.Address)
 		if got < acknowledged || got > acknowledged+unknown {
 			t.Fatalf("the wallet has %d cents: %d were acknowledged, and %d more were under way", got, acknowledged, unknown)
@@ -133,7 +153,7 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 	if acknowledged == 1000_00 {
 		t.Fatal("no credit was ever acknowledged, so this test proved nothing")
 	}
-	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills)
+	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills(t))
 }
 
 // load is many goroutines that credit one cent each time until they are stopped or cut off.
@@ -167,4 +187,60 @@ func (l *load) stop() (acked, lost int64) {
 	l.cancel()
 	l.done.Wait()
 	return l.acked.Load(), l.lost.Load()
+}
+
+// The disk fails to keep a commit. The server does not guess: it says so, and ends. The next one goes on with what is on
+// the disk, where the books are right.
+func TestFailingFsync(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("needs strace")
+	}
+	data := shortFolder(t)
+	dev := startDev(t, data)
+	var log strings.Builder
+	awaitHolder(t, data, dev.Process.Pid) // the sample world is there
+	kill(dev)
+	dev = prepareDev(t, data)
+	dev.Stderr = &log
+	if err := dev.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h := awaitHolder(t, data, dev.Process.Pid)
+	fault := exec.Command(strace, "-f", "-p", strconv.Itoa(dev.Process.Pid), "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO")
+	said, err := fault.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fault.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.Contains(lines.Text(), "attached") {
+	}
+	go func() {
+		for lines.Scan() {
+		}
+	}()
+	var done receipt
+	err = overSocket(h.Socket).call(t.Context(), "/wallet/14471/credit", wireMovement(money.Amount{Minor: 1, Currency: "EUR"}, "On a failing disk"), &done)
+	if err == nil {
+		t.Error("a credit was acknowledged that the disk did not keep")
+	}
+	ended := dev.Wait()
+	fault.Wait()
+	if dev.ProcessState.ExitCode() != 1 {
+		t.Errorf("the server ended with %v, want exit status 1", ended)
+	}
+	if !strings.Contains(log.String(), "level=ERROR msg=\"purser stops: the disk failed while something was committed.") {
+		t.Errorf("the log says %s", log.String())
+	}
+	mustVerify(t, data)
+	again := startDev(t, data)
+	defer kill(again)
+	h = awaitHolder(t, data, again.Process.Pid)
+	mustVerify(t, data)
+	if got := balance(t, data, h.Address); got != 1000_00 && got != 1000_01 {
+		t.Errorf("the payer has %d cents", got)
+	}
 }

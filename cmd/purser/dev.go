@@ -113,6 +113,9 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 	}
 	s.closing(db.Close)
 	s.service = uses
+	if err := s.monitor(db); err != nil {
+		return false, err
+	}
 	return isNew, s.listen(db, true)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"manifest": inManifest,
 			"capture":  capture,
 			"forget":   forget,
+			"tamper":   tamper,
 		},
 	})
 }
@@ -66,6 +68,15 @@ func forget(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(db.Close())
 	ts.Check(s.close())
+}
+
+// tamper alters a SQLite file behind everybody's back: tamper FILE STATEMENT.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(err)
+	ts.Check(db.Close())
 }
 
 // await waits until a file holds a text.

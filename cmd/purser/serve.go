@@ -51,6 +51,9 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.listen(db, false); err != nil {
 		return err
 	}
+	if err := s.monitor(db); err != nil {
+		return err
+	}
 	if err := s.listenOperator(); err != nil {
 		return err
 	}

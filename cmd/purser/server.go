@@ -50,6 +50,8 @@ type server struct {
 	socket  string
 	closers []func() error
 	failed  chan error
+	// broken tells that the database's disk cannot be relied on.
+	broken <-chan error
 }
 
 // Limits of connections. Writing may take as long as a slow phone needs for an answer.
@@ -113,6 +115,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
+	s.broken = db.Broken()
 	return uses, db, nil
 }
 
@@ -404,6 +407,12 @@ func (s *server) wait(ctx context.Context) error {
 		return nil
 	case err := <-s.failed:
 		return err
+	case err := <-s.broken:
+		s.log.Error("purser stops: the disk failed while something was committed. Nothing that is written now could be relied on; "+
+			"look after the disk and start again, which goes on from what is on it", "error", err)
+		// Closing the database would write to it, and requests that wait can only be told that nobody knows.
+		s.closers = s.closers[:1] // the log
+		return errors.New("the disk failed")
 	}
 }
 

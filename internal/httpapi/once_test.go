@@ -58,9 +58,12 @@ var repeatables = map[string]func(t *testing.T, server *wallettest.Server) repea
 		return repeatable{as: "shop", target: "/rest/v1/user/password/reset", options: body(`{"email":"paula@example.com"}`)}
 	},
 	"PUT /rest/v1/user/{user}/password": ofPaula("/password", `{"old_password":"paulas-password","password":"three blue herons"}`),
+	"PUT /rest/v1/wallet/{wallet}": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "token:5678", target: "/rest/v1/wallet/me", options: body(`{"description":"For bread"}`)}
+	},
 	"POST /rest/v1/currency-conversion": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "token:5678", target: "/rest/v1/currency-conversion",
-			options: body(`{"from_currency":"EUR","to_currency":"USD","from_amount_decimal":"10","account_number":"EVP000000014471"}`)}
+			options: body(`{"from_currency":"EUR","to_currency":"USD","from_amount":1000,"account_number":"EVP000000014471"}`)}
 	},
 	"POST /rest/v1/wallet/{wallet}/code": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "token:5678", target: "/rest/v1/wallet/me/code", secrets: true}

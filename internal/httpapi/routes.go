@@ -22,7 +22,7 @@ type route struct {
 
 // routes is what the server offers.
 func (a *API) routes() []route {
-	return []route{
+	return append(a.paymentRoutes(), []route{
 		{"GET /rest/v1/server", public(a.server)},
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},
@@ -67,6 +67,26 @@ func (a *API) routes() []route {
 		{"DELETE /rest/v1/wallet/{wallet}/description", a.signed(a.undescribeWallet)},
 		{"GET /rest/v1/wallet/{wallet}/balance", a.signed(a.balance)},
 		{"POST /rest/v1/wallet/{wallet}/code", a.signed(a.reserveCode)},
+		{"GET /rest/v1/wallet/{wallet}/sufficient-amount", a.signed(a.sufficientAmount)},
+		{"GET /rest/v1/wallet/{wallet}/receipt/balance", a.signed(a.balanceReceipt)},
+		{"GET /rest/v1/currency-conversion", a.signed(a.calculateConversion)},
+		{"POST /rest/v1/currency-conversion", a.signed(a.convertCurrency)},
+		{"GET /rest/v1/wallet/{wallet}/statements", a.signed(a.statements)},
+		{"GET /rest/v1/wallet/{wallet}/reservation-statements", a.signed(a.reservationStatements)},
+		{"GET /rest/v1/wallet/{wallet}/pending-payments", a.signed(a.pendingPayments)},
+		{"DELETE /rest/v1/wallet/{wallet}/pending-payment/{payment}", a.signed(a.takePaymentBack)},
+		{"GET /rest/v1/locations", public(a.locations)},
+		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
+		{"POST /oauth/v1/token", a.alone(a.issueToken)},
+		{"DELETE /oauth/v1/token", a.alone(a.revokeToken)},
+		{"PUT /oauth/v1/tokens/{access_token}/activate", a.alone(a.activateToken)},
+		{"POST /oauth/v1/session", a.alone(a.prepareSession)},
+	}...)
+}
+
+// paymentRoutes are those of transactions and payments.
+func (a *API) paymentRoutes() []route {
+	return []route{
 		{"POST /rest/v1/transaction", a.placed(a.createTransaction)},
 		{"GET /rest/v1/transaction/{key}", a.signed(a.transaction)},
 		{"DELETE /rest/v1/transaction/{key}", a.signed(a.revokeTransaction)},
@@ -87,20 +107,6 @@ func (a *API) routes() []route {
 		{"PUT /rest/v1/payment/{id}/finalize", a.signed(a.finalizePayment)},
 		{"GET /rest/v1/payments", a.signed(a.payments)},
 		{"GET /rest/v1/payments/id", a.signed(a.paymentIDs)},
-		{"GET /rest/v1/wallet/{wallet}/sufficient-amount", a.signed(a.sufficientAmount)},
-		{"GET /rest/v1/wallet/{wallet}/receipt/balance", a.signed(a.balanceReceipt)},
-		{"GET /rest/v1/currency-conversion", a.signed(a.calculateConversion)},
-		{"POST /rest/v1/currency-conversion", a.signed(a.convertCurrency)},
-		{"GET /rest/v1/wallet/{wallet}/statements", a.signed(a.statements)},
-		{"GET /rest/v1/wallet/{wallet}/reservation-statements", a.signed(a.reservationStatements)},
-		{"GET /rest/v1/wallet/{wallet}/pending-payments", a.signed(a.pendingPayments)},
-		{"DELETE /rest/v1/wallet/{wallet}/pending-payment/{payment}", a.signed(a.takePaymentBack)},
-		{"GET /rest/v1/locations", public(a.locations)},
-		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
-		{"POST /oauth/v1/token", a.alone(a.issueToken)},
-		{"DELETE /oauth/v1/token", a.alone(a.revokeToken)},
-		{"PUT /oauth/v1/tokens/{access_token}/activate", a.alone(a.activateToken)},
-		{"POST /oauth/v1/session", a.alone(a.prepareSession)},
 	}
 }
 

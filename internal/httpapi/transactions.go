@@ -6,7 +6,6 @@ import (
 
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
-	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
@@ -179,7 +178,7 @@ func (a *API) requestTransaction(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked := store.TransactionRequest{
+	asked := service.NewTransactionRequest{
 		UserID: b.idOr("user_id"), Email: b.textOr("email"), Phone: b.textOr("phone"), InitiatorID: b.idOr("initiator_id"),
 	}
 	if err := b.err(); err != nil {

@@ -124,11 +124,9 @@ func (a *API) describeWallet(ctx context.Context, r *request) (any, error) {
 	if b.raw("description") == nil {
 		description = nil
 	}
-	w, err := a.Service.DescribeWallet(ctx, r.caller, id, description)
-	if err != nil {
-		return nil, err
-	}
-	return wireWallet(w), nil
+	return once(r, plain, func(c wallet.Caller) (service.WalletView, error) {
+		return a.Service.DescribeWallet(ctx, c, id, description)
+	}, wireWallet)
 }
 
 // undescribeWallet: DELETE /wallet/{id|me}/description; the Swift SDK decodes the wallet (spec/mobile-sdks.md §1.2).
@@ -218,21 +216,15 @@ func (a *API) convertCurrency(ctx context.Context, r *request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	return once(r, plain, func(c wallet.Caller) (service.Conversion, error) {
-		return a.Service.ConvertCurrency(ctx, c, wanted)
-	}, wireConversion)
+	return once(r, plain, func(c wallet.Caller) (service.Conversion, error) { return a.Service.ConvertCurrency(ctx, c, wanted) }, wireConversion)
 }
 
 func wireConversion(c service.Conversion) walletapi.CurrencyConversion {
-	out := walletapi.CurrencyConversion{
-		ID: c.Entry, FromCurrency: string(c.From.Currency), ToCurrency: string(c.To.Currency),
-		FromAmountDecimal: c.From.Decimal(), ToAmountDecimal: c.To.Decimal(), AccountNumber: c.AccountNumber,
+	return walletapi.CurrencyConversion{
+		ID: c.Entry, Date: unix(c.At), FromCurrency: string(c.From.Currency), ToCurrency: string(c.To.Currency),
+		FromAmount: cents(c.From), FromAmountDecimal: c.From.Decimal(), ToAmount: cents(c.To), ToAmountDecimal: c.To.Decimal(),
+		AccountNumber: c.AccountNumber,
 	}
-	if !c.At.IsZero() {
-		out.Date = c.At.Unix()
-	}
-	out.FromAmount, out.ToAmount = cents(c.From), cents(c.To)
-	return out
 }
 
 // scalar is a text, or a number as it stands there; empty when it is not given.

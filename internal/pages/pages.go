@@ -1,5 +1,5 @@
 // Package pages is what a person meets in a browser: signing in, registering, agreeing to what a
-// program asks for, and looking after an account.
+// program asks for, paying, and looking after an account.
 //
 // Pages are rendered on the server, in Lithuanian or English, and hold no script at all: a GET
 // shows, a POST acts and then leads elsewhere, or shows the same form again with what was typed
@@ -10,7 +10,8 @@
 // What is not here: the session is a row that service keeps, and the cookie only its name; whether
 // a contact is known is never said, because service answers the same either way; nothing is sent
 // from here. A path, a query, a form or a cookie may hold a secret, so none of them is logged.
-// Pages are never shown inside another site's frame.
+// Pages are never shown inside another site's frame, but for that of a payment, where the client may
+// have it so.
 package pages
 
 import (
@@ -110,6 +111,9 @@ func (p *pages) contents() []page {
 		{"/wallet/remind-password/{user}", p.showReset, p.requestReset},
 		{"/oauth", p.showConsent, p.consent},
 		{"/oauth/{key}", p.showConsent, p.consent},
+		{"/wallet/confirm/{transaction}", p.showPayment, p.answerPayment},
+		{"/transaction/confirm-with-oauth/{transaction}", p.showPayment, p.answerPayment},
+		{"/wallet/code", p.person(p.showCode), p.person(p.makeCode)},
 		{"/account", p.person(p.showAccount), nil},
 		{"/account/profile", nil, p.person(p.saveProfile)},
 		{"/account/contact", nil, p.person(p.addContact)},
@@ -186,7 +190,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 // another site's. No other site is sent one this way either.
 func (p *pages) secure(h http.Header, r *request) {
 	h.Set("Paysera-Correlation-Id", r.id)
-	h.Set("Content-Security-Policy", policy(""))
+	h.Set("Content-Security-Policy", policy("", nil))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
 	h.Set("Referrer-Policy", "same-origin")
@@ -196,10 +200,15 @@ func (p *pages) secure(h http.Header, r *request) {
 }
 
 // policy is the Content-Security-Policy of a page whose forms may lead to one more place: browsers that
-// are built on Chromium hold it against where a form's answer redirects to as well.
-func policy(formAction string) string {
+// are built on Chromium hold it against where a form's answer redirects to as well. frames are the sites that may show the
+// page in a frame.
+func policy(formAction string, frames []string) string {
+	ancestors := "'none'"
+	if len(frames) > 0 {
+		ancestors = strings.Join(frames, " ")
+	}
 	return "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action " +
-		strings.TrimSpace("'self' "+formAction) + "; frame-ancestors 'none'; base-uri 'none'"
+		strings.TrimSpace("'self' "+formAction) + "; frame-ancestors " + ancestors + "; base-uri 'none'"
 }
 
 // answer runs the handler; a panic becomes an error.

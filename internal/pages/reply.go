@@ -161,7 +161,10 @@ func (p *pages) reply(w http.ResponseWriter, r *request, out reply, err error) (
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", r.language.code)
 	h.Set("Content-Length", strconv.Itoa(text.Len()))
-	h.Set("Content-Security-Policy", policy(out.action))
+	h.Set("Content-Security-Policy", policy(out.action, r.frames))
+	if len(r.frames) > 0 {
+		h.Del("X-Frame-Options") // it has no words for other sites
+	}
 	w.WriteHeader(status(code))
 	w.Write(text.Bytes())
 	return status(code), code

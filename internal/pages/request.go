@@ -31,6 +31,8 @@ type request struct {
 	// cookie is what the browser sent, and caller who that is.
 	cookie secret.Text
 	caller wallet.Caller
+	// frames are the sites that may show the answer in a frame; none is the rule.
+	frames []string
 }
 
 // languageInPath are two letters in front of a page's path.

@@ -24,8 +24,15 @@ func (r *request) notice() string { return r.language.text("notice." + r.URL.Que
 
 func (r *request) entrance() entrance { return entrance{Notice: r.notice(), Next: r.next()} }
 
-// preparedEmail is the e-mail address that a client has named in the request which somebody goes on to.
+// preparedEmail is the e-mail address that a client has named in the request, or the payment, which somebody goes on to.
 func (p *pages) preparedEmail(ctx context.Context, r *request) string {
+	if payment := paymentIn(r.next()); payment != "" {
+		entrance, err := p.Service.EnterOffer(ctx, r.caller, payment, "")
+		if err != nil {
+			return "" // the page itself will say so
+		}
+		return entrance.Email
+	}
 	key := preparedIn(r.next())
 	if key == "" {
 		return ""

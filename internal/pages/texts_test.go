@@ -65,7 +65,7 @@ func TestEveryTextIsThereAndUsed(t *testing.T) {
 	uses(`\bt "([^"]*)"`, "templates/*.html", "")
 	uses(`language\.text\("([^"]*)"`, "*.go", "")
 	uses(`\bl\.text\("([^"]*)"`, "*.go", "")
-	uses(`"((?:consent|invitation|error)\.[a-z_.]+)"`, "*.go", "")
+	uses(`"((?:consent|invitation|error|pay)\.[a-z_.]+)"`, "*.go", "")
 	uses(`notice=([a-z-]+)`, "*.go", "notice.")
 	uses(`\b(?:saved|savedProject)\("([a-z-]+)"`, "*.go", "notice.")
 	for key := range texts {
@@ -75,7 +75,10 @@ func TestEveryTextIsThereAndUsed(t *testing.T) {
 		}
 	}
 	for _, code := range []wallet.Code{wallet.InvalidRequest, wallet.InvalidParameters, wallet.Forbidden, wallet.NotFound, wallet.MethodNotAllowed,
-		wallet.InvalidState, wallet.RateLimitExceeded, wallet.RequestTooLarge, wallet.InternalServerError, wallet.ServiceUnavailable} {
+		wallet.InvalidState, wallet.RateLimitExceeded, wallet.RequestTooLarge, wallet.InternalServerError, wallet.ServiceUnavailable,
+		// Why somebody cannot pay.
+		wallet.NotEnoughFunds, wallet.LimitsExceeded, wallet.RestrictionLimitsExceeded, wallet.NoRights, wallet.PaymentToSameAccount, wallet.RestrictionViolation,
+		wallet.ClientNotVerified, wallet.BeneficiaryAccountInactive, wallet.PayerAccountInactive, wallet.ClientRestricted} {
 		if texts["error."+string(code)] == "" {
 			t.Errorf("there are no words for %s", code)
 		}

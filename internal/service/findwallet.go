@@ -200,30 +200,25 @@ func (s *Service) DescribeWallet(ctx context.Context, c wallet.Caller, id int64,
 	if err != nil {
 		return WalletView{}, err
 	}
-	err = s.change(ctx, c, func(tx *store.Tx, c wallet.Caller) error {
+	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (WalletView, error) {
 		before, err := tx.Wallet(w.ID)
 		if err != nil {
-			return err
+			return WalletView{}, err
 		}
 		if err := wallet.May(c, wallet.DescribeWallet, wallet.Subject{Wallet: before}).Err(); err != nil {
-			return err
+			return WalletView{}, err
 		}
 		after := *before
 		set(&after.Description, description)
 		if err := checkWallet(&after); err != nil {
-			return err
+			return WalletView{}, err
 		}
-		w = &after
 		if same(*before, after) {
-			return nil
+			return walletView(c, &after), nil
 		}
 		if err := s.audit(tx, c, "update", walletObject, w.ID, *before, after); err != nil {
-			return err
+			return WalletView{}, err
 		}
-		return tx.UpdateWallet(after)
+		return walletView(c, &after), tx.UpdateWallet(after)
 	})
-	if err != nil {
-		return WalletView{}, err
-	}
-	return s.walletSeenBy(ctx, c, w)
 }

@@ -57,7 +57,13 @@ func inWorld(t *testing.T, story func(t *testing.T, w world)) {
 // newServer is one process on the database.
 func newServer(t testing.TB, address string, wall, business *wallettest.Clock) world {
 	t.Helper()
-	w := world{db: wallettest.Open(t, address, business), wall: wall, business: business, address: address, nonces: new(atomic.Uint64), t: t}
+	return newServerOn(t, wallettest.Open(t, address, business), address, wall, business)
+}
+
+// newServerOn is one on a database that is open.
+func newServerOn(t testing.TB, db *store.DB, address string, wall, business *wallettest.Clock) world {
+	t.Helper()
+	w := world{db: db, wall: wall, business: business, address: address, nonces: new(atomic.Uint64), t: t}
 	var err error
 	w.Service, err = service.New(ctx, w.db, service.Options{
 		WallClock: wall.Now, BusinessClock: business.Now, Random: secret.NewIDs([32]byte(secret.RandomBytes(32))), Box: w.db.Box,

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/secret"
@@ -32,9 +33,49 @@ type Offer struct {
 
 // PayingWallet is a wallet with what it has available in the currencies of a transaction.
 type PayingWallet struct {
-	ID        int64
-	Number    string
+	ID     int64
+	Number string
+	// Owner is whose it is: the person, or a company that they act for.
+	Owner     string
 	Available []money.Amount
+}
+
+// OfferEntrance is what is known of a transaction before the payer has signed in.
+type OfferEntrance struct {
+	// Email is the payer's, where the client has named it.
+	Email string
+	// Frames are the sites that may show the page in a frame (wallet.Client.Frames); none for the page by itself.
+	Frames []string
+}
+
+// EnterOffer says what is known of a transaction before the payer has signed in. clientID is what the client signs as that
+// wants the page in its frame: one that may speak for the transaction's project. For a key or a client that means nothing
+// here it says nothing. It fails with Forbidden.
+func (s *Service) EnterOffer(ctx context.Context, c wallet.Caller, key, clientID string) (OfferEntrance, error) {
+	if err := wallet.May(c, wallet.UsePages, wallet.Subject{}).Err(); err != nil {
+		return OfferEntrance{}, err
+	}
+	t, err := s.transactionByKey(ctx, key)
+	if err != nil {
+		return OfferEntrance{}, ignoreKnown(err)
+	}
+	e := OfferEntrance{Email: t.PayerEmail}
+	if clientID == "" {
+		return e, nil
+	}
+	found, err := s.db.Credential(ctx, clientID)
+	if err != nil {
+		return OfferEntrance{}, err
+	}
+	if found.Known && found.Token == nil && !found.Client.Revoked() && SpeaksFor(found.Client, t) {
+		e.Frames = found.Client.Frames()
+	}
+	return e, nil
+}
+
+// SpeaksFor says whether a client made the transaction, or has its project.
+func SpeaksFor(c *wallet.Client, t *wallet.Transaction) bool {
+	return c.ID == t.ClientID || slices.Contains(c.Projects, t.ProjectID)
 }
 
 // ViewOffer shows a transaction to who is signed in, and notes that it was shown. It fails with Forbidden and
@@ -146,7 +187,7 @@ func (s *Service) offerWallets(ctx context.Context, c wallet.Caller, o *Offer) e
 		if err != nil {
 			return err
 		}
-		pays := PayingWallet{ID: w.ID, Number: w.AccountNumber}
+		pays := PayingWallet{ID: w.ID, Number: w.AccountNumber, Owner: w.OwnerDisplayName}
 		for _, sum := range Totals(o.Transaction) {
 			has := money.Amount{Currency: sum.Currency}
 			for _, f := range funds {
@@ -194,7 +235,7 @@ func (s *Service) ApproveTransaction(ctx context.Context, c wallet.Caller, key s
 		}
 	}
 	acceptance := wallet.Acceptance{Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers}
-	return s.accept(ctx, c, t, acceptance, func(*store.MoneyTx) error { return nil })
+	return s.accept(ctx, c, t, acceptance, store.Needs{}, func(*store.MoneyTx) error { return nil })
 }
 
 // RejectTransaction is a payer's no on the page. It fails with Forbidden, NotFound and InvalidState.

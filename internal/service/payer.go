@@ -231,6 +231,9 @@ func (s *Service) AcceptanceTypes(ctx context.Context, c wallet.Caller, key stri
 	return types, nil
 }
 
+// NewTransactionRequest says who is to be asked.
+type NewTransactionRequest = store.TransactionRequest
+
 // TransactionRequest asks somebody to accept a transaction.
 type TransactionRequest struct {
 	store.TransactionRequest
@@ -240,7 +243,7 @@ type TransactionRequest struct {
 // RequestTransaction asks a user, by number or contact, to accept a transaction: they are sent a link. initiator is
 // the user in whose name they are asked, 0 for none. It fails with Forbidden, NotFound, InvalidParameters,
 // InvalidState and RateLimitExceeded.
-func (s *Service) RequestTransaction(ctx context.Context, c wallet.Caller, key string, r store.TransactionRequest) (TransactionRequest, error) {
+func (s *Service) RequestTransaction(ctx context.Context, c wallet.Caller, key string, r NewTransactionRequest) (TransactionRequest, error) {
 	once, err := s.subjectTransaction(ctx, c, key, wallet.ManageTransaction)
 	if err != nil {
 		return TransactionRequest{}, err

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -538,5 +539,163 @@ func TestPaymentsThatCannotBe(t *testing.T) {
 			_, err := w.CreateTransaction(ctx, w.by(till), newTransaction(eur(1000), change))
 			refuses(t, field, err, wallet.InvalidParameters, field)
 		}
+	})
+}
+
+// A password that is given while the transaction waits for somebody else to register does not keep its payment
+// waiting.
+func TestAPasswordBeforeSomebodyRegisters(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held := w.reserved(eur(1500), func(n *service.NewTransaction) {
+			n.Payments[0].Password, n.Payments[0].PasswordValue = &wallet.Password{Kind: wallet.ProvidedPassword}, "s3cret"
+			n.Payments = append(n.Payments, service.NewPayment{Payment: wallet.Payment{Description: "A gift", Price: eur(100), Beneficiary: wallet.Contact{Email: "jonas@example.com"}}})
+		})
+		w.is(held, nil, wallet.WaitingRegistration, wallet.PaymentWaitingPassword)
+		given, err := w.GivePassword(ctx, w.by(till), held.Payments[0].ID, "s3cret")
+		w.is(given.TransactionView, err, wallet.WaitingRegistration, wallet.PaymentReserved)
+	})
+}
+
+// ritaTakes gives Rita an e-mail address, which payments may have been waiting for.
+func (w world) ritaTakes(email string) {
+	w.t.Helper()
+	if _, err := w.UpdateUser(ctx, operator, 3, service.UserChange{Email: &email}, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// to sends a payment to a contact.
+func to(email string) func(n *service.NewTransaction) {
+	return func(n *service.NewTransaction) { n.Payments[0].Beneficiary = wallet.Contact{Email: email} }
+}
+
+// The contact that a payment went to turns out to be the payer's own: nothing is paid from a wallet to itself. What
+// is over, or went into another transaction, is left alone, and nobody else is kept waiting.
+func TestContactsThatBecomeThePayers(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		over := w.reserved(eur(500), to("jonas@example.com"), func(n *service.NewTransaction) { n.ReserveFor = time.Hour })
+		w.business.Advance(time.Hour)
+		w.doDue()
+		held := w.reserved(eur(700), to("jonas@example.com"))
+		both := w.offers(eur(50), to("jonas@example.com"), func(n *service.NewTransaction) {
+			n.Payments = append(n.Payments, service.NewPayment{Payment: wallet.Payment{Description: "Bread", Price: eur(300)}})
+		})
+		moves := newTransaction(eur(1), func(n *service.NewTransaction) { n.Moved = []int64{both.Payments[0].ID} })
+		moved, err := w.CreateTransaction(ctx, w.by(till), moves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.paysInApp(both.Key); err != nil {
+			t.Fatal(err)
+		}
+		w.has(3, 9000, 1000)
+		w.ritaTakes("jonas@example.com")
+		w.doDue()
+		w.is(w.seen(over.Key), nil, wallet.TransactionFailed, wallet.PaymentFailed)
+		w.is(w.seen(held.Key), nil, wallet.TransactionRevoked, wallet.PaymentRevoked)
+		w.is(w.seen(both.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+		if there := w.seen(moved.Key); there.Payments[1].BeneficiaryID != 3 {
+			t.Errorf("the payment that was moved goes to wallet %d, want Rita's", there.Payments[1].BeneficiaryID)
+		}
+		w.has(3, 9700, 300)
+	})
+}
+
+// Who has a contact and no wallet yet is waited for, and keeps nobody else waiting.
+func TestContactsWithoutAWallet(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held := w.reserved(eur(100), to("jonas@example.com"))
+		if _, err := w.CreateUser(ctx, operator, wallet.User{ID: 30, Type: wallet.Natural, DisplayName: "Jonas", Email: "jonas@example.com"}, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		if arrived, err := w.db.ArrivedContacts(ctx, 10); err != nil || len(arrived) != 0 {
+			t.Errorf("arrived: %v, %v", arrived, err)
+		}
+		w.doDue()
+		w.is(w.seen(held.Key), nil, wallet.WaitingRegistration, wallet.PaymentWaitingRegistration)
+		if _, err := w.CreateWallet(ctx, operator, wallet.Wallet{ID: 30, OwnerID: 30}); err != nil {
+			t.Fatal(err)
+		}
+		w.doDue()
+		w.is(w.seen(held.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+	})
+}
+
+// No price is so low that the beneficiary would have to give the cashback from other money.
+func TestPricesCoverTheCashback(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		taken := func(n *service.NewTransaction) {
+			n.Payments[0].InCommission, n.Payments[0].Cashback, n.Payments[0].PriceRules = 400, 500, &wallet.PriceRules{Min: 1}
+			n.Payments[0].FreezeFor = time.Hour
+		}
+		made := w.offers(eur(1000), taken)
+		id := made.Payments[0].ID
+		at := func(minor int64) service.Reservation {
+			return service.Reservation{Prices: map[int64]money.Amount{id: eur(minor)}}
+		}
+		_, err := w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, at(899))
+		refuses(t, "choosing too little", err, wallet.InvalidParameters, fmt.Sprintf("payment_prices.%d", id))
+		if _, err = w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, at(950)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.ConfirmTransaction(ctx, w.by(till), made.Key, map[int64]money.Amount{id: eur(899)})
+		refuses(t, "confirming too little", err, wallet.InvalidParameters, fmt.Sprintf("%d.price", id))
+		if _, err = w.ConfirmTransaction(ctx, w.by(till), made.Key, map[int64]money.Amount{id: eur(900)}); err != nil {
+			t.Fatal(err)
+		}
+		w.has(1, 0, 500)
+		w.business.Advance(time.Hour)
+		w.doDue()
+		w.has(1, 0, 0)
+		w.has(3, 9600, 0)
+	})
+}
+
+// What comes back as cashback can be spent again, whoever confirms; a limit that is taken away forgets what was
+// spent under it.
+func TestWhatComesBackCanBeSpent(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		day := []wallet.SpendingLimit{{Kind: wallet.OrdinaryLimit, Amount: eur(1000), Within: 24 * time.Hour}}
+		limit := func(limits []wallet.SpendingLimit) {
+			t.Helper()
+			if _, err := w.LimitUser(ctx, operator, 3, true, limits, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		limit(day)
+		for _, auto := range []bool{true, false} {
+			paid := w.reserved(eur(400), func(n *service.NewTransaction) { n.AutoConfirm, n.Payments[0].Cashback = auto, 300 })
+			if _, err := w.ConfirmTransaction(ctx, w.by(till), paid.Key, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := w.paysInApp(w.offers(eur(801)).Key)
+		refuses(t, "a cent more than is left", err, wallet.LimitsExceeded)
+		held := w.reserved(eur(800))
+		limit(nil)
+		if _, err := w.RevokeTransaction(ctx, w.by(till), held.Key); err != nil {
+			t.Error(err)
+		}
+		w.business.Advance(time.Second)
+		limit(day)
+		w.reserved(eur(1000))
+	})
+}
+
+// A payer changes their mind: what was held first pays the second. Nothing is revoked and paid at once.
+func TestPayingInstead(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		held, made := w.reserved(eur(9000)), w.offers(eur(5000))
+		instead := func(key string, first string) (service.TransactionView, error) {
+			return w.ReserveTransaction(ctx, w.by(till), key, service.Reservation{Payer: wallet.Contact{WalletID: 3}, PIN: ritasPIN, RevokeKey: first})
+		}
+		view, err := instead(made.Key, held.Key)
+		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		w.is(w.seen(held.Key), nil, wallet.TransactionRevoked, wallet.PaymentRevoked)
+		w.has(3, 5000, 5000)
+		alone := w.offers(eur(1))
+		_, err = instead(alone.Key, alone.Key)
+		refuses(t, "instead of itself", err, wallet.InvalidState)
+		w.is(w.seen(alone.Key), nil, wallet.TransactionNew, wallet.PaymentNew)
 	})
 }

@@ -130,10 +130,10 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 		return nil
 	}
 	if first == nil {
-		return s.accept(ctx, c, t, a, before)
+		return s.accept(ctx, c, t, a, store.Needs{}, before)
 	}
 	return withPayer(ctx, s, first.WalletID, func(other *wallet.Holder) (TransactionView, error) {
-		return s.accept(ctx, c, t, a, func(m *store.MoneyTx) error {
+		return s.accept(ctx, c, t, a, moveNeeds(first, other), func(m *store.MoneyTx) error {
 			if _, err := moved(m, first.ID, other, revoking); err != nil {
 				return err
 			}
@@ -208,9 +208,9 @@ func (s *Service) provePIN(ctx context.Context, c wallet.Caller, user int64, pin
 	return s.db.Update(ctx, func(tx *store.Tx) error { return s.wasRight(tx, account, network) })
 }
 
-// accept is the command of a payer's yes. before runs first in it.
-func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Transaction, a wallet.Acceptance, before func(m *store.MoneyTx) error) (TransactionView, error) {
-	needs := store.Needs{Accounts: once.Accounts(a.Payer.WalletID), Transactions: []int64{once.ID}, Spenders: spenders(a.Payer)}
+// accept is the command of a payer's yes. before runs first in it, and looks at needs.
+func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Transaction, a wallet.Acceptance, needs store.Needs, before func(m *store.MoneyTx) error) (TransactionView, error) {
+	needs.Add(store.Needs{Accounts: once.Accounts(a.Payer.WalletID), Transactions: []int64{once.ID}, Spenders: spenders(a.Payer)})
 	if err := s.withBeneficiaries(ctx, once, &a); err != nil {
 		return TransactionView{}, err
 	}
@@ -223,6 +223,9 @@ func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Tran
 			return s.transactionView(t), nil // it was accepted like that before
 		}
 		if err := before(m); err != nil {
+			return TransactionView{}, err
+		}
+		if t, err = m.Transaction(once.ID); err != nil { // as it is now: it may be what was revoked
 			return TransactionView{}, err
 		}
 		holds, err := t.Accept(m.Now(), a)
@@ -284,11 +287,11 @@ func (s *Service) hold(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Ho
 	}
 	m.KeepSpent(changes...)
 	t.Held(m.Now())
-	return goOn(m, t)
+	return goOn(m, t, payer)
 }
 
 // goOn confirms a transaction that is reserved, where its client wants that at once.
-func goOn(m *store.MoneyTx, t *wallet.Transaction) error {
+func goOn(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Holder) error {
 	if t.Status != wallet.TransactionReserved || !t.AutoConfirm {
 		return nil
 	}
@@ -296,8 +299,7 @@ func goOn(m *store.MoneyTx, t *wallet.Transaction) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.Post(postings...)
-	return err
+	return settle(m, t, payer, postings)
 }
 
 // spend counts amounts against the limits of a payer, and returns what changes by that.
@@ -429,7 +431,7 @@ func moved(m *store.MoneyTx, id int64, payer *wallet.Holder, how func(m *store.M
 	if err := settle(m, t, payer, postings); err != nil {
 		return nil, err
 	}
-	if err := goOn(m, t); err != nil {
+	if err := goOn(m, t, payer); err != nil {
 		return nil, err
 	}
 	m.Keep(t)

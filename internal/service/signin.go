@@ -7,8 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/trustelem/zxcvbn"
-
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
@@ -113,9 +111,6 @@ func (s *Service) SignOut(ctx context.Context, c wallet.Caller, cookie secret.Te
 // maxPassword bounds a password, in bytes: a hash costs the same, and estimating how risky it is does not.
 const maxPassword = 128
 
-// riskyBelow is the score of zxcvbn, from 0 to 4, below which a password is too easy to guess.
-const riskyBelow = 2
-
 // checkNewPassword refuses a password that people choose and that others would guess. personal are words
 // that whoever knows the person tries first. It fails with PasswordTooShort and PasswordTooRisky.
 func (s *Service) checkNewPassword(password secret.Text, personal ...string) error {
@@ -125,7 +120,7 @@ func (s *Service) checkNewPassword(password secret.Text, personal ...string) err
 		return passwordError(wallet.PasswordTooShort, "must have at least %d characters", s.MinimumPasswordLength)
 	case len(text) > maxPassword || !utf8.ValidString(text):
 		return passwordError(wallet.PasswordTooRisky, "must be text of at most %d bytes", maxPassword)
-	case zxcvbn.PasswordStrength(text, personal).Score < riskyBelow:
+	case risky(text, personal):
 		return passwordError(wallet.PasswordTooRisky, "is too easy to guess: use several words, or one that is in no list")
 	}
 	return nil

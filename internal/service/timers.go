@@ -127,12 +127,7 @@ func (s *Service) registered(ctx context.Context) (done int, err error) {
 		}
 		err = s.follow(ctx, a.TransactionID, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
 			m.Arrived(a.Contact, t.ID)
-			if own == t.WalletID {
-				// Whoever registered is the payer: nothing goes from a wallet to itself.
-				return t.Revoke()
-			}
-			t.Register(a.Contact, own)
-			return nil, nil
+			return t.Register(a.Contact, own)
 		})
 		if err != nil {
 			return done, err

@@ -332,7 +332,11 @@ func (tx *Tx) SetSpendingLimits(user int64, limits []wallet.SpendingLimit) error
 			return err
 		}
 	}
-	return nil
+	// A window is forgotten with its limit. Else it would go on later, and know nothing of what was paid and given back
+	// in the meantime.
+	_, err := tx.exec(`DELETE FROM spending WHERE holder = $1 AND holder_id = $2 AND NOT EXISTS
+		(SELECT 1 FROM user_limits l WHERE l.user_id = $2 AND l.currency = spending.currency AND l.seconds = spending.seconds)`, wallet.SpenderUser, user)
+	return err
 }
 
 // Invitation asks whoever reads a contact to administer a project.

@@ -22,7 +22,7 @@ import (
 func TestCloseFinishesWhatWaits(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		db, closeNow := open(t, address)
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		var acknowledged gathered[ledger.Entry]
 		answered := make(chan struct{})
 		go func() {

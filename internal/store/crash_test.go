@@ -21,11 +21,15 @@ import (
 const (
 	victimAddress = "PURSER_TEST_VICTIM_ADDRESS"
 	victimRound   = "PURSER_TEST_VICTIM_ROUND"
+	victimStory   = "PURSER_TEST_VICTIM_STORY"
 )
+
+// victimStories are what a victim does.
+var victimStories = map[string]func(address, round string) error{"": payUntilKilled, "deals": dealUntilKilled}
 
 func TestMain(m *testing.M) {
 	if address := os.Getenv(victimAddress); address != "" {
-		fmt.Fprintln(os.Stderr, payUntilKilled(address, os.Getenv(victimRound)))
+		fmt.Fprintln(os.Stderr, victimStories[os.Getenv(victimStory)](address, os.Getenv(victimRound)))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -127,10 +131,7 @@ func (w *witness) killOnce(t *testing.T, address string, round int, early bool) 
 // refused one is, nothing took effect twice, and the books are right.
 func TestKill(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
-		rounds := 20
-		if isPostgres(address) {
-			rounds = 5
-		}
+		rounds := killsOn(t, address)
 		told := &witness{paid: map[int64]string{}, refused: map[string]bool{}}
 		for round := range rounds {
 			// On PostgreSQL a server that dies while it looks after the schema keeps the others

@@ -62,7 +62,11 @@ type DB struct {
 	// turn is held by the one Update of this process that runs. They all raise the same rows, so
 	// that on PostgreSQL those which run at once would only throw each other back; SQLite has one
 	// writer anyway.
-	turn       chan struct{}
+	turn chan struct{}
+	// broken gets why the disk cannot be relied on any more.
+	broken chan error
+	// stopped says that nothing is written any more for that.
+	stopped    atomic.Bool
 	stop       context.CancelFunc
 	background *errgroup.Group
 	// statements counts the statements sent to the engine: tests hold a budget against it.
@@ -86,7 +90,7 @@ var operationTimeout = 30 * time.Second
 // Open opens "sqlite:PATH" or a "postgres://…" address, brings its schema up to date and
 // checks that opts.Box is the one that its secrets were sealed with.
 func Open(ctx context.Context, address string, opts Options) (*DB, error) {
-	db := &DB{Options: opts, turn: make(chan struct{}, 1)}
+	db := &DB{Options: opts, turn: make(chan struct{}, 1), broken: make(chan error, 1)}
 	var err error
 	switch {
 	case strings.HasPrefix(address, "sqlite:"):
@@ -169,6 +173,11 @@ func (db *DB) openSQLite(path string) error {
 	write.SetMaxOpenConns(1)
 	// The first connection creates the file and its WAL; a reader could not.
 	if err := write.Ping(); err != nil {
+		write.Close()
+		return fmt.Errorf("opening the SQLite database: %w", err)
+	}
+	// What a disk that failed had never synced of the WAL is written again here, and synced.
+	if _, err := write.Exec("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
 		write.Close()
 		return fmt.Errorf("opening the SQLite database: %w", err)
 	}
@@ -322,6 +331,9 @@ func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := db.updateOnce(ctx, work)
+		if diskFull(err) {
+			return db.noSpace(err)
+		}
 		if err == nil || attempt == updateAttempts || !repeatable(err) && !racedFor(err) {
 			return err
 		}
@@ -332,6 +344,9 @@ func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
 }
 
 func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err error) {
+	if db.stopped.Load() {
+		return ErrBroken
+	}
 	select {
 	case db.turn <- struct{}{}:
 		defer func() { <-db.turn }()
@@ -357,6 +372,9 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 		return gone(ctx, err)
 	}
 	if err := raw.Commit(); err != nil {
+		if diskFailed(err) {
+			return db.breakDown(err)
+		}
 		return gone(ctx, err)
 	}
 	if len(tx.altered) > 0 {

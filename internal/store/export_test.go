@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Migrations are the files that the schema is made by, in an engine's spelling.
@@ -30,3 +33,32 @@ func (db *DB) Postgres() bool { return db.postgres }
 
 // LoadIDs reads all ids anew, as Prune does.
 func (db *DB) LoadIDs(ctx context.Context) error { return db.directory.loadIDs(ctx) }
+
+// SetAccountsAtOnce has Verify read the journal for fewer accounts at a time, and returns how to take that back.
+func SetAccountsAtOnce(n int64) (restore func()) {
+	before := accountsAtOnce
+	accountsAtOnce = n
+	return func() { accountsAtOnce = before }
+}
+
+// LimitPages makes the SQLite file full at so many pages more than it has; with 0 there is space again.
+func (db *DB) LimitPages(ctx context.Context, more int64) error {
+	var pages int64
+	if err := db.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+		return err
+	}
+	if more == 0 {
+		pages = 1 << 30
+	}
+	_, err := db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+more))
+	return err
+}
+
+// ForgetPrepared drops the statements that the money writer has prepared on its connection.
+func (db *DB) ForgetPrepared(ctx context.Context) error {
+	_, err := db.money.engine.(*postgresMoney).pool.Exec(ctx, "DEALLOCATE ALL", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// Unnamed says whether the money writer prepares no statement by name any more.
+func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.Load() }

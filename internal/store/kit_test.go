@@ -103,23 +103,17 @@ func mustMove(t *testing.T, db *store.DB, minor int64, from, to ledger.Key, text
 	return entries[0]
 }
 
-// holdWriters keeps every money writer of a server busy until release is called, so that all
+// holdWriter keeps the money writer of a server busy until release is called, so that all
 // that is asked for meanwhile must wait in the queue.
-func holdWriters(t *testing.T, db *store.DB) (release func()) {
+func holdWriter(t *testing.T, db *store.DB) (release func()) {
 	t.Helper()
 	gate, started := make(chan struct{}), make(chan struct{})
-	writers := 1
-	if db.Postgres() {
-		writers = 2
-	}
-	for range writers {
-		go store.Money(context.Background(), db, store.MoneyCommand[int]{Decide: func(*store.MoneyTx) (int, error) {
-			started <- struct{}{}
-			<-gate
-			return 0, nil
-		}})
-		<-started
-	}
+	go store.Money(context.Background(), db, store.MoneyCommand[int]{Decide: func(*store.MoneyTx) (int, error) {
+		started <- struct{}{}
+		<-gate
+		return 0, nil
+	}})
+	<-started
 	release = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(release)
 	return release
@@ -132,7 +126,7 @@ func untilWaiting(t *testing.T, callers int) {
 }
 
 // untilStanding returns when so many callers wait inside a function, not counting those that
-// hold the writers.
+// hold the writer.
 func untilStanding(t *testing.T, callers int, function string) {
 	t.Helper()
 	stacks := make([]byte, 16<<20)
@@ -140,7 +134,7 @@ func untilStanding(t *testing.T, callers int, function string) {
 		waiting := 0
 		for goroutine := range bytes.SplitSeq(stacks[:runtime.Stack(stacks, true)], []byte("\n\n")) {
 			moving, inside := bytes.Contains(goroutine, []byte(" [runn")), bytes.Contains(goroutine, []byte(function+"("))
-			if inside && !moving && !bytes.Contains(goroutine, []byte("holdWriters")) {
+			if inside && !moving && !bytes.Contains(goroutine, []byte("holdWriter")) {
 				waiting++
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,8 +35,8 @@ type Needs struct {
 	Spenders     []wallet.Spender
 }
 
-// add is the union.
-func (n *Needs) add(more Needs) {
+// Add takes more in.
+func (n *Needs) Add(more Needs) {
 	n.Accounts = append(n.Accounts, more.Accounts...)
 	n.Transactions = append(n.Transactions, more.Transactions...)
 	n.Spenders = append(n.Spenders, more.Spenders...)
@@ -60,9 +60,6 @@ const (
 	batchAttempts = 20
 	// askAttempts is how often a command may ask for more than it said it needs.
 	askAttempts = 3
-	// The blocks are how many numbers a writer takes at once. Those that callers see are small, since what is
-	// left of a block at the end is lost.
-	entryBlock, accountBlock, transactionBlock = 4096, 16, 256
 )
 
 // ErrClosed says that the database is being closed.
@@ -87,6 +84,9 @@ func Money[T any](ctx context.Context, db *DB, c MoneyCommand[T]) (answer T, err
 
 // do hands a command over and waits for what becomes of it.
 func (m *moneyWriter) do(ctx context.Context, job *moneyJob) error {
+	if m.db.stopped.Load() {
+		return ErrBroken
+	}
 	if err := m.submit(ctx, job); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (m *moneyWriter) do(ctx context.Context, job *moneyJob) error {
 	case <-job.done:
 		return job.err
 	default:
-		return ErrClosed // handed over after the writers had looked for the last time
+		return ErrClosed // handed over after the writer had looked for the last time
 	}
 }
 
@@ -215,19 +215,18 @@ type moneyWriter struct {
 	engine  moneyEngine
 	queue   chan *moneyJob
 	closing chan struct{}
-	// ended is closed when no writer will take anything from the queue any more.
-	ended   chan struct{}
-	writers []*writer
+	// ended is closed when the writer will not take anything from the queue any more.
+	ended    chan struct{}
+	writer   *writer
+	measures measures
 }
 
-// writer is one goroutine that commits batches: one on SQLite, two on PostgreSQL.
+// writer is the goroutine that commits batches. A second one would halve the batches, and so pay for a commit and
+// for statements twice.
 type writer struct {
 	*moneyWriter
 	id, batch int64
-	// entryNumbers and so on are numbers that this writer owns.
-	entryNumbers, accountNumbers, transactionNumbers, paymentNumbers numbers
-	// entriesWanted and paymentsWanted are how many numbers must be at hand before a batch.
-	entriesWanted, paymentsWanted int64
+	stocks    stocks
 }
 
 // numbers are a block of a counter: next is the first free one, end the first not owned.
@@ -241,28 +240,19 @@ func (n *numbers) take() int64 {
 
 func newMoneyWriter(ctx context.Context, db *DB, address string) (*moneyWriter, error) {
 	m := &moneyWriter{db: db, queue: make(chan *moneyJob, 4*batchLimit), closing: make(chan struct{}), ended: make(chan struct{})}
-	count := 1
+	var err error
 	if db.postgres {
-		count = 2
-		engine, err := newPostgresMoney(ctx, db, address, count)
-		if err != nil {
-			return nil, err
-		}
-		m.engine = engine
+		m.engine, err = newPostgresMoney(ctx, db, address)
 	} else {
-		engine, err := newSQLiteMoney(ctx, db)
-		if err != nil {
-			return nil, err
-		}
-		m.engine = engine
+		m.engine, err = newSQLiteMoney(ctx, db)
 	}
-	for range count {
-		w := &writer{moneyWriter: m, entriesWanted: 4 * batchLimit, paymentsWanted: batchLimit}
-		if err := w.register(ctx); err != nil {
-			m.engine.close()
-			return nil, err
-		}
-		m.writers = append(m.writers, w)
+	if err != nil {
+		return nil, err
+	}
+	m.writer = &writer{moneyWriter: m, stocks: newStocks()}
+	if err := m.writer.register(ctx); err != nil {
+		m.engine.close()
+		return nil, err
 	}
 	return m, nil
 }
@@ -286,12 +276,7 @@ func (w *writer) register(ctx context.Context) error {
 }
 
 func (m *moneyWriter) start(group *errgroup.Group) {
-	var running sync.WaitGroup
-	for _, w := range m.writers {
-		running.Add(1)
-		group.Go(func() error { defer running.Done(); w.run(); return nil })
-	}
-	group.Go(func() error { running.Wait(); close(m.ended); m.engine.close(); return nil })
+	group.Go(func() error { m.writer.run(); close(m.ended); m.engine.close(); return nil })
 }
 
 func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
@@ -310,7 +295,7 @@ func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
 	}
 }
 
-// close lets what is queued finish, then ends the writers.
+// close lets what is queued finish, then ends the writer.
 func (m *moneyWriter) close() { close(m.closing) }
 
 // run takes what waits, without ever waiting for more, and commits it.
@@ -332,16 +317,23 @@ func (w *writer) run() {
 	}
 }
 
+// gather takes what waits. Those whose commands are about to be handed over get their turn first: otherwise the
+// first of those that were just answered would have the next commit for itself.
 func (w *writer) gather(first *moneyJob) []*moneyJob {
 	batch := make([]*moneyJob, 0, batchLimit)
 	batch = append(batch, first)
-	for len(batch) < batchLimit {
+	for yielded := false; len(batch) < batchLimit; {
 		select {
 		case job := <-w.queue:
 			batch = append(batch, job)
+			continue
 		default:
-			return batch
 		}
+		if yielded {
+			break
+		}
+		runtime.Gosched()
+		yielded = true
 	}
 	return batch
 }
@@ -371,7 +363,7 @@ func (w *writer) commit(batch []*moneyJob) {
 		batch[0].finish(nil, ErrCodeUsed)
 	case len(batch) == 1 || !divisible(err):
 		for _, job := range batch {
-			job.finish(nil, fmt.Errorf("committing money: %w", err))
+			job.finish(nil, w.failure(err))
 		}
 	default:
 		for _, job := range batch {
@@ -390,7 +382,7 @@ func (w *writer) answer(batch []*moneyJob, results []moneyResult) (again []*mone
 			again = append(again, job)
 		case errors.As(err, &more) && job.asked < askAttempts:
 			job.asked++
-			job.needs.add(more.needs)
+			job.needs.Add(more.needs)
 			again = append(again, job)
 		default:
 			job.finish(results[i].answer, err)
@@ -403,7 +395,16 @@ func (w *writer) answer(batch []*moneyJob, results []moneyResult) (again []*mone
 // may have been committed after all, and in vain when no job is to blame.
 func divisible(err error) bool {
 	var unknown *lostAnswer
-	return !errors.As(err, &unknown) && !errors.Is(err, errNotReached) && !errors.Is(err, context.DeadlineExceeded)
+	return !errors.As(err, &unknown) && !errors.Is(err, errNotReached) && !errors.Is(err, context.DeadlineExceeded) &&
+		!errors.Is(err, ErrBroken) && !diskFull(err)
+}
+
+// failure is what the callers of a batch that failed are told.
+func (w *writer) failure(err error) error {
+	if diskFull(err) {
+		return w.db.noSpace(err)
+	}
+	return fmt.Errorf("committing money: %w", err)
 }
 
 type moneyResult struct {
@@ -468,7 +469,7 @@ func (w *writer) resolve(batch int64) (bool, error) {
 // once decides and writes one batch.
 func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, error) {
 	want := wantedBy(batch)
-	if err := w.ownAll(ctx, int64(len(want.Accounts))); err != nil {
+	if err := w.stocks.fill(ctx, w.db, len(batch), len(want.Accounts)); err != nil {
 		return nil, errors.Join(errNotReached, err)
 	}
 	tx, found, err := w.engine.begin(ctx, want)
@@ -477,12 +478,9 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	m := w.open(want, found)
 	results := m.decideAll(batch)
-	if m.short() {
-		// More was posted than numbers were at hand: take more, and decide again.
+	if w.stocks.short() {
 		tx.rollback()
-		w.entriesWanted *= 2
-		w.paymentsWanted *= 2
-		return nil, errAgain
+		return nil, errAgain // decide again, with more numbers
 	}
 	e, err := m.effects()
 	if err != nil {
@@ -495,10 +493,12 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	w.batch++
 	e.writer, e.batch = w.id, w.batch
+	committed := w.measures.commit(len(batch))
 	if err := tx.commit(ctx, e); err != nil {
 		tx.rollback()
 		return results, err
 	}
+	committed()
 	return results, nil
 }
 
@@ -511,7 +511,7 @@ func (e *effects) none() bool {
 func wantedBy(batch []*moneyJob) wanted {
 	var w wanted
 	for _, job := range batch {
-		w.add(job.needs)
+		w.Add(job.needs)
 		if job.nonce != (wallet.Nonce{}) {
 			w.nonces = append(w.nonces, job.nonce)
 		}
@@ -521,33 +521,4 @@ func wantedBy(batch []*moneyJob) wanted {
 	}
 	w.sort()
 	return w
-}
-
-// ownAll makes sure that a batch has enough numbers of each kind at hand.
-func (w *writer) ownAll(ctx context.Context, accounts int64) error {
-	return errors.Join(
-		w.own(ctx, &w.entryNumbers, entryIDs, w.entriesWanted, entryBlock),
-		w.own(ctx, &w.accountNumbers, accountIDs, accounts, accountBlock),
-		w.own(ctx, &w.transactionNumbers, transactionIDs, batchLimit, transactionBlock),
-		w.own(ctx, &w.paymentNumbers, paymentIDs, w.paymentsWanted, transactionBlock),
-	)
-}
-
-// own makes sure that at least wanted numbers of a counter are at hand, and takes at least a
-// block when they are not. Numbers rise within a writer; some are never used.
-func (w *writer) own(ctx context.Context, n *numbers, of Counter, wanted, block int64) error {
-	if n.end-n.next >= wanted {
-		return nil
-	}
-	take := max(wanted, block)
-	var first int64
-	err := w.db.Update(ctx, func(tx *Tx) (err error) {
-		first, err = tx.nextIDs(of, take)
-		return err
-	})
-	if err != nil {
-		return err // whose they are is not known: they are left alone
-	}
-	n.next, n.end = first, first+take
-	return nil
 }

@@ -170,7 +170,7 @@ func deadlocks(t *testing.T, address string) (n int64) {
 	return n
 }
 
-// A hundred and fifty commands wait while the writers are busy, a third of them for more than
+// A hundred and fifty commands wait while the writer is busy, a third of them for more than
 // there is. The others share a few commits, each sees what those before it left, and the
 // refused ones harm nobody.
 func TestNeighboursInABatch(t *testing.T) {
@@ -178,7 +178,7 @@ func TestNeighboursInABatch(t *testing.T) {
 		db, closeNow := open(t, address)
 		mustMove(t, db, 1000, outside, purse(1), "all there is")
 		before := commits(t, address)
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		var acknowledged gathered[ledger.Entry]
 		var refused gathered[string]
 		done := make(chan struct{})
@@ -367,7 +367,7 @@ func TestGivingUpWhileWaiting(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		db, _ := open(t, address)
 		mustMove(t, db, 100, outside, purse(1), "all there is")
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		impatient, giveUp := context.WithCancel(context.Background())
 		answer := make(chan error)
 		go func() {
@@ -413,6 +413,37 @@ func TestAPanicInADecisionFailsItAlone(t *testing.T) {
 			return m.Post(ledger.Posting{Debit: outside, Credit: account, Amount: money.Amount{Minor: 1, Currency: "EUR"}, Kind: "test"})
 		}}
 		if _, err := store.Money(t.Context(), db, works); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A wallet goes below zero within its credit limit, which is not taken back from who uses it.
+func TestCreditLimits(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		lend := func(minor int64) error {
+			_, err := store.Money(context.Background(), db, store.MoneyCommand[int]{
+				Needs:  store.Needs{Accounts: []ledger.Key{purse(1)}},
+				Decide: func(m *store.MoneyTx) (int, error) { return 0, m.SetCreditLimit(purse(1), minor) },
+			})
+			return err
+		}
+		if err := lend(500); err != nil {
+			t.Fatal(err)
+		}
+		mustMove(t, db, 300, purse(1), purse(2), "on credit")
+		if err := lend(299); !errors.Is(err, ledger.ErrNotCovered) {
+			t.Errorf("lending less than is owed: %v", err)
+		}
+		if err := lend(300); err != nil {
+			t.Errorf("lending what is owed: %v", err)
+		}
+		if _, err := move(db, 1, purse(1), purse(2), "too much"); !errors.Is(err, ledger.ErrNotCovered) {
+			t.Errorf("paying more than is lent: %v", err)
+		}
+		mustMove(t, db, 300, purse(2), purse(1), "paid back")
+		if err := lend(0); err != nil {
 			t.Error(err)
 		}
 	})

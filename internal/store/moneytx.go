@@ -64,7 +64,7 @@ func (w *writer) open(want wanted, found *loaded) *MoneyTx {
 			m.accounts = append(m.accounts, &ledger.Account{Key: key})
 		}
 	}
-	m.book = ledger.NewBook(m.now, w.entryNumbers.take, m.accounts...)
+	m.book = ledger.NewBook(m.now, w.stocks.entries.take, m.accounts...)
 	for _, id := range want.Transactions {
 		m.transactions[id] = &decided{}
 	}
@@ -110,7 +110,9 @@ func (m *MoneyTx) decide(job *moneyJob) (any, error) {
 		}
 		if kept, ok := m.found.answers[job.once.Key]; ok {
 			if err := kept.judge(m.w.db, job.once); err != nil {
-				m.claimOnly(job.nonce)
+				if before := new(wallet.Answered); errors.As(err, &before) {
+					m.claimOnly(job.nonce)
+				}
 				return nil, err
 			}
 			m.do(dropAnswer, job.once.Key[:])
@@ -205,10 +207,10 @@ func (m *MoneyTx) Keep(t *wallet.Transaction) {
 }
 
 // NewTransactionID returns the number of a new transaction, NewPaymentID that of a new payment.
-func (m *MoneyTx) NewTransactionID() int64 { return m.w.transactionNumbers.take() }
+func (m *MoneyTx) NewTransactionID() int64 { return m.w.stocks.transactions.take() }
 
 // NewPaymentID is described at NewTransactionID.
-func (m *MoneyTx) NewPaymentID() int64 { return m.w.paymentNumbers.take() }
+func (m *MoneyTx) NewPaymentID() int64 { return m.w.stocks.payments.take() }
 
 // Spent returns what a spender has spent, under each window that was ever counted.
 func (m *MoneyTx) Spent(who wallet.Spender) ([]wallet.Spent, error) {
@@ -262,11 +264,15 @@ func (m *MoneyTx) UseCode(hash []byte) {
 	m.do(`UPDATE reserve_codes SET used_at = CASE WHEN used_at = 0 THEN CAST($2 AS BIGINT) END WHERE fingerprint = $1`, hash, micros(m.now))
 }
 
-// SetCreditLimit lets a wallet go below zero in a currency, so far in minor units.
+// SetCreditLimit lets a wallet go below zero in a currency, so far in minor units. It returns ledger.ErrNotCovered where
+// the wallet is further down than that.
 func (m *MoneyTx) SetCreditLimit(k ledger.Key, minor int64) error {
 	a, err := m.Account(k)
 	if err != nil {
 		return err
+	}
+	if a.Available < -minor {
+		return fmt.Errorf("%w: %s", ledger.ErrNotCovered, k)
 	}
 	m.book.SetCreditLimit(k, minor)
 	m.undo = append(m.undo, func() { m.book.SetCreditLimit(k, a.CreditLimit) })
@@ -279,23 +285,13 @@ func (m *MoneyTx) do(text string, args ...any) {
 	m.undo = append(m.undo, func() { m.others = m.others[:len(m.others)-1] })
 }
 
-// short says whether more numbers were taken than were at hand.
-func (m *MoneyTx) short() bool {
-	for _, n := range []*numbers{&m.w.entryNumbers, &m.w.transactionNumbers, &m.w.paymentNumbers} {
-		if n.next > n.end {
-			return true
-		}
-	}
-	return false
-}
-
 // effects compares what there is with what there was before the batch.
 func (m *MoneyTx) effects() (effects, error) {
 	e := effects{at: m.now, entries: m.book.Entries(), nonces: m.nonces, claims: m.claims, others: m.others, account: make(map[ledger.Key]int64, len(m.accounts))}
 	for i, account := range m.accounts {
 		switch {
 		case i >= len(m.found.accounts) && *account != (ledger.Account{Key: account.Key}):
-			account.ID = m.w.accountNumbers.take()
+			account.ID = m.w.stocks.accounts.take()
 			e.created = append(e.created, account)
 		case i < len(m.found.accounts) && *account != m.found.accounts[i]:
 			e.changed = append(e.changed, account)

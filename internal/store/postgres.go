@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,9 +22,16 @@ import (
 type postgresMoney struct {
 	db   *DB
 	pool *pgxpool.Pool
+	// unnamed says that statements cannot be prepared by name here: a pooler hands out another connection for
+	// each transaction, which does not know them.
+	unnamed atomic.Bool
 }
 
 const (
+	// The tables are found by their keys, however many rows the planner believes them to have: what it plans
+	// while they are empty it may keep until somebody looks at them again.
+	byKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+
 	lockAccounts = `SELECT a.id, a.purpose, a.wallet_id, a.currency, a.available, a.reserved, a.credit_limit, a.last_entry, a.entries, a.version
 		FROM accounts a
 		JOIN unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[])) AS k (purpose, wallet_id, currency)
@@ -90,7 +98,7 @@ const (
 		RETURNING last_batch`
 )
 
-func newPostgresMoney(ctx context.Context, db *DB, address string, connections int) (*postgresMoney, error) {
+func newPostgresMoney(ctx context.Context, db *DB, address string) (*postgresMoney, error) {
 	connection, err := postgresConfig(address)
 	if err != nil {
 		return nil, err
@@ -100,19 +108,36 @@ func newPostgresMoney(ctx context.Context, db *DB, address string, connections i
 		return nil, errors.New("the postgres:// address cannot be read")
 	}
 	config.ConnConfig = connection
-	config.MaxConns = int32(connections)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	config.MaxConns = 2 // one for batches; and one to ask what became of a batch whose connection hangs
+	p := &postgresMoney{db: db}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		if !p.unnamed.Load() {
+			c.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+		}
+		return nil
+	}
+	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	return &postgresMoney{db: db, pool: pool}, nil
+	return p, nil
+}
+
+// unprepared says whether a statement failed because it was not prepared on the connection that it reached, or by
+// somebody else. From then on none are prepared by name.
+func (p *postgresMoney) unprepared(err error) bool {
+	var answered *pgconn.PgError
+	if !errors.As(err, &answered) || answered.Code != "26000" && answered.Code != "42P05" {
+		return false
+	}
+	p.unnamed.Store(true)
+	return true
 }
 
 func (p *postgresMoney) close() { p.pool.Close() }
 
 // postgresBatch is one open transaction of a writer.
 type postgresBatch struct {
-	db   *DB
+	*postgresMoney
 	conn *pgxpool.Conn
 	done bool
 }
@@ -122,14 +147,18 @@ func (p *postgresMoney) begin(ctx context.Context, w wanted) (moneyTransaction, 
 	if err != nil {
 		return nil, nil, errors.Join(errNotReached, err)
 	}
-	b := &postgresBatch{db: p.db, conn: conn}
+	b := &postgresBatch{postgresMoney: p, conn: conn}
 	found, err := b.load(ctx, w)
 	if err != nil {
-		b.rollback()
 		var answered *pgconn.PgError
-		if !errors.As(err, &answered) || goingDown(answered) {
+		switch {
+		case p.unprepared(err):
+			b.drop()
+			err = errors.Join(errAgain, err)
+		case !errors.As(err, &answered) || goingDown(answered):
 			err = errors.Join(errNotReached, err)
 		}
+		b.rollback()
 		return nil, nil, err
 	}
 	return b, found, nil
@@ -140,6 +169,7 @@ func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 	found := &loaded{used: map[wallet.Nonce]bool{}, answers: map[[32]byte]keptAnswer{}}
 	trip := &pgx.Batch{}
 	trip.Queue("BEGIN")
+	trip.Queue(byKeys)
 	if len(w.nonces) > 0 {
 		ts, fingerprints := nonceArrays(w.nonces)
 		trip.Queue(selectNonces, ts, fingerprints).Query(func(rows pgx.Rows) error { return scanNonces(rows, found) })
@@ -281,6 +311,9 @@ func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 	}
 	var answered *pgconn.PgError
 	switch {
+	case b.unprepared(err):
+		b.drop()
+		return errors.Join(errAgain, err)
 	case errors.As(err, &answered) && answered.Code == "23505": // unique violation
 		// Another process made the same account, used the same nonce or gave a number twice: look again.
 		return errors.Join(errAgain, err)
@@ -398,6 +431,13 @@ func queuePayments(trip *pgx.Batch, query string, rows []paymentRow) {
 		return
 	}
 	trip.Queue(query, ids, transactions, statuses, payers, beneficiaries)
+}
+
+// drop closes the connection, and with it the transaction.
+func (b *postgresBatch) drop() {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	b.conn.Conn().Close(ctx)
 }
 
 // rollback ends the transaction; a connection that does not answer is thrown away.

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,7 +15,38 @@ import (
 )
 
 // commit is what the last question of a batch of money holds.
-const commit = "COMMIT\x00"
+var commit = preparedName("COMMIT")
+
+// preparedName is what pgx calls a statement that it has prepared.
+func preparedName(statement string) string {
+	digest := sha256.Sum256([]byte(statement))
+	return "stmtcache_" + hex.EncodeToString(digest[:24])
+}
+
+// A pooler hands out another connection, which does not know the statements that were prepared, for each transaction.
+// The batch that meets it is decided again, and later ones prepare nothing by name.
+func TestAPoolerForgetsPreparedStatements(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		acknowledged := []ledger.Entry{mustMove(t, db, 1000, outside, purse(1), "before")}
+		for i := range 2 {
+			if err := db.ForgetPrepared(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged = append(acknowledged, mustMove(t, db, 1, purse(1), purse(2), fmt.Sprint("after ", i)))
+		}
+		if !db.Unnamed() {
+			t.Error("statements are still prepared by name")
+		}
+		closeNow()
+		stored := readBooks(t, address)
+		stored.audit(t)
+		stored.holds(t, acknowledged)
+		if len(stored.entries) != 3 {
+			t.Errorf("%d entries, want 3", len(stored.entries))
+		}
+	})
+}
 
 // The connection breaks while a batch commits. Whatever became of it, its commands are
 // answered with the truth, and their effect is there exactly once.
@@ -158,7 +191,7 @@ func TestNobodyKnows(t *testing.T) {
 		network, through := newProxy(t, address)
 		db, closeNow := open(t, through)
 		mustMove(t, db, 1000, outside, purse(1), "all there is")
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		struck := network.strike(answerLostForLong, commit)
 		told := make([]string, 20)
 		done := make(chan struct{})
@@ -288,7 +321,7 @@ func TestThrownOut(t *testing.T) {
 func TestTheEngineRefusesOneOfABatch(t *testing.T) {
 	onPostgres(t, func(t *testing.T, address string) {
 		db, closeNow := open(t, address)
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		var acknowledged gathered[ledger.Entry]
 		done := make(chan struct{})
 		go func() {

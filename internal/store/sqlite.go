@@ -89,6 +89,9 @@ func (s *sqliteMoney) begin(ctx context.Context, w wanted) (moneyTransaction, *l
 	if err != nil {
 		return nil, nil, err
 	}
+	// From here on nothing waits for anybody, and a batch is short. A context that can end would cost a goroutine
+	// for each of its statements.
+	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		conn.Close()
@@ -227,6 +230,12 @@ func (b *sqliteBatch) commit(ctx context.Context, e effects) error {
 		// Whether it reached the disk is for the next connection to find out; this one may
 		// still hold the transaction and must not be used again.
 		b.conn.Raw(func(any) error { return driver.ErrBadConn })
+		switch {
+		case diskFailed(err):
+			return b.db.breakDown(err)
+		case diskFull(err):
+			return err // nothing of it was written that counts
+		}
 		return &lostAnswer{batch: e.batch, cause: err}
 	}
 	b.done = true

@@ -263,10 +263,11 @@ type Awaited struct {
 	TransactionID int64
 }
 
-// ArrivedContacts returns some that have become a user's, whatever the user.
+// ArrivedContacts returns some that have become a user's who has a wallet. Who has none must not keep others waiting.
 func (db *DB) ArrivedContacts(ctx context.Context, limit int) ([]Awaited, error) {
 	return db.awaited(ctx, `SELECT a.contact, a.transaction_id FROM awaited_contacts a
-		WHERE EXISTS (SELECT 1 FROM users u WHERE u.email = a.contact) OR EXISTS (SELECT 1 FROM users u WHERE u.phone = a.contact)
+		WHERE EXISTS (SELECT 1 FROM users u JOIN wallets w ON w.owner_id = u.id WHERE u.email = a.contact)
+			OR EXISTS (SELECT 1 FROM users u JOIN wallets w ON w.owner_id = u.id WHERE u.phone = a.contact)
 		ORDER BY a.transaction_id LIMIT $1`, limit)
 }
 
@@ -354,7 +355,7 @@ func (tx *Tx) InsertTransactionRequest(r TransactionRequest) (id int64, err erro
 // TakeLease makes this process the one that does some work until then, on the wall clock; false when another one is.
 func (db *DB) TakeLease(ctx context.Context, name string, wall time.Time, life time.Duration) (bool, error) {
 	var taken int64
-	holder := db.money.writers[0].id
+	holder := db.money.writer.id
 	err := db.Update(ctx, func(tx *Tx) (err error) {
 		taken, err = tx.exec(`INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until

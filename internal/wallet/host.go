@@ -30,6 +30,55 @@ func (c *Client) MayReturnTo(address string) bool {
 	return slices.ContainsFunc(c.Hosts, func(h Host) bool { return h.Matches(address) })
 }
 
+// SendsPayersTo says whether a payer's browser is led to the address by itself once they have answered: to one of the
+// client's own, or to any https address where it has named none. Others are only shown, so that nobody is led to a site
+// that they did not choose (an address that two readers could take for different ones is among those).
+func (c *Client) SendsPayersTo(address string) bool {
+	if len(c.Hosts) > 0 {
+		return c.MayReturnTo(address)
+	}
+	to, err := url.Parse(address)
+	return err == nil && to.Scheme == "https" && Host{Protocol: "https", Host: to.Hostname(), AnyPort: true}.Matches(address)
+}
+
+// Frames are the sites that may show pages of this client's payments in a frame, as a Content-Security-Policy writes them:
+// none without the permission show_in_frame (spec/wallet-api.md §4.2).
+func (c *Client) Frames() (sources []string) {
+	if !c.Has(ShowInFrame) {
+		return nil
+	}
+	for _, h := range c.Hosts {
+		sources = append(sources, h.sources()...)
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
+}
+
+// sources are the sites of a pattern as a Content-Security-Policy writes them. It has no words for paths here, nor for
+// addresses in brackets and names with an underscore: those are no site's.
+func (h Host) sources() (sources []string) {
+	scheme := strings.ToLower(h.Protocol)
+	if _, problem := h.Check(); problem != "" || h.Host == "" || strings.ContainsAny(h.Host, "[_") || !slices.Contains([]string{"", "http", "https"}, scheme) {
+		return nil
+	}
+	if scheme == "" {
+		scheme = "http" // which is https too
+	}
+	port := ""
+	switch {
+	case h.AnyPort:
+		port = ":*"
+	case h.Port != 0:
+		port = ":" + strconv.Itoa(h.Port)
+	}
+	name := strings.ToLower(h.Host)
+	sources = []string{scheme + "://" + name + port}
+	if h.AnySubdomain {
+		sources = append(sources, scheme+"://*."+name+port)
+	}
+	return sources
+}
+
 // Matches says whether the absolute address falls under the pattern (spec/php-client.md §8.1).
 // An address that two readers could take for different ones matches nothing, and neither does
 // a pattern that Check refuses.

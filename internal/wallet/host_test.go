@@ -66,6 +66,45 @@ func TestAClientMayReturnToAnyOfItsHosts(t *testing.T) {
 	}
 }
 
+// Payers are led to the client's own addresses; one without hosts leads to https addresses that all readers take alike.
+func TestWherePayersAreLed(t *testing.T) {
+	own := &wallet.Client{Hosts: []wallet.Host{{Host: "shop.example", Path: "/pay"}}}
+	free := &wallet.Client{}
+	for address, want := range map[string][2]bool{
+		"https://shop.example/pay/done":                 {true, true},
+		"http://shop.example/pay":                       {true, false},
+		"https://other.example/":                        {false, true},
+		"https://other.example:8443/x?y=z#w":            {false, true},
+		"https://shop.example@evil.example/pay":         {false, false},
+		"https://other.example\\@evil.example/":         {false, false},
+		"https://other.example/a/../b":                  {false, false},
+		"https://other.example?pay":                     {false, false},
+		"javascript:alert(1)//https://shop.example/pay": {false, false},
+		"": {false, false},
+	} {
+		if got := [2]bool{own.SendsPayersTo(address), free.SendsPayersTo(address)}; got != want {
+			t.Errorf("%q: %v", address, got)
+		}
+	}
+}
+
+// What a Content-Security-Policy has words for may frame the pages of a client that may be framed, and nothing else.
+func TestSitesThatMayFrame(t *testing.T) {
+	client := &wallet.Client{Hosts: []wallet.Host{
+		{Host: "Shop.example", Path: "/pay", Protocol: "HTTPS", AnySubdomain: true}, {Host: "shop.example", Protocol: "https"}, {Host: "localhost", AnyPort: true},
+		{Host: "till.example", Protocol: "https", Port: 8443}, {Protocol: "shopapp"}, {Host: "here", Protocol: "shopapp"}, {Host: "[::1]", Protocol: "https"},
+		{Host: "a_b.example", Protocol: "https"}, {Host: "evil.example; script-src *", Protocol: "https"}, {Host: "*", Protocol: "https"}, {Host: "ftp.example", Protocol: "ftp"},
+	}}
+	if got := client.Frames(); got != nil {
+		t.Errorf("without the permission %v may", got)
+	}
+	client.Permissions = []wallet.Permission{wallet.ShowInFrame}
+	const want = "http://localhost:* https://*.shop.example https://shop.example https://till.example:8443"
+	if got := strings.Join(client.Frames(), " "); got != want {
+		t.Errorf("%s may", got)
+	}
+}
+
 var name63 = strings.Repeat("a", 63)
 
 // hostPatterns are patterns and the field of them that is refused, if any.

@@ -181,8 +181,8 @@ func (p *Payment) choose(refused FieldErrors, place string, price money.Amount) 
 		refused.Refuse(place, "must be in %s", p.Price.Currency)
 	case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
 		refused.Refuse(place, "is not a price that the payer may choose")
-	case price.Minor < p.commissions() || price.Minor < p.Cashback:
-		refused.Refuse(place, "is less than the commissions or the cashback of the payment")
+	case price.Minor < p.taken():
+		refused.Refuse(place, "is less than the commissions and the cashback of the payment")
 	default:
 		p.Price = price
 	}
@@ -263,19 +263,26 @@ func (t *Transaction) Show() {
 	}
 }
 
-// Register tells that a contact has an account now: payments to it go there. It says whether any do.
-func (t *Transaction) Register(contact string, walletID int64) (changed bool) {
+// Register tells that a contact has an account now: payments to it go there. Where that is the payer's own wallet the
+// transaction is revoked, since nothing goes from a wallet to itself. What is over stays as it is.
+func (t *Transaction) Register(contact string, walletID int64) ([]ledger.Posting, error) {
+	if !t.Status.Open() && !t.Status.Accepted() {
+		return nil, nil
+	}
 	for i := range t.Payments {
 		p := &t.Payments[i]
 		if p.BeneficiaryID != 0 || p.Beneficiary.Text() != contact {
-			continue
+			continue // it may have been moved into another transaction
 		}
-		p.BeneficiaryID, changed = walletID, true
+		if walletID == t.WalletID {
+			return t.Revoke()
+		}
+		p.BeneficiaryID = walletID
 	}
-	if changed && t.Status == WaitingRegistration {
+	if t.Status.Holds() {
 		t.advance()
 	}
-	return changed
+	return nil, nil
 }
 
 // Unlock is told that the password of a payment was given rightly. It fails with InvalidState.
@@ -290,9 +297,7 @@ func (t *Transaction) Unlock(id int64) error {
 		return Errorf(InvalidState, "payment %d is %s, and its password is given while it waits for that.", id, p.Status)
 	}
 	p.Password.Status = PasswordUnlocked
-	if t.Status == WaitingPassword {
-		t.advance()
-	}
+	t.advance() // also while others wait for somebody to register: this payment does not wait any more
 	return nil
 }
 
@@ -355,13 +360,17 @@ func (p *Payment) lower(price money.Amount) string {
 		return "may only be reduced, from " + p.Price.String()
 	case price.Minor <= 0:
 		return "must be more than zero: revoke or cancel what is not to be paid"
-	case price.Minor < p.commissions() || price.Minor < p.Cashback:
-		return "is less than the commissions or the cashback of the payment"
+	case price.Minor < p.taken():
+		return "is less than the commissions and the cashback of the payment"
 	}
 	return ""
 }
 
 func (p *Payment) commissions() int64 { return p.InCommission + p.OutCommission }
+
+// taken is what of the price the beneficiary does not keep. No price is less, or a beneficiary who has nothing else
+// could not give the cashback, and what is due would never be done.
+func (p *Payment) taken() int64 { return p.commissions() + p.Cashback }
 
 // net is what the beneficiary gets.
 func (p *Payment) net() int64 { return p.Price.Minor - p.commissions() }

@@ -17,6 +17,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -77,6 +79,15 @@ func Addresses(t *testing.T, test func(t *testing.T, address string)) {
 		t.Fatalf("%s is not set: run the tests with `make test`, which starts a PostgreSQL, or set it to off to leave PostgreSQL out", PostgresVariable)
 	}
 	t.Run("postgres", func(t *testing.T) { test(t, newPostgres(t, server)) })
+}
+
+// Another returns the address of one more new, empty database on the engine of an address that Addresses gave.
+func Another(t testing.TB, address string) string {
+	t.Helper()
+	if strings.HasPrefix(address, "sqlite:") {
+		return "sqlite:" + filepath.Join(t.TempDir(), "purser.db")
+	}
+	return newPostgres(t, os.Getenv(PostgresVariable))
 }
 
 // Engines runs test once per engine, on a new database whose clock stands at Epoch.
@@ -158,4 +169,18 @@ func inDatabase(server, database string) string {
 	}
 	address.Path = "/" + database
 	return address.String()
+}
+
+// Times is how often a test does what takes long: what the environment variable says, else so often.
+func Times(t testing.TB, variable string, byDefault int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return byDefault
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s must be a number above zero, not %q", variable, text)
+	}
+	return n
 }

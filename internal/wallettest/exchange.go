@@ -179,14 +179,14 @@ type Memory struct {
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
 // without one the last is meant.
 const (
-	requestIDWord  = "<request_id>"
-	codeWord       = "<code>"
+	requestIDWord = "<request_id>"
+	codeWord      = "<code>"
 	// What is made up for payments: the key of a transaction, the number of a payment, a code that a payer made.
 	keyWord         = "<transaction_key>"
 	paymentIDWord   = "<payment_id>"
 	reserveCodeWord = "<reserve_code>"
 	registeredName  = "registered"
-	tokenName      = "token"
+	tokenName       = "token"
 )
 
 // Learn keeps what later requests may refer to.
