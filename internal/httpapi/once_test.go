@@ -111,10 +111,11 @@ func ofTransaction(path, text string, before ...string) func(*testing.T, *wallet
 		for _, step := range before {
 			expect(t, server.Send("token:5678", "PUT", target+step), 200, "")
 		}
+		target += path
 		if ofPayment, is := strings.CutPrefix(path, "payment"); is {
-			target, path = fmt.Sprintf("/rest/v1/payment/%d", made.Payments[0].ID), ofPayment
+			target = fmt.Sprintf("/rest/v1/payment/%d", made.Payments[0].ID) + ofPayment
 		}
-		return repeatable{as: "shop", target: target + path, options: body(text)}
+		return repeatable{as: "shop", target: target, options: body(text)}
 	}
 }
 
