@@ -127,9 +127,9 @@ func openMarket(t *testing.T, db *store.DB) (m market) {
 		return t.Cancel(t.Payments[0].ID)
 	})
 	m.revoked = make(deal{to: 3, minor: 500}, accepting(1), revoking)
-	m.done = make(deal{to: 3, minor: 600, cashback: 60, freeze: time.Hour}, accepting(1), confirming, func(t *wallet.Transaction, _ time.Time) ([]ledger.Posting, error) {
+	m.done = make(deal{to: 3, minor: 600, cashback: 60, freeze: time.Hour}, accepting(1), confirming, func(t *wallet.Transaction, now time.Time) ([]ledger.Posting, error) {
 		lower := money.Amount{Minor: 550, Currency: "EUR"}
-		return t.Finalize(t.Payments[0].ID, &lower)
+		return t.Finalize(now, t.Payments[0].ID, &lower)
 	})
 	return m
 }
