@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -58,6 +57,8 @@ const (
 	batchLimit = 256
 	// batchAttempts is how often a batch is run again when others at the same time got in its way.
 	batchAttempts = 20
+	// comeBack is how long a small batch waits for those of the last one.
+	comeBack = 500 * time.Microsecond
 	// askAttempts is how often a command may ask for more than it said it needs.
 	askAttempts = 3
 )
@@ -226,7 +227,9 @@ type moneyWriter struct {
 type writer struct {
 	*moneyWriter
 	id, batch int64
-	stocks    stocks
+	// last is how many commands the last batch had.
+	last   int
+	stocks stocks
 }
 
 // numbers are a block of a counter: next is the first free one, end the first not owned.
@@ -298,7 +301,7 @@ func (m *moneyWriter) submit(ctx context.Context, job *moneyJob) error {
 // close lets what is queued finish, then ends the writer.
 func (m *moneyWriter) close() { close(m.closing) }
 
-// run takes what waits, without ever waiting for more, and commits it.
+// run takes what waits, and commits it.
 func (w *writer) run() {
 	for {
 		select {
@@ -317,23 +320,40 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes what waits. Those whose commands are about to be handed over get their turn first: otherwise the
-// first of those that were just answered would have the next commit for itself.
+// gather takes what waits. Where that is little beside the last batch, those who were answered just now are about to come
+// back, and get a moment for that: otherwise the first of them would have a commit for themselves, and the rest wait for
+// it. Who is alone waits for nobody.
 func (w *writer) gather(first *moneyJob) []*moneyJob {
-	batch := make([]*moneyJob, 0, batchLimit)
-	batch = append(batch, first)
-	for yielded := false; len(batch) < batchLimit; {
+	batch := w.drain(append(make([]*moneyJob, 0, batchLimit), first))
+	if len(batch) < w.last/2 {
+		moment := time.NewTimer(comeBack)
+		defer moment.Stop()
+	waiting:
+		for len(batch) < w.last/2 {
+			select {
+			case job := <-w.queue:
+				batch = append(batch, job)
+			case <-moment.C:
+				break waiting
+			case <-w.closing:
+				break waiting
+			}
+		}
+		batch = w.drain(batch)
+	}
+	w.last = len(batch)
+	return batch
+}
+
+// drain adds what waits to a batch.
+func (w *writer) drain(batch []*moneyJob) []*moneyJob {
+	for len(batch) < batchLimit {
 		select {
 		case job := <-w.queue:
 			batch = append(batch, job)
-			continue
 		default:
+			return batch
 		}
-		if yielded {
-			break
-		}
-		runtime.Gosched()
-		yielded = true
 	}
 	return batch
 }
