@@ -681,7 +681,7 @@ func TestPayingInstead(t *testing.T) {
 		w.has(3, 5000, 5000)
 		alone := w.offers(eur(1))
 		_, err = instead(alone.Key, alone.Key)
-		refuses(t, "instead of itself", err, wallet.InvalidState)
+		refuses(t, "instead of itself", err, wallet.InvalidParameters, "revoke_transaction_key")
 		w.is(w.seen(alone.Key), nil, wallet.TransactionNew, wallet.PaymentNew)
 	})
 }
