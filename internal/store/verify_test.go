@@ -296,7 +296,7 @@ func TestMoneyMeasures(t *testing.T) {
 		if m := db.MoneyMeasures(); m.Commands != 0 || m.BatchSize.Total != 0 || m.Waiting != 0 {
 			t.Errorf("before any command: %+v", m)
 		}
-		release := holdWriters(t, db)
+		release := holdWriter(t, db)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
