@@ -407,6 +407,8 @@ func (r *trial) acceptAfter(first, t *refTransaction, client, payer int64, how w
 		return r.m.accept(t, payer, r.m.owner[payer], how, nil)
 	case (first.project == 1) != (client == till):
 		return "forbidden"
+	case first == t:
+		return "invalid_parameters"
 	case t.payer == payer && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed):
 		return yes
 	}
