@@ -194,7 +194,7 @@ func (l *load) stop() (acked, lost int64) {
 func TestFailingFsync(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("needs strace")
+		t.Fatal("strace is missing: run the tests with `make test`, which brings it")
 	}
 	data := shortFolder(t)
 	dev := startDev(t, data)
