@@ -466,16 +466,13 @@ func (r *trial) payingByCode() *command {
 		how = "wrong"
 	}
 	return &command{name: "pay by code", about: t,
-		expect: func() string {
+		expect: forbidding(own, func() string {
 			used := how == "used" && t.payer == payer && r.usedCodes[user].ExpiresAt.After(r.m.now)
-			switch {
-			case how != "right" && !used:
+			if how != "right" && !used {
 				return "invalid_code"
-			case !own:
-				return "forbidden"
 			}
 			return r.acceptAfter(first, t, client, payer, wallet.ByCode)
-		},
+		}),
 		act: func() (*wallet.Transaction, error) {
 			defer r.forgive()
 			code := r.code(user, how)
