@@ -25,6 +25,7 @@ import (
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
+	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -566,6 +567,10 @@ func (c *cast) send(a *actor, row *matrixRow) reply {
 			return c.transactions[word].TransactionKey
 		case "new payment", "paid payment":
 			return strconv.FormatInt(c.transactions[strings.Replace(word, "payment", "transaction", 1)].Payments[0].ID, 10)
+		case "own transaction":
+			return c.ownTransaction(a).Key
+		case "own payment":
+			return strconv.FormatInt(c.ownTransaction(a).Payments[0].ID, 10)
 		case "own user":
 			return strconv.FormatInt(c.ownUser(a), 10)
 		}
@@ -618,6 +623,15 @@ func (c *cast) waitingToken(a *actor) string {
 		return "NONE" // an application gets none
 	}
 	return pair.Access
+}
+
+// ownTransaction is a new one of 1221 that the caller's client has made.
+func (c *cast) ownTransaction(a *actor) service.TransactionView {
+	maker := wallet.Client{
+		ID: a.client.ID, Type: wallet.PrivateClient, Permissions: []wallet.Permission{wallet.UseWalletAPI}, Projects: []int64{1221}, MainProject: 1221,
+	}
+	tea := service.NewPayment{Payment: wallet.Payment{Description: "Tea", Price: money.Amount{Minor: 100, Currency: "EUR"}}}
+	return must(c.Service.CreateTransaction(context.Background(), wallet.Caller{Kind: wallet.ByClient, Client: &maker}, service.NewTransaction{Payments: []service.NewPayment{tea}}))
 }
 
 // ownUser is a user whom the caller's client has registered, and who has not confirmed anything yet. The registrar does

@@ -310,27 +310,32 @@ func (s *Service) GetPayment(ctx context.Context, c wallet.Caller, id int64) (Pa
 // TransactionFilter says which transactions, or payments, a list is of.
 type TransactionFilter = store.TransactionFilter
 
-// listed narrows a filter to the projects that the caller may list.
+// listed narrows a filter to the projects that the caller may list, and a device to what it made.
 func (s *Service) listed(ctx context.Context, c wallet.Caller, f *TransactionFilter, wanted int64) error {
 	if err := wallet.May(c, wallet.ListTransactions, wallet.Subject{OwnProject: true}).Err(); err != nil {
 		return err
 	}
-	switch {
-	case wanted == 0 && c.ProjectID == 0:
-		f.Projects = c.Projects()
-		return nil
-	case wanted == 0:
-		wanted = c.ProjectID
+	f.Projects = c.Projects()
+	if wanted = cmp.Or(wanted, c.ProjectID); wanted != 0 {
+		p, err := s.db.Project(ctx, wanted)
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return wallet.Errorf(wallet.NotFound, "there is no project %d: check the id.", wanted)
+		}
+		if err := wallet.May(c, wallet.ReadProject, wallet.Subject{Project: p}).Err(); err != nil {
+			return err
+		}
+		f.Projects = []int64{wanted}
 	}
-	p, err := s.db.Project(ctx, wanted)
-	if err != nil {
-		return err
+	f.ClientID = c.Client.ID
+	for _, project := range f.Projects {
+		if c.KeptApart(project) {
+			f.Apart = append(f.Apart, project)
+		}
 	}
-	if p == nil {
-		return wallet.Errorf(wallet.NotFound, "there is no project %d: check the id.", wanted)
-	}
-	f.Projects = []int64{wanted}
-	return wallet.May(c, wallet.ReadProject, wallet.Subject{Project: p}).Err()
+	return nil
 }
 
 // ListTransactions returns a page of the transactions of a project, or of all that the caller represents when it is

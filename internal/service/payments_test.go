@@ -685,3 +685,56 @@ func TestPayingInstead(t *testing.T) {
 		w.is(w.seen(alone.Key), nil, wallet.TransactionNew, wallet.PaymentNew)
 	})
 }
+
+// Devices are kept apart from each other: one sees and manages what it made itself, unless whoever holds it
+// administers the project.
+func TestDevicesAreKeptApart(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		madeBy := func(c wallet.Caller) service.TransactionView {
+			view, err := w.CreateTransaction(ctx, c, newTransaction(eur(100)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return view
+		}
+		shops, phones, tablets := madeBy(w.by(till)), madeBy(w.by(phone)), madeBy(w.by(tablet))
+		onas, ritas := w.withToken(phone, 1, wallet.ScopeProjects), w.withToken(phone, 3, wallet.ScopeProjects)
+		all := []service.TransactionView{shops, phones, tablets}
+		for _, who := range []struct {
+			name   string
+			caller func() wallet.Caller
+			sees   []service.TransactionView
+		}{
+			{"the shop", func() wallet.Caller { return w.by(till) }, all},
+			{"the phone", func() wallet.Caller { return w.by(phone) }, []service.TransactionView{phones}},
+			{"the tablet", func() wallet.Caller { return w.by(tablet) }, []service.TransactionView{tablets}},
+			{"a customer's phone", func() wallet.Caller { return ritas }, []service.TransactionView{phones}},
+			{"the owner's phone", func() wallet.Caller { return onas }, all},
+		} {
+			var keys []string
+			listed, total, err := w.ListTransactions(ctx, who.caller(), service.TransactionFilter{Limit: 10, Ascending: true}, 0, false, false)
+			for _, view := range listed {
+				keys = append(keys, view.Key)
+			}
+			payments, count, failed := w.ListPayments(ctx, who.caller(), service.TransactionFilter{Limit: 10})
+			if err != nil || failed != nil || total != len(who.sees) || len(payments) != total || count != total {
+				t.Errorf("%s lists %d transactions of %d, and %d payments of %d: %v, %v", who.name, len(keys), total, len(payments), count, err, failed)
+			}
+			for _, view := range all {
+				own := slices.ContainsFunc(who.sees, func(v service.TransactionView) bool { return v.Key == view.Key })
+				if slices.Contains(keys, view.Key) != own {
+					t.Errorf("%s lists %v, and made %s", who.name, keys, view.Key)
+				}
+				_, err := w.InquiredInformation(ctx, who.caller(), view.Key)
+				if (err == nil) != own {
+					t.Errorf("%s reads what the payer of transaction %d told: %v", who.name, view.ID, err)
+				}
+			}
+		}
+		_, err := w.RevokeTransaction(ctx, w.by(phone), shops.Key)
+		refuses(t, "revoking what the shop made", err, wallet.Forbidden)
+		if _, err := w.RevokeTransaction(ctx, w.by(phone), phones.Key); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,7 +125,10 @@ func anys[T any](list []T) []any {
 // TransactionFilter says which transactions, or payments, a list is of. Empty fields do not filter, save
 // Projects: a list is always of some.
 type TransactionFilter struct {
-	Projects        []int64
+	Projects []int64
+	// Apart are those of Projects of which only what ClientID made is listed.
+	Apart           []int64
+	ClientID        int64
 	Statuses        []wallet.TransactionStatus
 	PaymentStatuses []wallet.PaymentStatus
 	WalletID        int64
@@ -135,6 +139,17 @@ type TransactionFilter struct {
 	// BeneficiaryID is the wallet that is paid; NoBeneficiary lists payments whose beneficiary is not known.
 	BeneficiaryID int64
 	NoBeneficiary bool
+}
+
+// seen narrows a list to what the caller may see of the projects; made is a condition with the client's number.
+func (f *TransactionFilter) seen(c *conditions, made string) {
+	c.ids("project_id", f.Projects)
+	if len(f.Apart) > 0 {
+		c.ids("project_id NOT", f.Apart)
+		last := len(c.text) - 1
+		c.add("("+c.text[last]+" OR "+made+")", f.ClientID)
+		c.text = slices.Delete(c.text, last, last+1)
+	}
 }
 
 // conditions builds a WHERE clause.
@@ -174,7 +189,7 @@ func (db *DB) Transactions(ctx context.Context, f TransactionFilter) ([]*wallet.
 		return nil, 0, nil
 	}
 	var c conditions
-	c.ids("project_id", f.Projects)
+	f.seen(&c, "client_id = ?")
 	in(&c, "status", f.Statuses)
 	if f.WalletID != 0 {
 		c.add("wallet_id = ?", f.WalletID)
@@ -208,7 +223,7 @@ func (db *DB) Payments(ctx context.Context, f TransactionFilter) (ids [][2]int64
 		return nil, 0, nil
 	}
 	var c conditions
-	c.ids("project_id", f.Projects)
+	f.seen(&c, "transaction_id IN (SELECT id FROM transactions WHERE client_id = ?)")
 	in(&c, "status", f.PaymentStatuses)
 	if f.WalletID != 0 {
 		c.add("wallet_id = ?", f.WalletID)

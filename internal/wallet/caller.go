@@ -108,6 +108,15 @@ func (c Caller) OwnsClient() bool {
 	return c.Kind == Operator
 }
 
+// KeptApart says whether of that project the caller sees only what its own client made: a device is in a stranger's hands,
+// and is kept apart from all others (seeds: app_client), unless who holds it administers the project.
+func (c Caller) KeptApart(project int64) bool {
+	if c.Client == nil || c.Client.Type == PrivateClient {
+		return false
+	}
+	return c.Token == nil || !slices.Contains(c.Token.Projects, project)
+}
+
 // UserID is the user behind an access token, or who signed in on the pages; 0 for other callers.
 func (c Caller) UserID() int64 {
 	if c.Token == nil {

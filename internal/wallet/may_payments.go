@@ -25,14 +25,24 @@ const (
 	AcceptOnPage Action = "accept_on_page"
 )
 
-// ofItsProject asks for a caller who represents the project of the transaction.
+// ofItsProject asks for a caller who represents the project of the transaction, and for a device that made it itself.
 var ofItsProject = rule{
-	name:  "transaction_of_project",
-	holds: func(q *question) bool { return q.Represents(q.subject.Transaction.ProjectID) },
+	name: "transaction_of_project",
+	holds: func(q *question) bool {
+		t := q.subject.Transaction
+		return q.Represents(t.ProjectID) && (!q.KeptApart(t.ProjectID) || t.ClientID == q.Client.ID)
+	},
 	fact: func(q *question) string {
-		return fmt.Sprintf("the transaction is of project %d: %s", q.subject.Transaction.ProjectID, q.ProjectsSentence())
+		t := q.subject.Transaction
+		if q.Represents(t.ProjectID) && q.KeptApart(t.ProjectID) {
+			return fmt.Sprintf("client %d made the transaction, and %s is a device, which is kept apart from all others", t.ClientID, q.Name())
+		}
+		return fmt.Sprintf("the transaction is of project %d: %s", t.ProjectID, q.ProjectsSentence())
 	},
 	cure: func(q *question) []Grant {
+		if q.Represents(q.subject.Transaction.ProjectID) {
+			return nil
+		}
 		return []Grant{{Kind: GrantProject, ID: q.subject.Transaction.ProjectID}}
 	},
 }
