@@ -166,7 +166,7 @@ func (db *DB) openSQLite(path string) error {
 		return fmt.Errorf("opening the SQLite database: %w", err)
 	}
 	file.Close()
-	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-16384)")
+	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-8192)")
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (db *DB) openSQLite(path string) error {
 		return fmt.Errorf("opening the SQLite database: %w", err)
 	}
 	read, err := sql.Open("sqlite", strings.Replace(base, "_txlock=immediate", "_txlock=deferred", 1)+
-		"&_pragma=query_only(1)&_pragma=cache_size(-2048)")
+		"&_pragma=query_only(1)&_pragma=cache_size(-1024)")
 	if err != nil {
 		write.Close()
 		return err

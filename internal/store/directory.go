@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/purserhq/purser/internal/secret"
@@ -69,7 +70,7 @@ type foundClient struct {
 }
 
 // kept is how many credentials, clients, projects and certificates stay in memory, of each.
-const kept = 50_000
+const kept = 20_000
 
 // fingerprint is the SHA-256 of a MAC id.
 type fingerprint [32]byte
@@ -92,8 +93,9 @@ type directory struct {
 	holders    *otter.Cache[int64, *wallet.Holder]
 	ownWallets *otter.Cache[int64, int64]
 	// transactions are those that this process committed last, as they then were. Their writer alone puts them
-	// here, so that on SQLite, where there is one, they are what is in the file.
-	transactions *otter.Cache[int64, *wallet.Transaction]
+	// here, so that on SQLite, where there is one, they are what is in the file. What matters of them is how lately:
+	// a cache that keeps what was asked for often would keep those that are over, and never let new ones in.
+	transactions *lru.Cache[int64, *wallet.Transaction]
 
 	idsLock sync.RWMutex
 	// loadingOne is held by who reads all ids anew: of two at once, one would forget what came meanwhile.
@@ -166,7 +168,7 @@ func newDirectory(ctx context.Context, db *DB) (*directory, error) {
 	if d.ownWallets, err = otter.New(&otter.Options[int64, int64]{MaximumSize: kept}); err != nil {
 		return nil, err
 	}
-	if d.transactions, err = otter.New(&otter.Options[int64, *wallet.Transaction]{MaximumSize: keptTransactions}); err != nil {
+	if d.transactions, err = lru.New[int64, *wallet.Transaction](keptTransactions); err != nil {
 		return nil, err
 	}
 	if d.followed, err = db.changes(ctx); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // keptAccounts and keptTransactions bound what the SQLite writer remembers.
-const keptAccounts, keptTransactions = 100_000, 10_000
+const keptAccounts, keptTransactions = 20_000, 2_000
 
 // sqliteMoney writes money batches on the one connection that may write. Since no other
 // process writes to the file, it remembers the accounts it has seen, and the transactions of the directory.
@@ -71,7 +71,7 @@ func (s *sqliteMoney) close() {
 // forget drops what is remembered: it may be what was wrong.
 func (s *sqliteMoney) forget() {
 	clear(s.known)
-	s.db.directory.transactions.InvalidateAll()
+	s.db.directory.transactions.Purge()
 }
 
 // sqliteBatch is one open transaction of the writer.
@@ -182,7 +182,7 @@ func (b *sqliteBatch) loadAccounts(w wanted, found *loaded) error {
 
 func (b *sqliteBatch) loadTransactions(w wanted, found *loaded) error {
 	for _, id := range w.Transactions {
-		if t, ok := b.db.directory.transactions.GetIfPresent(id); ok {
+		if t, ok := b.db.directory.transactions.Get(id); ok {
 			found.transactions = append(found.transactions, t)
 			continue
 		}

@@ -75,18 +75,18 @@ func (db *DB) Transaction(ctx context.Context, id int64) (*wallet.Transaction, e
 func (db *DB) rememberTransactions(e transactionEffects) {
 	for _, t := range e.created {
 		t.Version = 1
-		db.directory.transactions.Set(t.ID, t)
+		db.directory.transactions.Add(t.ID, t)
 	}
 	for _, t := range e.changed {
 		t.Version++
-		db.directory.transactions.Set(t.ID, t)
+		db.directory.transactions.Add(t.ID, t)
 	}
 }
 
 // TransactionOnce returns a transaction as it is or once was: good for what never changes of it, and to know what a
 // command will need. From memory, as a rule; shared, never to be changed. nil when there is none.
 func (db *DB) TransactionOnce(ctx context.Context, id int64) (*wallet.Transaction, error) {
-	if t, ok := db.directory.transactions.GetIfPresent(id); ok {
+	if t, ok := db.directory.transactions.Get(id); ok {
 		return t, nil
 	}
 	return db.Transaction(ctx, id)

@@ -2,5 +2,3 @@
 -- A project's transactions are listed by when they were made: their numbers are given out in blocks.
 DROP INDEX transactions_project;
 CREATE INDEX transactions_project ON transactions (project_id, created_at, id);
--- A device sees what it made itself.
-CREATE INDEX transactions_client ON transactions (client_id, created_at, id);
