@@ -1,0 +1,189 @@
+package nearby
+
+import "math"
+
+// EarthRadius is the mean radius of the earth in metres, of which distances are made.
+const EarthRadius = 6_371_008.8
+
+// Coordinates are integers of microdegrees: millionths of a degree.
+const (
+	quarterTurn = 90_000_000
+	halfTurn    = 180_000_000
+	fullTurn    = 360_000_000
+	// radian is a microdegree in radians.
+	radian = math.Pi / halfTurn
+)
+
+// Farthest is the greatest value of [Distance], in metres: half the earth's circumference.
+// A search with this radius finds every place that has a position.
+var Farthest = 2 * float64(EarthRadius) * float64(math.Pi/2)
+
+// Distance is the great-circle distance between two positions, given in microdegrees, in
+// metres. It is the haversine formula in float64; beyond a quarter of the earth's
+// circumference it measures from the antipode, where the plain formula loses half its
+// digits. The meridians 180° and −180° are one, and a pole is one point at any longitude.
+// It is the same both ways. Searches order by exactly this value.
+func Distance(lat1, lng1, lat2, lng2 int32) float64 {
+	turn := math.Abs(float64(lng1) - float64(lng2))
+	if turn > halfTurn {
+		turn = fullTurn - turn
+	}
+	cosines := cosine(lat1) * cosine(lat2)
+	sinLat, sinLng := math.Sin(float64(lat2-lat1)*(radian/2)), math.Sin(turn*(radian/2))
+	if h := sinLat*sinLat + cosines*sinLng*sinLng; h <= 0.5 {
+		return 2 * EarthRadius * math.Asin(math.Sqrt(h))
+	}
+	sinSum, cosLng := math.Sin(float64(lat1+lat2)*(radian/2)), math.Cos(turn*(radian/2))
+	h := sinSum*sinSum + cosines*cosLng*cosLng
+	return 2 * EarthRadius * (math.Pi/2 - math.Asin(math.Sqrt(h)))
+}
+
+// cosine of a latitude; exactly nothing at the poles.
+func cosine(lat int32) float64 {
+	if lat == quarterTurn || lat == -quarterTurn {
+		return 0
+	}
+	return math.Cos(float64(lat) * radian)
+}
+
+// vector is a point of the unit sphere. Straight through the earth, along the chord, points
+// are in the same order as along its surface, and there is neither a pole nor a date line.
+type vector struct{ x, y, z float64 }
+
+// slack is more than rounding can make of the chord between two vectors, or of [Distance]
+// taken for a chord: half a micrometre on the earth. Whatever is closer than that to a bound
+// is judged by Distance itself.
+const slack = 1e-13
+
+func vectorOf(lat, lng int32) vector {
+	sin, cos := math.Sin(float64(lat)*radian), cosine(lat)
+	sinLng, cosLng := math.Sincos(float64(sameMeridian(lng)) * radian)
+	return vector{x: cos * cosLng, y: cos * sinLng, z: sin}
+}
+
+// chord2 is the square of the chord between two points.
+func (v *vector) chord2(w *vector) float64 {
+	x, y, z := v.x-w.x, v.y-w.y, v.z-w.z
+	return x*x + y*y + z*z
+}
+
+// box holds vectors: the least and the greatest of each axis, rounded outwards.
+type box struct{ lo, hi [3]float32 }
+
+func boxOf(vectors []vector) box {
+	if len(vectors) == 0 {
+		return box{}
+	}
+	lo, hi := vectors[0], vectors[0]
+	for _, v := range vectors[1:] {
+		lo.x, lo.y, lo.z = min(lo.x, v.x), min(lo.y, v.y), min(lo.z, v.z)
+		hi.x, hi.y, hi.z = max(hi.x, v.x), max(hi.y, v.y), max(hi.z, v.z)
+	}
+	return box{
+		lo: [3]float32{below(lo.x), below(lo.y), below(lo.z)},
+		hi: [3]float32{above(hi.x), above(hi.y), above(hi.z)},
+	}
+}
+
+// join widens the box so that it holds c as well.
+func (b *box) join(c *box) {
+	for axis := range b.lo {
+		b.lo[axis] = min(b.lo[axis], c.lo[axis])
+		b.hi[axis] = max(b.hi[axis], c.hi[axis])
+	}
+}
+
+func below(f float64) float32 {
+	if near := float32(f); float64(near) <= f {
+		return near
+	}
+	return math.Nextafter32(float32(f), -2)
+}
+
+func above(f float64) float32 { return -below(-f) }
+
+// nearest2 is the square of the chord from v to the nearest point of the box.
+func (b *box) nearest2(v *vector) float64 {
+	x := gap(v.x, b.lo[0], b.hi[0])
+	y := gap(v.y, b.lo[1], b.hi[1])
+	z := gap(v.z, b.lo[2], b.hi[2])
+	return x*x + y*y + z*z
+}
+
+func gap(at float64, lo, hi float32) float64 {
+	if d := float64(lo) - at; d > 0 {
+		return d
+	}
+	if d := at - float64(hi); d > 0 {
+		return d
+	}
+	return 0
+}
+
+// farthest2 is the square of the chord from v to the farthest point of the box.
+func (b *box) farthest2(v *vector) float64 {
+	x := reach(v.x, b.lo[0], b.hi[0])
+	y := reach(v.y, b.lo[1], b.hi[1])
+	z := reach(v.z, b.lo[2], b.hi[2])
+	return x*x + y*y + z*z
+}
+
+func reach(at float64, lo, hi float32) float64 {
+	low, high := at-float64(lo), float64(hi)-at
+	if low > high {
+		return low
+	}
+	return high
+}
+
+// sameMeridian gives 180° its other name, −180°.
+func sameMeridian(lng int32) int32 {
+	if lng == halfTurn {
+		return -halfTurn
+	}
+	return lng
+}
+
+// square is where a position lies in a square of 2³² by 2³², west to east and south to north.
+// Halving the square again and again gives the cells of maps and of the curve.
+func square(lat, lng int32) (x, y uint32) {
+	x = uint32((uint64(int64(sameMeridian(lng))+halfTurn) << 32) / fullTurn)
+	if lat >= quarterTurn {
+		return x, math.MaxUint32
+	}
+	return x, uint32((uint64(int64(lat)+quarterTurn) << 32) / halfTurn)
+}
+
+// curve is where a position lies on Hilbert's curve through the square. Neighbours on the
+// curve are neighbours on the earth, and the places of any cell are one stretch of it.
+func curve(lat, lng int32) uint64 {
+	x, y := square(lat, lng)
+	var at uint64
+	state := uint16(0)
+	for shift := 28; shift >= 0; shift -= 4 {
+		step := hilbert[state<<8|uint16(x>>shift&15)<<4|uint16(y>>shift&15)]
+		at = at<<8 | uint64(step&255)
+		state = step >> 8
+	}
+	return at
+}
+
+// hilbert walks four bits of each coordinate at once: by state, x and y, the next state and
+// eight bits of the curve. A state is whether the axes are swapped (1) and flipped (2).
+var hilbert = func() (steps [4 << 8]uint16) {
+	for i := range steps {
+		state, x, y, digits := i>>8, i>>4&15, i&15, 0
+		for bit := 3; bit >= 0; bit-- {
+			right, up := x>>bit&1^state>>1, y>>bit&1^state>>1
+			if state&1 == 1 {
+				right, up = up, right
+			}
+			digits = digits<<2 | (3*right)^up
+			if up == 0 {
+				state ^= 1 | right<<1
+			}
+		}
+		steps[i] = uint16(state<<8 | digits)
+	}
+	return steps
+}()
