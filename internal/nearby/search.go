@@ -38,12 +38,22 @@ func (v *View) Search(q Query) (found []Found, total int) {
 		total = s.visit(v.located)
 		return s.page(), total
 	}
+	// A page that is not filled has everything; only after a full one is there more to count.
+	if s.room = room(q.Offset, q.Limit, math.MaxInt); s.room > 0 && s.room <= fewPlaces {
+		if s.nearest(v.located); len(s.best) < s.room {
+			return s.page(), len(s.best)
+		}
+		return s.page(), s.count(v.located)
+	}
 	total = s.count(v.located)
 	if s.room = room(q.Offset, q.Limit, total); s.room > 0 {
 		s.nearest(v.located)
 	}
 	return s.page(), total
 }
+
+// fewPlaces are so few that it costs less to look for them in vain than to count them first.
+const fewPlaces = 1000
 
 // room is how many of the nearest to keep for a page.
 func room(offset, limit, total int) int {
@@ -56,11 +66,11 @@ func room(offset, limit, total int) int {
 
 // chords2 turns a radius into squares of chords: a point that is not farther than surely is
 // within it, one that is farther than atMost is not, and between them Distance decides.
-func chords2(radius float64) (surely, atMost float64) {
-	if radius >= Farthest {
+func chords2(metres float64) (surely, atMost float64) {
+	if metres >= Farthest {
 		return math.Inf(1), math.Inf(1)
 	}
-	chord := 2 * math.Sin(radius/(2*EarthRadius))
+	chord := 2 * radius * math.Sin(metres/(2*EarthRadius))
 	surely, atMost = chord-slack, chord+slack
 	if surely < 0 {
 		return -1, atMost * atMost
@@ -113,9 +123,9 @@ func (s *search) count(n *node) int {
 		}
 		total += matching
 	}
-	for i := range n.places {
-		p := &n.places[i]
-		if s.within(s.at.chord2(&n.vectors[i]), p) && s.wanted[p.class()] == 1 {
+	for i := range n.points {
+		at := &n.points[i]
+		if s.wanted[at.class] == 1 && s.within(s.at.chord2(at), &n.places[i]) {
 			total++
 		}
 	}
@@ -132,7 +142,7 @@ func (s *search) visit(n *node) int {
 		}
 	}
 	for i := range n.places {
-		p, chord2 := &n.places[i], s.at.chord2(&n.vectors[i])
+		p, chord2 := &n.places[i], s.at.chord2(&n.points[i])
 		if s.within(chord2, p) && s.matches(p) {
 			total++
 			s.offer(chord2, p)
@@ -166,10 +176,11 @@ func (s *search) nearest(root *node) {
 				queue = push(queue, near{chord2: chord2, node: k.node})
 			}
 		}
-		for i := range n.places {
-			p, chord2 := &n.places[i], s.at.chord2(&n.vectors[i])
-			if chord2 <= s.bound2 && s.wanted[p.class()] == 1 && s.within(chord2, p) {
-				s.offer(chord2, p)
+		for i := range n.points {
+			at := &n.points[i]
+			chord2 := s.at.chord2(at)
+			if chord2 <= s.bound2 && s.wanted[at.class] == 1 && s.within(chord2, &n.places[i]) {
+				s.offer(chord2, &n.places[i])
 			}
 		}
 	}
@@ -236,17 +247,17 @@ func (s *search) offer(chord2 float64, p *Place) {
 		s.sink()
 	}
 	if len(s.best) == s.room {
-		reach := s.best[0].chord + slack
+		reach := s.best[0].chord + 2*slack
 		s.bound2 = min(s.atMost2, reach*reach)
 	}
 }
 
 // before says whether a comes before b: by distance, then by id. Chords decide where they can.
 func (s *search) before(a, b *candidate) bool {
-	if a.chord < b.chord-slack {
+	if a.chord < b.chord-2*slack {
 		return true
 	}
-	if b.chord < a.chord-slack {
+	if b.chord < a.chord-2*slack {
 		return false
 	}
 	if a.place.Lat == b.place.Lat && a.place.Lng == b.place.Lng {

@@ -46,43 +46,56 @@ func cosine(lat int32) float64 {
 	return math.Cos(float64(lat) * radian)
 }
 
-// vector is a point of the unit sphere. Straight through the earth, along the chord, points
-// are in the same order as along its surface, and there is neither a pole nor a date line.
+// Through the earth, along the chord, points are in the same order as along its surface, and
+// there is neither a pole nor a date line. Searches therefore go by chords, in grains: two
+// thousand millions of them are the earth's radius, one is three millimetres.
+const (
+	radius = 2e9
+	// slack is more than rounding to grains can make of the chord from a vector to a point.
+	// What is closer than that to a bound is judged by Distance itself.
+	slack = 1
+)
+
+// vector leads from the middle of the earth to a position, in grains.
 type vector struct{ x, y, z float64 }
 
-// slack is more than rounding can make of the chord between two vectors, or of [Distance]
-// taken for a chord: half a micrometre on the earth. Whatever is closer than that to a bound
-// is judged by Distance itself.
-const slack = 1e-13
-
 func vectorOf(lat, lng int32) vector {
-	sin, cos := math.Sin(float64(lat)*radian), cosine(lat)
+	cos := cosine(lat)
 	sinLng, cosLng := math.Sincos(float64(sameMeridian(lng)) * radian)
-	return vector{x: cos * cosLng, y: cos * sinLng, z: sin}
+	return vector{x: radius * cos * cosLng, y: radius * cos * sinLng, z: radius * math.Sin(float64(lat)*radian)}
 }
 
-// chord2 is the square of the chord between two points.
-func (v *vector) chord2(w *vector) float64 {
-	x, y, z := v.x-w.x, v.y-w.y, v.z-w.z
+// point is a vector of whole grains, with the class of the place that is there: what a search
+// looks at before it looks at the place.
+type point struct{ x, y, z, class int32 }
+
+func pointOf(p *Place) point {
+	v := vectorOf(p.Lat, p.Lng)
+	return point{
+		x: int32(math.Round(v.x)), y: int32(math.Round(v.y)), z: int32(math.Round(v.z)),
+		class: int32(p.class()),
+	}
+}
+
+// chord2 is the square of the chord from v to a point.
+func (v *vector) chord2(p *point) float64 {
+	x, y, z := v.x-float64(p.x), v.y-float64(p.y), v.z-float64(p.z)
 	return x*x + y*y + z*z
 }
 
-// box holds vectors: the least and the greatest of each axis, rounded outwards.
-type box struct{ lo, hi [3]float32 }
+// box holds points: the least and the greatest of each axis.
+type box struct{ lo, hi [3]int32 }
 
-func boxOf(vectors []vector) box {
-	if len(vectors) == 0 {
+func boxOf(points []point) box {
+	if len(points) == 0 {
 		return box{}
 	}
-	lo, hi := vectors[0], vectors[0]
-	for _, v := range vectors[1:] {
-		lo.x, lo.y, lo.z = min(lo.x, v.x), min(lo.y, v.y), min(lo.z, v.z)
-		hi.x, hi.y, hi.z = max(hi.x, v.x), max(hi.y, v.y), max(hi.z, v.z)
+	p := points[0]
+	b := box{lo: [3]int32{p.x, p.y, p.z}, hi: [3]int32{p.x, p.y, p.z}}
+	for _, p := range points[1:] {
+		b.join(&box{lo: [3]int32{p.x, p.y, p.z}, hi: [3]int32{p.x, p.y, p.z}})
 	}
-	return box{
-		lo: [3]float32{below(lo.x), below(lo.y), below(lo.z)},
-		hi: [3]float32{above(hi.x), above(hi.y), above(hi.z)},
-	}
+	return b
 }
 
 // join widens the box so that it holds c as well.
@@ -93,15 +106,6 @@ func (b *box) join(c *box) {
 	}
 }
 
-func below(f float64) float32 {
-	if near := float32(f); float64(near) <= f {
-		return near
-	}
-	return math.Nextafter32(float32(f), -2)
-}
-
-func above(f float64) float32 { return -below(-f) }
-
 // nearest2 is the square of the chord from v to the nearest point of the box.
 func (b *box) nearest2(v *vector) float64 {
 	x := gap(v.x, b.lo[0], b.hi[0])
@@ -110,7 +114,7 @@ func (b *box) nearest2(v *vector) float64 {
 	return x*x + y*y + z*z
 }
 
-func gap(at float64, lo, hi float32) float64 {
+func gap(at float64, lo, hi int32) float64 {
 	if d := float64(lo) - at; d > 0 {
 		return d
 	}
@@ -128,7 +132,7 @@ func (b *box) farthest2(v *vector) float64 {
 	return x*x + y*y + z*z
 }
 
-func reach(at float64, lo, hi float32) float64 {
+func reach(at float64, lo, hi int32) float64 {
 	low, high := at-float64(lo), float64(hi)-at
 	if low > high {
 		return low

@@ -30,11 +30,11 @@ func (k key) compare(l key) int {
 
 // node is a part of a tree: either kids or places. Once it is in a view it never changes.
 type node struct {
-	digest
-	kids   []kid
+	kids []kid
+	// points of the places, in the tree of positions.
+	points []point
 	places []Place
-	// vectors of the places, in the tree of positions.
-	vectors []vector
+	digest
 }
 
 // kid is a node below another, with what searches look at first.
@@ -146,18 +146,18 @@ func (g *gardener) changeLeaf(n *node, changes []change) []*node {
 	return leaves
 }
 
-// merge lists the places of a leaf after the changes, and their vectors.
-func (g *gardener) merge(n *node, changes []change) ([]Place, []vector) {
+// merge lists the places of a leaf after the changes, and their points.
+func (g *gardener) merge(n *node, changes []change) ([]Place, []point) {
 	places := make([]Place, 0, len(n.places)+len(changes))
-	var vectors []vector
+	var points []point
 	if g.spatial {
-		vectors = make([]vector, 0, len(n.places)+len(changes))
+		points = make([]point, 0, len(n.places)+len(changes))
 	}
 	from := 0
 	keep := func(to int) {
 		places = append(places, n.places[from:to]...)
 		if g.spatial {
-			vectors = append(vectors, n.vectors[from:to]...)
+			points = append(points, n.points[from:to]...)
 		}
 		from = to
 	}
@@ -177,25 +177,25 @@ func (g *gardener) merge(n *node, changes []change) ([]Place, []vector) {
 		p := g.places[c.place]
 		places = append(places, p)
 		if g.spatial {
-			vectors = append(vectors, vectorOf(p.Lat, p.Lng))
+			points = append(points, pointOf(&p))
 		}
 	}
 	keep(len(n.places))
-	return places, vectors
+	return places, points
 }
 
 // leaves cuts places into leaves.
-func (g *gardener) leaves(places []Place, vectors []vector) []*node {
+func (g *gardener) leaves(places []Place, points []point) []*node {
 	cuts := cut(len(places), leafSize)
 	leaves := make([]*node, 0, len(cuts))
 	from := 0
 	for _, to := range cuts {
 		leaf := &node{places: places[from:to:to]}
 		if g.spatial {
-			leaf.vectors = vectors[from:to:to]
+			leaf.points = points[from:to:to]
 		}
 		if len(cuts) > 1 {
-			leaf.places, leaf.vectors = slices.Clone(leaf.places), slices.Clone(leaf.vectors)
+			leaf.places, leaf.points = slices.Clone(leaf.places), slices.Clone(leaf.points)
 		}
 		g.digestPlaces(leaf)
 		leaves = append(leaves, leaf)
@@ -263,7 +263,7 @@ func (n *node) small() bool {
 // join makes one node of two, or two that are not small.
 func (g *gardener) join(a, b *node) []*node {
 	if a.kids == nil {
-		return g.leaves(slices.Concat(a.places, b.places), slices.Concat(a.vectors, b.vectors))
+		return g.leaves(slices.Concat(a.places, b.places), slices.Concat(a.points, b.points))
 	}
 	all := make([]*node, 0, len(a.kids)+len(b.kids))
 	for _, k := range slices.Concat(a.kids, b.kids) {
@@ -276,7 +276,7 @@ func (g *gardener) digestPlaces(n *node) {
 	n.first = g.keyOf(&n.places[0])
 	n.newest = math.MinInt64
 	n.south, n.west, n.north, n.east = math.MaxInt32, math.MaxInt32, math.MinInt32, math.MinInt32
-	n.digest.box = boxOf(n.vectors)
+	n.digest.box = boxOf(n.points)
 	for i := range n.places {
 		p := &n.places[i]
 		class, lng := p.class(), sameMeridian(p.Lng)

@@ -168,11 +168,11 @@ func sound(t rapid.TB, root *node, spatial bool, sets []categories) (places int)
 	last := key{id: math.MinInt64}
 	var depth func(n *node) int
 	depth = func(n *node) int {
-		fresh := node{kids: slices.Clone(n.kids), places: n.places, vectors: n.vectors}
+		fresh := node{kids: slices.Clone(n.kids), places: n.places, points: n.points}
 		deep := 0
 		if n.kids == nil {
-			if len(n.places) == 0 || len(n.places) > leafSize || spatial != (len(n.vectors) == len(n.places)) {
-				t.Fatalf("a leaf with %d places and %d vectors", len(n.places), len(n.vectors))
+			if len(n.places) == 0 || len(n.places) > leafSize || spatial != (len(n.points) == len(n.places)) {
+				t.Fatalf("a leaf with %d places and %d points", len(n.places), len(n.points))
 			}
 			for i := range n.places {
 				if k := g.keyOf(&n.places[i]); k.compare(last) <= 0 {
