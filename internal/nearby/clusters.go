@@ -56,7 +56,7 @@ type cell struct{ column, row uint32 }
 // cellOf is the cell of a position on the grid of this shift: 32 is the whole earth, 0 finer
 // than a microdegree.
 func cellOf(lat, lng int32, shift int) cell {
-	x, y := square(lat, lng)
+	x, y := plane(lat, lng)
 	return cell{uint32(uint64(x) >> shift), uint32(uint64(y) >> shift)}
 }
 

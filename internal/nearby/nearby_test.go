@@ -233,8 +233,8 @@ func TestChordsFollowDistances(t *testing.T) {
 		if rapid.Bool().Draw(t, "antipode") {
 			lat2, lng2 = max(-quarterTurn, -lat1+lat2/1_000_000), sameMeridian(lng1)
 		}
-		v, p := vectorOf(lat1, lng1), pointOf(&Place{Lat: lat2, Lng: lng2})
-		chord := math.Sqrt(v.chord2(&p))
+		p, q := pointOf(lat1, lng1), pointOf(lat2, lng2)
+		chord := math.Sqrt(float64(p.chord2(&q)))
 		if want := 2 * radius * math.Sin(Distance(lat1, lng1, lat2, lng2)/(2*EarthRadius)); math.Abs(chord-want) > 0.9*slack {
 			t.Fatalf("the chord is %v, by the distance %v", chord, want)
 		}

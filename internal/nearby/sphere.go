@@ -47,41 +47,34 @@ func cosine(lat int32) float64 {
 }
 
 // Through the earth, along the chord, points are in the same order as along its surface, and
-// there is neither a pole nor a date line. Searches therefore go by chords, in grains: two
-// thousand millions of them are the earth's radius, one is three millimetres.
+// there is neither a pole nor a date line. Searches therefore go by chords, in grains: the
+// earth's radius is a thousand million of them, so that one is 6.4 millimetres and the square
+// of any chord is a whole number that fits.
 const (
-	radius = 2e9
-	// slack is more than rounding to grains can make of the chord from a vector to a point.
-	// What is closer than that to a bound is judged by Distance itself.
-	slack = 1
+	radius = 1_000_000_000
+	// slack is more than rounding to grains can make of the chord between two points. What is
+	// closer than that to a bound is judged by Distance itself.
+	slack = 2
 )
 
-// vector leads from the middle of the earth to a position, in grains.
-type vector struct{ x, y, z float64 }
-
-func vectorOf(lat, lng int32) vector {
-	cos := cosine(lat)
-	sinLng, cosLng := math.Sincos(float64(sameMeridian(lng)) * radian)
-	return vector{x: radius * cos * cosLng, y: radius * cos * sinLng, z: radius * math.Sin(float64(lat)*radian)}
-}
-
-// point is a vector of whole grains, with the class of the place that is there: what a search
-// looks at before it looks at the place.
+// point is where a position is, in grains from the middle of the earth, with the class of the
+// place that is there: what a search looks at before it looks at the place.
 type point struct{ x, y, z, class int32 }
 
-func pointOf(p *Place) point {
-	v := vectorOf(p.Lat, p.Lng)
-	return point{
-		x: int32(math.Round(v.x)), y: int32(math.Round(v.y)), z: int32(math.Round(v.z)),
-		class: int32(p.class()),
-	}
+func pointOf(lat, lng int32) point {
+	cos := cosine(lat)
+	sinLng, cosLng := math.Sincos(float64(sameMeridian(lng)) * radian)
+	return point{x: grains(cos * cosLng), y: grains(cos * sinLng), z: grains(math.Sin(float64(lat) * radian))}
 }
 
-// chord2 is the square of the chord from v to a point.
-func (v *vector) chord2(p *point) float64 {
-	x, y, z := v.x-float64(p.x), v.y-float64(p.y), v.z-float64(p.z)
-	return x*x + y*y + z*z
+func grains(f float64) int32 { return int32(math.Round(f * radius)) }
+
+// chord2 is the square of the chord between two points.
+func (p *point) chord2(q *point) uint64 {
+	return square(int64(p.x)-int64(q.x)) + square(int64(p.y)-int64(q.y)) + square(int64(p.z)-int64(q.z))
 }
+
+func square(n int64) uint64 { return uint64(n * n) }
 
 // box holds points: the least and the greatest of each axis.
 type box struct{ lo, hi [3]int32 }
@@ -106,39 +99,19 @@ func (b *box) join(c *box) {
 	}
 }
 
-// nearest2 is the square of the chord from v to the nearest point of the box.
-func (b *box) nearest2(v *vector) float64 {
-	x := gap(v.x, b.lo[0], b.hi[0])
-	y := gap(v.y, b.lo[1], b.hi[1])
-	z := gap(v.z, b.lo[2], b.hi[2])
-	return x*x + y*y + z*z
+// nearest2 is the square of the chord from p to the nearest point of the box.
+func (b *box) nearest2(p *point) uint64 {
+	return square(gap(p.x, b.lo[0], b.hi[0])) + square(gap(p.y, b.lo[1], b.hi[1])) + square(gap(p.z, b.lo[2], b.hi[2]))
 }
 
-func gap(at float64, lo, hi int32) float64 {
-	if d := float64(lo) - at; d > 0 {
-		return d
-	}
-	if d := at - float64(hi); d > 0 {
-		return d
-	}
-	return 0
+func gap(at, lo, hi int32) int64 { return max(int64(lo)-int64(at), int64(at)-int64(hi), 0) }
+
+// farthest2 is the square of the chord from p to the farthest point of the box.
+func (b *box) farthest2(p *point) uint64 {
+	return square(reach(p.x, b.lo[0], b.hi[0])) + square(reach(p.y, b.lo[1], b.hi[1])) + square(reach(p.z, b.lo[2], b.hi[2]))
 }
 
-// farthest2 is the square of the chord from v to the farthest point of the box.
-func (b *box) farthest2(v *vector) float64 {
-	x := reach(v.x, b.lo[0], b.hi[0])
-	y := reach(v.y, b.lo[1], b.hi[1])
-	z := reach(v.z, b.lo[2], b.hi[2])
-	return x*x + y*y + z*z
-}
-
-func reach(at float64, lo, hi int32) float64 {
-	low, high := at-float64(lo), float64(hi)-at
-	if low > high {
-		return low
-	}
-	return high
-}
+func reach(at, lo, hi int32) int64 { return max(int64(at)-int64(lo), int64(hi)-int64(at)) }
 
 // sameMeridian gives 180° its other name, −180°.
 func sameMeridian(lng int32) int32 {
@@ -148,9 +121,9 @@ func sameMeridian(lng int32) int32 {
 	return lng
 }
 
-// square is where a position lies in a square of 2³² by 2³², west to east and south to north.
+// plane is where a position lies in a square of 2³² by 2³², west to east and south to north.
 // Halving the square again and again gives the cells of maps and of the curve.
-func square(lat, lng int32) (x, y uint32) {
+func plane(lat, lng int32) (x, y uint32) {
 	x = uint32((uint64(int64(sameMeridian(lng))+halfTurn) << 32) / fullTurn)
 	if lat >= quarterTurn {
 		return x, math.MaxUint32
@@ -161,7 +134,7 @@ func square(lat, lng int32) (x, y uint32) {
 // curve is where a position lies on Hilbert's curve through the square. Neighbours on the
 // curve are neighbours on the earth, and the places of any cell are one stretch of it.
 func curve(lat, lng int32) uint64 {
-	x, y := square(lat, lng)
+	x, y := plane(lat, lng)
 	var at uint64
 	state := uint16(0)
 	for shift := 28; shift >= 0; shift -= 4 {
@@ -182,7 +155,7 @@ var hilbert = func() (steps [4 << 8]uint16) {
 			if state&1 == 1 {
 				right, up = up, right
 			}
-			digits = digits<<2 | (3*right)^up
+			digits = digits<<2 | (3 * right) ^ up
 			if up == 0 {
 				state ^= 1 | right<<1
 			}

@@ -177,7 +177,9 @@ func (g *gardener) merge(n *node, changes []change) ([]Place, []point) {
 		p := g.places[c.place]
 		places = append(places, p)
 		if g.spatial {
-			points = append(points, pointOf(&p))
+			point := pointOf(p.Lat, p.Lng)
+			point.class = int32(p.class())
+			points = append(points, point)
 		}
 	}
 	keep(len(n.places))
