@@ -103,11 +103,10 @@ func (ix *Index) write(old *View, places []Place, removed []int64) {
 			}
 		}
 	}
-	sortChanges(onCurve)
 	byIDs, byCurve := gardener{sets: ix.sets, places: places}, gardener{spatial: true, sets: ix.sets, places: places}
 	ix.now.Store(&View{
 		ids:     byIDs.apply(old.ids, byID),
-		located: byCurve.apply(old.located, onCurve),
+		located: byCurve.apply(old.located, alongCurve(onCurve)),
 		sets:    ix.sets,
 	})
 }

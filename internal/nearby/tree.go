@@ -67,8 +67,31 @@ type change struct {
 	place int32
 }
 
-func sortChanges(changes []change) {
-	slices.SortFunc(changes, func(a, b change) int { return a.key.compare(b.key) })
+// alongCurve sorts changes that come by id. Many are sorted by distributing them on each part of
+// the curve's number in turn, which keeps those of equal parts in the order they came in.
+func alongCurve(changes []change) []change {
+	const digits, many = 11, 5000
+	if len(changes) < many {
+		slices.SortFunc(changes, func(a, b change) int { return a.key.compare(b.key) })
+		return changes
+	}
+	sorted := make([]change, len(changes))
+	for shift := 0; shift < 64; shift += digits {
+		var from [1<<digits + 1]int
+		for i := range changes {
+			from[changes[i].curve>>shift&(1<<digits-1)+1]++
+		}
+		for i := range from[1:] {
+			from[i+1] += from[i]
+		}
+		for i := range changes {
+			at := &from[changes[i].curve>>shift&(1<<digits-1)]
+			sorted[*at] = changes[i]
+			*at++
+		}
+		changes, sorted = sorted, changes
+	}
+	return changes
 }
 
 // gardener makes a new version of a tree: nodes that do not change are shared with the old one.
