@@ -34,7 +34,7 @@ func (v *View) Search(q Query) (found []Found, total int) {
 	s.within2, s.atMost2 = chords2(q.Radius)
 	s.bound2 = s.atMost2
 	if !s.counted {
-		s.room = room(q.Offset, q.Limit, v.count(v.located, &s.matcher))
+		s.room = room(q.Offset, q.Limit, s.among(&v.located.counts))
 		total = s.visit(v.located)
 		return s.page(), total
 	}

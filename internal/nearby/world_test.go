@@ -67,7 +67,7 @@ func around(all []Place, v *View, q Query) (page []Found, total int) {
 // cutOut is a page of a list.
 func cutOut[T any](all []T, offset, limit int) []T {
 	from := min(offset, len(all))
-	return all[from:min(from+max(limit, 0), len(all))]
+	return all[from : from+min(max(limit, 0), len(all)-from)]
 }
 
 // sameSearch holds a search against brute force.
@@ -262,7 +262,7 @@ func drawFilter(t *rapid.T) Filter {
 	return f
 }
 
-// city places points as performance.md does: 70 % around 100 cities between 47° and 61° north
+// cities places points as performance.md does: 70 % around 100 cities between 47° and 61° north
 // and 5° and 30° east, the others anywhere there.
 func cities(n int, seed uint64) []Place {
 	random := rand.New(rand.NewPCG(seed, 6))
