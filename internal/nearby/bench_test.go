@@ -91,7 +91,7 @@ func BenchmarkPut(b *testing.B) {
 	moved := cities(1_000_000, 2)
 	ix := New()
 	ix.Replace(places)
-	for _, batch := range []int{1, 1000} {
+	for _, batch := range []int{1, 1000, 50_000} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
 			random := rand.New(rand.NewPCG(1, 1))
 			some := make([]Place, batch)

@@ -55,9 +55,9 @@ type Place struct {
 	// Lat and Lng are the position in microdegrees, if it has one: from −90° to 90° and from
 	// −180° to 180°.
 	Lat, Lng int32
-	// Hours is the caller's own name for the place's working hours; the index only keeps it,
-	// for [Filter.Match].
-	Hours uint32
+	// Hours is the caller's own name for the place's working hours, and Slot for where it keeps
+	// what else it knows of the place; the index only carries them, for [Filter.Match].
+	Hours, Slot uint32
 	// Categories are the pay categories, as [Index.CategorySet] names them.
 	Categories CategorySet
 	Services   Services

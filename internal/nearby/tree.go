@@ -188,7 +188,7 @@ func (g *gardener) merge(n *node, changes []change) ([]Place, []point) {
 		at, found := from, false
 		if from < len(n.places) {
 			at += sort.Search(len(n.places)-from, func(i int) bool { return g.keyOf(&n.places[from+i]).compare(c.key) >= 0 })
-			found = at < len(n.places) && n.places[at].ID == c.id
+			found = at < len(n.places) && g.keyOf(&n.places[at]) == c.key
 		}
 		keep(at)
 		if found {

@@ -227,6 +227,7 @@ func drawPlace(t *rapid.T, ix *Index) Place {
 		UpdatedAt: rapid.Int64Range(1, 20).Draw(t, "updated"),
 		Lat:       anyLat.Draw(t, "lat"), Lng: anyLng.Draw(t, "lng"),
 		Hours:      rapid.Uint32Range(0, 3).Draw(t, "hours"),
+		Slot:       rapid.Uint32().Draw(t, "slot"),
 		Categories: ix.CategorySet(rapid.SliceOfN(rapid.Int64Range(1, 6), 0, 3).Draw(t, "categories")...),
 		Services:   Services(rapid.Uint8Range(0, 15).Draw(t, "services")),
 		Located:    rapid.IntRange(0, 9).Draw(t, "located") > 0,
