@@ -97,6 +97,21 @@ func TestSearchEqualsBruteForceOnTheEarth(t *testing.T) {
 	t.Logf("%d places, %d queries, %d matches counted: every page and every total as by brute force", places, queries, matches)
 }
 
+func TestListsAndClustersEqualBruteForceOnTheEarth(t *testing.T) {
+	world := anywhere(6000, 5)
+	ix := New()
+	ix.Replace(world)
+	random := rand.New(rand.NewPCG(3, 3))
+	for range 60 {
+		corner, other := world[random.IntN(len(world))], world[random.IntN(len(world))]
+		b := Box{South: min(corner.Lat, other.Lat), West: corner.Lng, North: max(corner.Lat, other.Lat), East: other.Lng}
+		for _, f := range []Filter{{}, {Status: OnlyActive, PublicOnly: true}, {Status: OnlyInactive, PublicOnly: true}, {Services: 1, UpdatedFrom: 990}} {
+			sameClusters(t, world, ix.View(), f, b, 1+random.IntN(1024))
+			sameList(t, world, ix.View(), f, random.IntN(6000), random.IntN(200))
+		}
+	}
+}
+
 // anyQuery is around a place, near the poles, or anywhere; of any radius, and often the default filter.
 func anyQuery(random *rand.Rand, world []Place) Query {
 	q := Query{Limit: 1 + random.IntN(50), Radius: math.Exp(random.Float64() * math.Log(Farthest))}
