@@ -7,7 +7,7 @@ COMMANDS ?= 1000000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz model bench bench-large build dev
+.PHONY: help test check fuzz model places bench bench-large build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
 
 model: ## try COMMANDS (1000000) random commands about money against the reference, on SQLite
 	PURSER_TEST_POSTGRES=off PURSER_TEST_COMMANDS=$(COMMANDS) $(GO) test -timeout 2h -v -run TestMoneyAgainstTheReference ./internal/service
+
+places: ## hold ten thousand searches among a million places against brute force
+	PURSER_TEST_NEARBY=all $(GO) test -timeout 1h -v -run TestSearchEqualsBruteForceOnTheEarth ./internal/nearby
 
 bench: ## run the benchmarks
 	PURSER_TEST_POSTGRES_DURABLE=1 scripts/with-postgres $(GO) run ./bench

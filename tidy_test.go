@@ -25,6 +25,7 @@ var mayImport = map[string]string{
 	"money":               "",
 	"walletapi":           "money",
 	"internal/ledger":     "money",
+	"internal/nearby":     "",
 	"internal/wallet":     "money internal/ledger",
 	"internal/secret":     "",
 	"internal/pki":        "internal/secret",
