@@ -210,7 +210,7 @@ func (s *Schedule) boundary(after, day, last int64, c *clock) (int64, bool) {
 	// Whatever belongs to a day happens after clocks first reach its midnight.
 	for ; day <= last; day++ {
 		if best != math.MaxInt64 {
-			if midnight, _ := c.reached(day*daySeconds); best <= midnight {
+			if midnight, _ := c.reached(day * daySeconds); best <= midnight {
 				break
 			}
 		}
@@ -221,9 +221,9 @@ func (s *Schedule) boundary(after, day, last int64, c *clock) (int64, bool) {
 				continue
 			}
 			for _, span := range r.Spans {
-				opens, _ := c.reached(day*daySeconds+int64(span.Open)*60)
-				_, closes := c.reached(day*daySeconds+int64(span.Close)*60)
-				_, ends := c.reached(day*daySeconds+int64(span.tail())*60)
+				opens, _ := c.reached(day*daySeconds + int64(span.Open)*60)
+				_, closes := c.reached(day*daySeconds + int64(span.Close)*60)
+				_, ends := c.reached(day*daySeconds + int64(span.tail())*60)
 				for _, u := range [...]int64{opens, closes, ends} {
 					if u > after {
 						best = min(best, u)

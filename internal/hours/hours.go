@@ -389,15 +389,7 @@ func commentProblem(comment string) string {
 // merged is the spans in order, those that touch made one. An open end stays by itself.
 func merged(spans []Span) []Span {
 	spans = slices.Clone(spans)
-	slices.SortFunc(spans, func(a, b Span) int {
-		if a.OpenEnd != b.OpenEnd && a.Open == b.Open && a.Close == b.Close {
-			if b.OpenEnd {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.Open, b.Open), cmp.Compare(a.Close, b.Close))
-	})
+	slices.SortFunc(spans, spanOrder)
 	out, last := spans[:0], -1
 	for _, span := range spans {
 		switch {
@@ -410,7 +402,18 @@ func merged(spans []Span) []Span {
 			out, last = append(out, span), len(out)
 		}
 	}
+	slices.SortFunc(out, spanOrder)
 	return out
+}
+
+func spanOrder(a, b Span) int {
+	order := cmp.Or(cmp.Compare(a.Open, b.Open), cmp.Compare(a.Close, b.Close))
+	if order == 0 && a.OpenEnd != b.OpenEnd {
+		if order = 1; b.OpenEnd {
+			order = -1
+		}
+	}
+	return order
 }
 
 // Always is the schedule of what never closes.
