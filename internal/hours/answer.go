@@ -175,11 +175,24 @@ func (s *Schedule) NextChange(at time.Time, zone *time.Location) (change time.Ti
 	if s == nil {
 		return time.Time{}, false
 	}
-	return s.change(at.Unix(), math.MaxInt64, &clock{zone: zone})
+	return s.change(at.Unix(), math.MaxInt64, false, &clock{zone: zone})
 }
 
-// change is the next change before the instant until.
-func (s *Schedule) change(u, until int64, c *clock) (change time.Time, ok bool) {
+// NextOpening is the first instant, not before the given one, at which the place is known to
+// be open, as far as NextChange looks.
+func (s *Schedule) NextOpening(at time.Time, zone *time.Location) (opening time.Time, ok bool) {
+	if s == nil {
+		return time.Time{}, false
+	}
+	c := clock{zone: zone}
+	if s.state(c.reading(at.Unix())) == Open {
+		return at.In(zone), true
+	}
+	return s.change(at.Unix(), math.MaxInt64, true, &c)
+}
+
+// change is the next change before the instant until, or the next to Open.
+func (s *Schedule) change(u, until int64, opens bool, c *clock) (change time.Time, ok bool) {
 	least, furthest := c.reading(u)
 	now, today := s.state(least, furthest), dayOf(least)
 	last := today + weeksAhead
@@ -197,7 +210,7 @@ func (s *Schedule) change(u, until int64, c *clock) (change time.Time, ok bool) 
 			return time.Time{}, false
 		}
 		least, furthest = c.reading(u)
-		if s.state(least, furthest) != now {
+		if state := s.state(least, furthest); state != now && (state == Open || !opens) {
 			return time.Unix(u, 0).In(c.zone), true
 		}
 	}
@@ -246,7 +259,7 @@ func (s *Schedule) OpenDuring(from, to time.Time, zone *time.Location) State {
 	state := s.State(from, zone)
 	c := &clock{zone: zone}
 	for s != nil && state != Closed {
-		next, ok := s.change(from.Unix(), ceil(to), c)
+		next, ok := s.change(from.Unix(), ceil(to), false, c)
 		if !ok {
 			break
 		}

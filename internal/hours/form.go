@@ -36,6 +36,9 @@ type FormException struct {
 	Title     string
 }
 
+// maxIntervals of one day are more than anybody has.
+const maxIntervals = 48
+
 // FieldProblem is one refused field of a Form, by its path on the wire such as
 // hours.regular.monday[1].close.
 type FieldProblem struct{ Field, Problem string }
@@ -127,8 +130,8 @@ func (r *reader) week(regular map[string][]FormSpan) []Rule {
 }
 
 func (r *reader) spans(field string, given []FormSpan) []Span {
-	if len(given) > maxSelected {
-		r.refuse(field, "at most %d intervals", maxSelected)
+	if len(given) > maxIntervals {
+		r.refuse(field, "at most %d intervals", maxIntervals)
 		return nil
 	}
 	spans := make([]Span, 0, len(given))

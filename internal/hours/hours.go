@@ -275,12 +275,12 @@ func (r *Rule) about(day time.Weekday, date Date, holiday bool) bool {
 	return false
 }
 
-// The limits of a schedule, so that no text makes an answer slow.
+// The limits of a schedule, so that none makes an answer slow: an answer looks at every rule.
 const (
-	MaxRules    = 400
-	MaxHolidays = 1000
-	MaxComment  = 255
-	maxSelected = 400 // date ranges or spans of one rule
+	MaxRules    = 200
+	MaxHolidays = 400
+	MaxComment  = 255  // bytes
+	MaxText     = 8192 // bytes of Text
 )
 
 // Schedule is when a place is open: rules, a later one above an earlier, and the dates that
@@ -334,6 +334,9 @@ func New(rules []Rule, holidays []Date) (*Schedule, error) {
 			}
 		}
 	}
+	if n := len(s.Text()); n > MaxText {
+		return nil, fmt.Errorf("a schedule has at most %d bytes of text, not %d", MaxText, n)
+	}
 	return s, nil
 }
 
@@ -355,9 +358,6 @@ func (r Rule) canonical() (Rule, error) {
 	}
 	if (r.State == Closed) != (len(r.Spans) == 0) {
 		return r, errors.New("hours are for what is open, and a place that is closed has none")
-	}
-	if len(r.Dates) > maxSelected || len(r.Spans) > maxSelected {
-		return r, fmt.Errorf("more than %d dates or hours", maxSelected)
 	}
 	for _, dates := range r.Dates {
 		if problem := dates.problem(); problem != "" {

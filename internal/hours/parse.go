@@ -20,9 +20,6 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("opening hours, character %d: %s", e.Column, e.Problem)
 }
 
-// maxText is the longest text that is read; MaxRules rules fit.
-const maxText = 64 << 10
-
 // Parse reads opening hours as OpenStreetMap spells them, such as
 // "Mo-Fr 09:00-18:00; Sa 10:00-14:00; PH off; Dec 24 09:00-13:00". Blank text is unknown, nil.
 // Beyond the letter of that language it reads names of days in full and in small letters,
@@ -32,8 +29,8 @@ const maxText = 64 << 10
 // The error is a *SyntaxError.
 func Parse(text string) (*Schedule, error) {
 	p := &parser{text: text}
-	if len(text) > maxText {
-		return nil, p.refuse(0, fmt.Sprintf("the text is longer than %d bytes", maxText))
+	if len(text) > MaxText {
+		return nil, p.refuse(0, fmt.Sprintf("the text is longer than %d bytes", MaxText))
 	}
 	if !utf8.ValidString(text) {
 		return nil, p.refuse(0, "the text is not UTF-8")

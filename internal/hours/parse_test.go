@@ -129,7 +129,8 @@ func TestWhatNoScheduleHoldsIsRefusedByName(t *testing.T) {
 		{"Sa 10:00-12:00,", 16, "should follow the comma"},
 		{"# PH 2026-12-25", 1, "#"},
 		{strings.Repeat("Mo off;", MaxRules+1), 1, "rules"},
-		{strings.Repeat(" ", maxText+1), 1, "longer"},
+		{strings.Repeat("Jan 1,2,3,4,5,6,7,8,9,10,11,12,", 200) + "Jan 1 off", 1, "bytes of text"},
+		{strings.Repeat(" ", MaxText+1), 1, "longer"},
 		{"Mo off \"\xff\"", 1, "UTF-8"},
 		{"\"" + strings.Repeat("x", MaxComment+1) + "\"", 1, "comment"},
 	} {

@@ -171,6 +171,23 @@ func TestOpenDuring(t *testing.T) {
 	}
 }
 
+func TestNextOpening(t *testing.T) {
+	zone := location(t, "Europe/Vilnius")
+	for _, c := range []struct{ hours, at, want string }{
+		{"Mo-Fr 09:00-18:00", "2026-11-27 10:00", "2026-11-27 10:00"},
+		{"Mo-Fr 09:00-18:00", "2026-11-27 18:00", "2026-11-30 09:00"},
+		{"Mo-Fr 09:00-18:00, Sa 10:00-12:00 unknown", "2026-11-27 18:00", "2026-11-30 09:00"},
+		{"Mo-Su unknown", "2026-11-27 18:00", ""},
+		{"off", "2026-11-27 18:00", ""},
+		{"", "2026-11-27 18:00", ""},
+	} {
+		got, ok := parsed(t, c.hours).NextOpening(in(t, zone, c.at), zone)
+		if ok != (c.want != "") || ok && !got.Equal(in(t, zone, c.want)) {
+			t.Errorf("%s at %s: %s %v, want %s", c.hours, c.at, got, ok, c.want)
+		}
+	}
+}
+
 func TestAskingDoesNotAllocate(t *testing.T) {
 	zone := location(t, "Europe/Vilnius")
 	s := parsed(t, "Mo-Fr 09:00-13:00,14:00-18:00; PH off; Dec 24 09:00-13:00; 2026 Dec 25-26 off")
