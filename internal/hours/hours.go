@@ -106,9 +106,8 @@ func (s Span) Clock() (from, to Minute) {
 	return s.Open, s.Close
 }
 
-// tail is where the unknown time after an open end is taken to be over, as the
-// OpenStreetMap's own evaluation tool guesses: the end of the day, for evenings ten hours,
-// for nights eight.
+// tail is where the unknown time after an open end is taken to be over, as the evaluation
+// tool of OpenStreetMap guesses: the end of the day, in the evening ten hours, at night eight.
 func (s Span) tail() Minute {
 	switch {
 	case !s.OpenEnd:
