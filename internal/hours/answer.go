@@ -17,6 +17,8 @@ const (
 type clock struct {
 	zone               *time.Location
 	begin, end, offset int64
+	// steps are the rules and spans that were looked at for a change.
+	steps int
 }
 
 // look finds the stretch that the instant is in.
@@ -166,11 +168,15 @@ func (s *Schedule) state(least, furthest int64) State {
 const (
 	weeksAhead = 24
 	yearsAhead = 3660
+	// mostSteps end the search in a schedule that was made to have it take long: hundreds of
+	// spans a day for ten years through which nothing changes.
+	mostSteps = 2_000_000
 )
 
 // NextChange is the first instant after the given one at which State answers something else;
 // the instant is in the zone. There is none when nothing changes within three weeks by
-// weekdays, or within ten years by dates.
+// weekdays, or within ten years by dates; nor is one found past the first two million rules
+// and spans, which no honest schedule has.
 func (s *Schedule) NextChange(at time.Time, zone *time.Location) (change time.Time, ok bool) {
 	if s == nil {
 		return time.Time{}, false
@@ -206,7 +212,7 @@ func (s *Schedule) change(u, until int64, opens bool, c *clock) (change time.Tim
 	}
 	for {
 		u, ok = s.boundary(u, dayOf(least)-1, last, c)
-		if !ok || u >= until {
+		if !ok || u >= until || c.steps > mostSteps {
 			return time.Time{}, false
 		}
 		least, furthest = c.reading(u)
@@ -221,7 +227,7 @@ func (s *Schedule) change(u, until int64, opens bool, c *clock) (change time.Tim
 func (s *Schedule) boundary(after, day, last int64, c *clock) (int64, bool) {
 	best := int64(math.MaxInt64)
 	// Whatever belongs to a day happens after clocks first reach its midnight.
-	for ; day <= last; day++ {
+	for ; day <= last && c.steps <= mostSteps; day++ {
 		if best != math.MaxInt64 {
 			if midnight, _ := c.reached(day * daySeconds); best <= midnight {
 				break
@@ -230,9 +236,11 @@ func (s *Schedule) boundary(after, day, last int64, c *clock) (int64, bool) {
 		weekday, date, holiday := s.calendar(day)
 		for i := len(s.rules) - 1; i >= 0; i-- {
 			r := &s.rules[i]
+			c.steps += 1 + len(r.Dates)
 			if !r.about(weekday, date, holiday) {
 				continue
 			}
+			c.steps += 3 * len(r.Spans)
 			for _, span := range r.Spans {
 				opens, _ := c.reached(day*daySeconds + int64(span.Open)*60)
 				_, closes := c.reached(day*daySeconds + int64(span.Close)*60)
@@ -253,13 +261,16 @@ func (s *Schedule) boundary(after, day, last int64, c *clock) (int64, bool) {
 
 // OpenDuring says whether the place is open all the time from one instant until before the
 // other: Closed when it is closed at some time, else Unknown when that is so at some time.
-// Where to is not after from it is the state at from. Its time grows with the span that is
-// asked for; callers limit that.
+// Where to is not after from it is the state at from. What takes longer to find than
+// NextChange looks is Unknown.
 func (s *Schedule) OpenDuring(from, to time.Time, zone *time.Location) State {
 	state := s.State(from, zone)
 	c := &clock{zone: zone}
 	for s != nil && state != Closed {
 		next, ok := s.change(from.Unix(), ceil(to), false, c)
+		if !ok && c.steps > mostSteps {
+			return Unknown
+		}
 		if !ok {
 			break
 		}

@@ -197,6 +197,29 @@ func TestAskingDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestNoScheduleMakesTheSearchLong(t *testing.T) {
+	zone := location(t, "Europe/Vilnius")
+	text := "Jan-Dec 00:00-24:00, Jan-Dec "
+	for m := Minute(1); m < DayEnd-2 && len(text) < MaxText-100; m += 2 {
+		text += Span{Open: m, Close: m + 1}.text() + ","
+	}
+	s := parsed(t, text+"23:59-24:00 unknown")
+	at := in(t, zone, "2026-11-28 12:00")
+	began := time.Now()
+	if next, ok := s.NextChange(at, zone); ok {
+		t.Errorf("it changes at %s", next)
+	}
+	if got := s.OpenDuring(at, at.Add(time.Hour), zone); got != Open {
+		t.Errorf("an hour: %s", got)
+	}
+	if got := s.OpenDuring(at, at.AddDate(9, 0, 0), zone); got != Unknown {
+		t.Errorf("nine years: %s", got)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestLeapDaysEndInTheYearsAfterTheTables(t *testing.T) {
 	// The time package lets the stretches of years after 2037 end with their 365th day.
 	zone := location(t, "Europe/Vilnius")
