@@ -77,13 +77,18 @@ func awaitHolder(t *testing.T, data string, pid int) holder {
 	return holder{}
 }
 
-// mustVerify verifies the folder's database, as `purser verify` does.
-func mustVerify(t *testing.T, data string) {
+// mustVerify verifies a database, as `purser verify` does.
+func mustVerify(t *testing.T, address string) store.Verified {
 	t.Helper()
-	if _, err := store.Verify(context.Background(), "sqlite:"+filepath.Join(data, dataFile), nil); err != nil {
+	seen, err := store.Verify(context.Background(), address, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return seen
 }
+
+// sandboxIn is the address of a sandbox's database.
+func sandboxIn(data string) string { return "sqlite:" + filepath.Join(data, dataFile) }
 
 // balance asks for what wallet 14471 has, in cents of EUR, by a signed call.
 func balance(t *testing.T, data string, address string) int64 {
@@ -139,10 +144,10 @@ func TestKilledUnderWriteLoad(t *testing.T) {
 		acked, lost := load.stop()
 		acknowledged += acked
 		unknown += lost
-		mustVerify(t, data) // as the kill has left it
+		mustVerify(t, sandboxIn(data)) // as the kill has left it
 		dev = startDev(t, data)
 		h = awaitHolder(t, data, dev.Process.Pid)
-		mustVerify(t, data)
+		mustVerify(t, sandboxIn(data))
 		got := balance(t, data, h.Address)
 		if got < acknowledged || got > acknowledged+unknown {
 			t.Fatalf("the wallet has %d cents: %d were acknowledged, and %d more were under way", got, acknowledged, unknown)
@@ -235,11 +240,11 @@ func TestFailingFsync(t *testing.T) {
 	if !strings.Contains(log.String(), "level=ERROR msg=\"purser stops: the disk failed while something was committed.") {
 		t.Errorf("the log says %s", log.String())
 	}
-	mustVerify(t, data)
+	mustVerify(t, sandboxIn(data))
 	again := startDev(t, data)
 	defer kill(again)
 	h = awaitHolder(t, data, again.Process.Pid)
-	mustVerify(t, data)
+	mustVerify(t, sandboxIn(data))
 	if got := balance(t, data, h.Address); got != 1000_00 && got != 1000_01 {
 		t.Errorf("the payer has %d cents", got)
 	}
