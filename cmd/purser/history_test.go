@@ -379,9 +379,14 @@ type ordering struct {
 	// done marks those that were placed, and failed the sets of them after which nothing fits.
 	done   []byte
 	failed map[string]bool
+	// tried counts the states that were looked at.
+	tried int
 	// order is what was placed so far, longest the longest that ever was.
 	order, longest []int
 }
+
+// mostTried bounds that search: one that is so long finds nothing any more.
+const mostTried = 100_000
 
 // from puts the rest of the calls into an order, from a state on.
 func (o *ordering) from(s state) bool {
@@ -410,7 +415,7 @@ func (o *ordering) from(s state) bool {
 		o.longest = slices.Clone(o.order)
 	}
 	key := string(o.done)
-	if o.failed[key] {
+	if o.tried++; o.failed[key] || o.tried > mostTried {
 		return undo()
 	}
 	end, left := o.end(), false
@@ -464,7 +469,7 @@ func (h *history) check(t *testing.T) {
 		return
 	}
 	if result := porcupine.CheckOperationsTimeout(model, h.calls, orderLimit); result != porcupine.Ok {
-		t.Fatalf("%s: no order of these %d calls explains their answers.\n%s", result, len(h.calls), h.tell(r, longest))
+		t.Fatalf("porcupine says %s: no order of these %d calls explains their answers.\n%s", result, len(h.calls), h.tell(r, longest))
 	}
 }
 
