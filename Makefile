@@ -4,10 +4,13 @@
 GO ?= go
 FUZZTIME ?= 5m
 COMMANDS ?= 1000000
+HISTORIES ?= 10000
+KILLS ?= 500
+POSTGRES_KILLS ?= 50
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz model places bench bench-large build dev
+.PHONY: help test check fuzz model histories kills hours places bench bench-large build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +39,15 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
 
 model: ## try COMMANDS (1000000) random commands about money against the reference, on SQLite
 	PURSER_TEST_POSTGRES=off PURSER_TEST_COMMANDS=$(COMMANDS) $(GO) test -timeout 2h -v -run TestMoneyAgainstTheReference ./internal/service
+
+histories: ## hold HISTORIES (10000) concurrent histories on each engine against the rules of payments
+	PURSER_TEST_HISTORIES=$(HISTORIES) scripts/with-postgres $(GO) test -timeout 6h -v -run TestHistoriesAreLinearizable ./cmd/purser
+
+kills: ## kill servers KILLS (500) times in each test that does, and PostgreSQL itself POSTGRES_KILLS (50) times
+	PURSER_TEST_KILLS=$(KILLS) PURSER_TEST_POSTGRES_KILLS=$(POSTGRES_KILLS) scripts/with-postgres $(GO) test -timeout 2h -v -run 'TestKill' ./internal/store ./cmd/purser
+
+hours: ## hold opening hours against a minute-by-minute oracle in every zone at every transition
+	PURSER_TEST_HOURS=all $(GO) test -timeout 2h -v -run TestAnswersEqualTheMinuteByMinuteOracle ./internal/hours
 
 places: ## hold ten thousand searches among a million places against brute force
 	PURSER_TEST_NEARBY=all $(GO) test -timeout 1h -v -run TestSearchEqualsBruteForceOnTheEarth ./internal/nearby

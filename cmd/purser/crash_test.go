@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,13 +75,18 @@ func awaitHolder(t *testing.T, data string, pid int) holder {
 	return holder{}
 }
 
-// mustVerify verifies the folder's database, as `purser verify` does.
-func mustVerify(t *testing.T, data string) {
+// mustVerify verifies a database, as `purser verify` does.
+func mustVerify(t *testing.T, address string) store.Verified {
 	t.Helper()
-	if _, err := store.Verify(context.Background(), "sqlite:"+filepath.Join(data, dataFile), nil); err != nil {
+	seen, err := store.Verify(context.Background(), address, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return seen
 }
+
+// sandboxIn is the address of a sandbox's database.
+func sandboxIn(data string) string { return "sqlite:" + filepath.Join(data, dataFile) }
 
 // balance asks for what wallet 14471 has, in cents of EUR, by a signed call.
 func balance(t *testing.T, data string, address string) int64 {
@@ -123,70 +126,6 @@ func TestKilledWhileTheSampleWorldLoads(t *testing.T) {
 		}
 		kill(again)
 	}
-}
-
-// An operator's credits arrive from many sides when the process is killed. Whatever was
-// acknowledged is there afterwards; what was under way is there once or not at all.
-func TestKilledUnderWriteLoad(t *testing.T) {
-	data := shortFolder(t)
-	dev := startDev(t, data)
-	acknowledged, unknown := int64(1000_00), int64(0)
-	for range kills(t) {
-		h := awaitHolder(t, data, dev.Process.Pid)
-		load := startLoad(h.Socket)
-		time.Sleep(time.Duration(20+rand.N(180)) * time.Millisecond)
-		kill(dev)
-		acked, lost := load.stop()
-		acknowledged += acked
-		unknown += lost
-		mustVerify(t, data) // as the kill has left it
-		dev = startDev(t, data)
-		h = awaitHolder(t, data, dev.Process.Pid)
-		mustVerify(t, data)
-		got := balance(t, data, h.Address)
-		if got < acknowledged || got > acknowledged+unknown {
-			t.Fatalf("the wallet has %d cents: %d were acknowledged, and %d more were under way", got, acknowledged, unknown)
-		}
-		acknowledged, unknown = got, 0
-	}
-	kill(dev)
-	if acknowledged == 1000_00 {
-		t.Fatal("no credit was ever acknowledged, so this test proved nothing")
-	}
-	t.Logf("%d credits of one cent survived %d kills", acknowledged-1000_00, kills(t))
-}
-
-// load is many goroutines that credit one cent each time until they are stopped or cut off.
-type load struct {
-	cancel      context.CancelFunc
-	done        sync.WaitGroup
-	acked, lost atomic.Int64
-}
-
-func startLoad(socket string) *load {
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{cancel: cancel}
-	operator := overSocket(socket)
-	cent := wireMovement(money.Amount{Minor: 1, Currency: "EUR"}, "Load of a crash test")
-	for range 32 {
-		l.done.Go(func() {
-			for ctx.Err() == nil {
-				var done receipt
-				if operator.call(ctx, "/wallet/14471/credit", cent, &done) != nil {
-					l.lost.Add(1) // cut off: nobody knows yet what became of it
-					return
-				}
-				l.acked.Add(1)
-			}
-		})
-	}
-	return l
-}
-
-func (l *load) stop() (acked, lost int64) {
-	l.cancel()
-	l.done.Wait()
-	return l.acked.Load(), l.lost.Load()
 }
 
 // The disk fails to keep a commit. The server does not guess: it says so, and ends. The next one goes on with what is on
@@ -235,11 +174,11 @@ func TestFailingFsync(t *testing.T) {
 	if !strings.Contains(log.String(), "level=ERROR msg=\"purser stops: the disk failed while something was committed.") {
 		t.Errorf("the log says %s", log.String())
 	}
-	mustVerify(t, data)
+	mustVerify(t, sandboxIn(data))
 	again := startDev(t, data)
 	defer kill(again)
 	h = awaitHolder(t, data, again.Process.Pid)
-	mustVerify(t, data)
+	mustVerify(t, sandboxIn(data))
 	if got := balance(t, data, h.Address); got != 1000_00 && got != 1000_01 {
 		t.Errorf("the payer has %d cents", got)
 	}

@@ -21,18 +21,23 @@ import (
 const (
 	victimAddress = "PURSER_TEST_VICTIM_ADDRESS"
 	victimRound   = "PURSER_TEST_VICTIM_ROUND"
-	victimStory   = "PURSER_TEST_VICTIM_STORY"
 )
-
-// victimStories are what a victim does.
-var victimStories = map[string]func(address, round string) error{"": payUntilKilled, "deals": dealUntilKilled}
 
 func TestMain(m *testing.M) {
 	if address := os.Getenv(victimAddress); address != "" {
-		fmt.Fprintln(os.Stderr, victimStories[os.Getenv(victimStory)](address, os.Getenv(victimRound)))
+		fmt.Fprintln(os.Stderr, payUntilKilled(address, os.Getenv(victimRound)))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// killsOn is how often a server is killed on an engine.
+func killsOn(t *testing.T, address string) int {
+	t.Helper()
+	if isPostgres(address) {
+		return wallettest.Times(t, "PURSER_TEST_KILLS", 5)
+	}
+	return wallettest.Times(t, "PURSER_TEST_KILLS", 20)
 }
 
 // victims is how many callers a victim serves.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/purserhq/purser/internal/ledger"
@@ -34,6 +35,7 @@ const (
 		debit_previous, credit_previous, details, debit_part, credit_part, payment_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	insertMark        = `INSERT INTO entry_marks (account_id, number, entry_id, at) VALUES ($1, $2, $3, $4)`
 	claimNonce        = `INSERT INTO claimed_nonces (ts, fingerprint) VALUES ($1, $2) ON CONFLICT (ts, fingerprint) DO NOTHING`
+	dropNonce         = `DELETE FROM claimed_nonces WHERE ts = $1 AND fingerprint = $2`
 	selectAnswer      = `SELECT request, body, sealed, at FROM answers WHERE key = $1`
 	selectTransaction = `SELECT ` + transactionColumns + ` FROM transactions WHERE id = $1`
 	insertTransaction = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)
@@ -50,7 +52,7 @@ func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 		db: db, known: map[ledger.Key]ledger.Account{}, prepared: map[string]*sql.Stmt{},
 	}
 	for _, query := range []string{
-		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, selectAnswer, selectTransaction,
+		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, dropNonce, selectAnswer, selectTransaction,
 		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, updateBatch,
 	} {
 		statement, err := db.write.PrepareContext(ctx, db.text(query))
@@ -81,7 +83,9 @@ type sqliteBatch struct {
 	conn *sql.Conn
 	tx   *sql.Tx
 	used map[string]*sql.Stmt
-	done bool
+	// claimed are the nonces that this batch has claimed beforehand.
+	claimed []wallet.Nonce
+	done    bool
 }
 
 func (s *sqliteMoney) begin(ctx context.Context, w wanted) (moneyTransaction, *loaded, error) {
@@ -145,6 +149,8 @@ func (b *sqliteBatch) load(w wanted) (*loaded, error) {
 		}
 		if n == 0 {
 			found.used[nonce] = true
+		} else {
+			b.claimed = append(b.claimed, nonce)
 		}
 	}
 	for _, key := range w.once {
@@ -291,6 +297,14 @@ func (b *sqliteBatch) write(e effects) error {
 		b.db.statements.Add(1)
 		if _, err := b.tx.ExecContext(b.ctx, b.db.text(other.text), other.args...); err != nil {
 			return err
+		}
+	}
+	for _, nonce := range b.claimed {
+		// A command that was refused, or has to look at more, may come again in another batch.
+		if !slices.Contains(e.nonces, nonce) {
+			if err := b.one(dropNonce, nonce.TS, nonce.Fingerprint[:]); err != nil {
+				return err
+			}
 		}
 	}
 	return b.one(updateBatch, e.writer, e.batch, micros(e.at))

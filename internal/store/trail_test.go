@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
@@ -99,6 +101,39 @@ func TestAFailedChangeLeavesItsNonce(t *testing.T) {
 		})
 		if !errors.Is(err, store.ErrNonceUsed) {
 			t.Errorf("claimed twice: %v", err)
+		}
+	})
+}
+
+// A command that shares a commit with another one has to see more, and is decided again in the next batch: its own nonce does not
+// stand in its way. So it is for who is refused and whose use case tries once more. Who repeats the request afterwards is refused.
+func TestACommandThatComesAgainHasItsNonce(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		release := holdWriter(t, db)
+		asking, refused := moving(1, outside, purse(2), "asks for more"), moving(1, purse(3), purse(4), "not covered")
+		asking.Needs, asking.Nonce, refused.Nonce = store.Needs{}, nonce(1, wallettest.Epoch), nonce(2, wallettest.Epoch)
+		var all errgroup.Group
+		all.Go(func() error { _, err := move(db, 1, outside, purse(1), "has an effect"); return err })
+		all.Go(func() error { _, err := store.Money(t.Context(), db, asking); return err })
+		all.Go(func() error {
+			if _, err := store.Money(t.Context(), db, refused); !errors.Is(err, ledger.ErrNotCovered) {
+				return fmt.Errorf("what is not covered was answered %v", err)
+			}
+			return nil
+		})
+		untilWaiting(t, 3)
+		release()
+		if err := all.Wait(); err != nil {
+			t.Error(err)
+		}
+		mustMove(t, db, 1, outside, purse(3), "and so it is covered")
+		if _, err := store.Money(t.Context(), db, refused); err != nil {
+			t.Errorf("tried once more: %v", err)
+		}
+		for _, again := range []store.MoneyCommand[[]ledger.Entry]{asking, refused} {
+			if _, err := store.Money(t.Context(), db, again); !errors.Is(err, store.ErrNonceUsed) {
+				t.Errorf("a repeated request was answered %v", err)
+			}
 		}
 	})
 }
