@@ -22,3 +22,6 @@ type Turns = turns
 func (t *turns) Take(ctx context.Context, key [32]byte) (leave func(), err error) {
 	return t.take(ctx, key)
 }
+
+// PINStillIs is what a decision asks about a PIN that was proven before it.
+var PINStillIs = pinStillIs

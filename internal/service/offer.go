@@ -229,13 +229,15 @@ func (s *Service) ApproveTransaction(ctx context.Context, c wallet.Caller, key s
 	if err != nil {
 		return TransactionView{}, err
 	}
+	needs, proven := store.Needs{}, []byte(nil)
 	if pin != nil {
-		if err := s.provePIN(ctx, c, c.UserID(), a.PIN); err != nil {
+		if proven, err = s.provePIN(ctx, c, c.UserID(), a.PIN); err != nil {
 			return TransactionView{}, err
 		}
+		needs.PINs = []int64{c.UserID()}
 	}
 	acceptance := wallet.Acceptance{Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers}
-	return s.accept(ctx, c, t, acceptance, store.Needs{}, func(*store.MoneyTx) error { return nil })
+	return s.accept(ctx, c, t, acceptance, needs, func(m *store.MoneyTx) error { return pinStillIs(m, c.UserID(), proven) })
 }
 
 // RejectTransaction is a payer's no on the page. It fails with Forbidden, NotFound and InvalidState.

@@ -738,3 +738,26 @@ func TestDevicesAreKeptApart(t *testing.T) {
 		}
 	})
 }
+
+// Somebody saw Rita's PIN and pays with it while she changes it: between the look at the PIN and the decision.
+func TestNobodyPaysWithAPINThatWasChangedMeanwhile(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		decidesOn := func(proven []byte) error {
+			_, err := store.Money(ctx, w.db, store.MoneyCommand[bool]{Decide: func(m *store.MoneyTx) (bool, error) {
+				return true, service.PINStillIs(m, 3, proven)
+			}})
+			return err
+		}
+		_, seen, err := w.db.Hashes(ctx, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decidesOn(seen); err != nil {
+			t.Errorf("the PIN is still hers: %v", err)
+		}
+		if _, err := w.UpdateUser(ctx, operator, 3, service.UserChange{PIN: "8642"}, true); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "a PIN that was changed", decidesOn(seen), wallet.InvalidParameters, "pin")
+	})
+}

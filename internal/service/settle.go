@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -99,10 +100,12 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 	if err := wallet.May(c, action, wallet.Subject{Transaction: t, Wallet: walletOf(payer)}).Err(); err != nil {
 		return TransactionView{}, err
 	}
+	needs, proven := store.Needs{}, []byte(nil)
 	if r.PIN != "" {
-		if err := s.provePIN(ctx, c, payer.Owner.ID, r.PIN); err != nil {
+		if proven, err = s.provePIN(ctx, c, payer.Owner.ID, r.PIN); err != nil {
 			return TransactionView{}, err
 		}
+		needs.PINs = []int64{payer.Owner.ID}
 	}
 	a := wallet.Acceptance{
 		Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers,
@@ -127,13 +130,14 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 		if code != nil {
 			m.UseCode(code.Hash)
 		}
-		return nil
+		return pinStillIs(m, payer.Owner.ID, proven)
 	}
 	if first == nil {
-		return s.accept(ctx, c, t, a, store.Needs{}, before)
+		return s.accept(ctx, c, t, a, needs, before)
 	}
 	return withPayer(ctx, s, first.WalletID, func(other *wallet.Holder) (TransactionView, error) {
-		return s.accept(ctx, c, t, a, moveNeeds(first, other), func(m *store.MoneyTx) error {
+		needs.Add(moveNeeds(first, other))
+		return s.accept(ctx, c, t, a, needs, func(m *store.MoneyTx) error {
 			if _, err := moved(m, first.ID, other, revoking); err != nil {
 				return err
 			}
@@ -191,21 +195,36 @@ func (s *Service) payerOf(ctx context.Context, c wallet.Caller, r Reservation, c
 	return h, err
 }
 
-// provePIN compares a PIN with a user's, whom wrong ones slow down. It fails with InvalidParameters naming the PIN,
-// and RateLimitExceeded.
-func (s *Service) provePIN(ctx context.Context, c wallet.Caller, user int64, pin secret.Text) error {
+// provePIN compares a PIN with a user's, whom wrong ones slow down, and returns its hash. It fails with
+// InvalidParameters naming the PIN, and RateLimitExceeded.
+func (s *Service) provePIN(ctx context.Context, c wallet.Caller, user int64, pin secret.Text) ([]byte, error) {
 	account, network := s.accountGuess("PIN", fmt.Sprint(user)), s.networkGuess("PIN", c)
 	if err := s.countTry(ctx, account, network); err != nil {
-		return err
+		return nil, err
 	}
 	_, hash, err := s.db.Hashes(ctx, user)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !s.Box.CheckPIN(hash, pin) {
-		return wallet.FieldError("pin", "is wrong")
+		return nil, errWrongPIN
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error { return s.wasRight(tx, account, network) })
+	return hash, s.db.Update(ctx, func(tx *store.Tx) error { return s.wasRight(tx, account, network) })
+}
+
+var errWrongPIN = wallet.FieldError("pin", "is wrong")
+
+// pinStillIs looks in the decision whether a PIN that was proven before it is still the user's: nobody pays with one that
+// was changed because somebody else knew it. nil proved none.
+func pinStillIs(m *store.MoneyTx, user int64, proven []byte) error {
+	if proven == nil {
+		return nil
+	}
+	hash, err := m.PINHash(user)
+	if err == nil && !bytes.Equal(hash, proven) {
+		err = errWrongPIN
+	}
+	return err
 }
 
 // accept is the command of a payer's yes. before runs first in it, and looks at needs.

@@ -32,6 +32,8 @@ type Needs struct {
 	Accounts     []ledger.Key
 	Transactions []int64
 	Spenders     []wallet.Spender
+	// PINs are users whose PIN was proven before: that it still is theirs is for the decision to see.
+	PINs []int64
 }
 
 // Add takes more in.
@@ -39,6 +41,7 @@ func (n *Needs) Add(more Needs) {
 	n.Accounts = append(n.Accounts, more.Accounts...)
 	n.Transactions = append(n.Transactions, more.Transactions...)
 	n.Spenders = append(n.Spenders, more.Spenders...)
+	n.PINs = append(n.PINs, more.PINs...)
 }
 
 // sort puts the union into the one order in which things are locked, each once.
@@ -49,6 +52,8 @@ func (n *Needs) sort() {
 	n.Transactions = slices.Compact(n.Transactions)
 	slices.SortFunc(n.Spenders, func(a, b wallet.Spender) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
 	n.Spenders = slices.Compact(n.Spenders)
+	slices.Sort(n.PINs)
+	n.PINs = slices.Compact(n.PINs)
 }
 
 // Limits of the money writer.
@@ -152,6 +157,8 @@ type loaded struct {
 	accounts     []ledger.Account
 	transactions []*wallet.Transaction
 	spent        []wallet.Spent
+	// pins are the hashes of PINs by user.
+	pins map[int64][]byte
 	// used are the nonces that were claimed before.
 	used map[wallet.Nonce]bool
 	// answers are those that were given before, by key.

@@ -279,6 +279,15 @@ func (m *MoneyTx) SetCreditLimit(k ledger.Key, minor int64) error {
 	return nil
 }
 
+// PINHash is the hash of a user's PIN, nil where they have none.
+func (m *MoneyTx) PINHash(user int64) ([]byte, error) {
+	hash, ok := m.found.pins[user]
+	if !ok {
+		return nil, &askMore{Needs{PINs: []int64{user}}}
+	}
+	return hash, nil
+}
+
 // do adds a statement to the effects.
 func (m *MoneyTx) do(text string, args ...any) {
 	m.others = append(m.others, statement{text, args})

@@ -85,6 +85,7 @@ const (
 	lockSpent = `SELECT s.holder, s.holder_id, s.currency, s.seconds, s.since, s.minor FROM spending s
 		JOIN unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS k (holder, holder_id) ON s.holder = k.holder AND s.holder_id = k.holder_id
 		ORDER BY s.holder, s.holder_id, s.currency, s.seconds FOR UPDATE OF s`
+	selectPINs = `SELECT k.id, u.pin_hash FROM unnest(CAST($1 AS BIGINT[])) AS k (id) LEFT JOIN users u ON u.id = k.id`
 	// Batches of a writer rise. One that comes after a later one, or after it was given up, makes
 	// last_batch NULL, which the column refuses.
 	updateWriter = `INSERT INTO writers (id, last_batch, seen_at) VALUES ($1, $2, $3)
@@ -194,7 +195,22 @@ func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 		}
 		trip.Queue(lockSpent, kinds, ids).Query(func(rows pgx.Rows) error { return scanSpent(rows, found) })
 	}
+	if found.pins = make(map[int64][]byte, len(w.PINs)); len(w.PINs) > 0 {
+		trip.Queue(selectPINs, w.PINs).Query(func(rows pgx.Rows) error { return scanPINs(rows, found) })
+	}
 	return found, b.conn.SendBatch(ctx, trip).Close()
+}
+
+func scanPINs(rows pgx.Rows, found *loaded) error {
+	for rows.Next() {
+		var user int64
+		var hash []byte
+		if err := rows.Scan(&user, &hash); err != nil {
+			return err
+		}
+		found.pins[user] = hash
+	}
+	return rows.Err()
 }
 
 func nonceArrays(nonces []wallet.Nonce) (ts []int64, fingerprints [][]byte) {

@@ -44,6 +44,7 @@ const (
 	insertPayment     = `INSERT INTO payments (id, transaction_id, project_id, status, wallet_id, beneficiary_id) VALUES ($1, $2, $3, $4, $5, $6)`
 	updatePayment     = `UPDATE payments SET transaction_id = $2, status = $3, wallet_id = $4, beneficiary_id = $5 WHERE id = $1`
 	selectSpent       = `SELECT currency, seconds, since, minor FROM spending WHERE holder = $1 AND holder_id = $2`
+	selectPIN         = `SELECT pin_hash FROM users WHERE id = $1`
 	updateBatch       = `UPDATE writers SET last_batch = $2, seen_at = $3 WHERE id = $1`
 )
 
@@ -53,7 +54,7 @@ func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 	}
 	for _, query := range []string{
 		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, dropNonce, selectAnswer, selectTransaction,
-		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, updateBatch,
+		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch,
 	} {
 		statement, err := db.write.PrepareContext(ctx, db.text(query))
 		if err != nil {
@@ -163,7 +164,19 @@ func (b *sqliteBatch) load(w wanted) (*loaded, error) {
 			return nil, err
 		}
 	}
-	return found, errors.Join(b.loadTransactions(w, found), b.loadAccounts(w, found), b.loadSpent(w, found))
+	return found, errors.Join(b.loadTransactions(w, found), b.loadAccounts(w, found), b.loadSpent(w, found), b.loadPINs(w, found))
+}
+
+func (b *sqliteBatch) loadPINs(w wanted, found *loaded) error {
+	found.pins = make(map[int64][]byte, len(w.PINs))
+	for _, user := range w.PINs {
+		var hash []byte
+		if err := b.statement(selectPIN).QueryRowContext(b.ctx, user).Scan(&hash); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		found.pins[user] = hash
+	}
+	return nil
 }
 
 func (b *sqliteBatch) loadAccounts(w wanted, found *loaded) error {
