@@ -57,12 +57,17 @@ const (
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.
 // Only what differs is kept of them.
 func (s *Service) audit(tx *store.Tx, c wallet.Caller, action, object string, id int64, before, after any) error {
+	return tx.Audit(auditEntry(c, action, object, id, before, after))
+}
+
+// auditEntry is what audit notes; money notes it in its own commit.
+func auditEntry(c wallet.Caller, action, object string, id int64, before, after any) store.AuditEntry {
 	e := store.AuditEntry{Actor: c.Name(), UserID: c.UserID(), Action: action, Object: object, ObjectID: id, From: c.From}
 	if c.Client != nil {
 		e.ClientID = c.Client.ID
 	}
 	e.Before, e.After = differences(before, after)
-	return tx.Audit(e)
+	return e
 }
 
 // differences are two nouns as JSON, without what is the same in both; empty where nothing is left.

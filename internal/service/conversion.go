@@ -96,21 +96,7 @@ func (s *Service) ConvertCurrency(ctx context.Context, c wallet.Caller, r Conver
 	if r.MinTo != nil && to.Minor < r.MinTo.Minor {
 		return Conversion{}, wallet.Errorf(wallet.ExpectationFailed, "it would give %s, less than min_to_amount: ask again what it comes to now.", to)
 	}
-	done, err := s.exchange(ctx, c, w, from, to)
-	if err != nil {
-		return Conversion{}, err
-	}
-	// The money has moved, whatever becomes of this: the entries say how much, the trail who did it.
-	err = s.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return s.audit(tx, c, "convert", walletObject, w.ID, nil, struct {
-			Entry    int64
-			From, To string
-		}{done.Entry, from.String(), to.String()})
-	})
-	if err != nil {
-		return Conversion{}, fmt.Errorf("entry %d was made, and who made it could not be noted: %w", done.Entry, err)
-	}
-	return done, nil
+	return s.exchange(ctx, c, w, from, to)
 }
 
 // walletToConvertIn finds the wallet with that account number and asks whether the caller may exchange its money.
@@ -165,6 +151,10 @@ func (s *Service) exchange(ctx context.Context, c wallet.Caller, w *wallet.Walle
 			return Conversion{}, err
 		}
 		m.KeepSpent(changes...)
+		m.Audit(auditEntry(c, "convert", walletObject, w.ID, nil, struct {
+			Entry    int64
+			From, To string
+		}{entries[0].ID, from.String(), to.String()}))
 		return Conversion{From: from, To: to, AccountNumber: w.AccountNumber, Entry: entries[0].ID, At: entries[0].At}, nil
 	})
 }

@@ -36,7 +36,7 @@ func (s *Service) LimitCredit(ctx context.Context, c wallet.Caller, id int64, li
 		return Changed[money.Amount]{}, noSuch(walletObject, id)
 	}
 	account := ledger.WalletAccount(id, limit.Currency)
-	changed, err := moneyAs(ctx, s, c, store.Needs{Accounts: []ledger.Key{account}}, func(m *store.MoneyTx) (Changed[money.Amount], error) {
+	return moneyAs(ctx, s, c, store.Needs{Accounts: []ledger.Key{account}}, func(m *store.MoneyTx) (Changed[money.Amount], error) {
 		now, err := m.Account(account)
 		if err != nil {
 			return Changed[money.Amount]{}, err
@@ -52,13 +52,10 @@ func (s *Service) LimitCredit(ctx context.Context, c wallet.Caller, id int64, li
 		if changed.Planned = len(changed.Losses) > 0 && !agreed; changed.Planned {
 			return changed, nil
 		}
+		if changed.Before != changed.After {
+			type limit struct{ CreditLimit string }
+			m.Audit(auditEntry(c, "credit limit", walletObject, id, limit{changed.Before.String()}, limit{changed.After.String()}))
+		}
 		return changed, m.SetCreditLimit(account, limit.Minor)
-	})
-	if err != nil || changed.Planned || changed.Before == changed.After {
-		return changed, err
-	}
-	// The limit holds, whatever becomes of this.
-	return changed, s.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return s.audit(tx, c, "credit limit", walletObject, id, struct{ CreditLimit string }{changed.Before.String()}, struct{ CreditLimit string }{changed.After.String()})
 	})
 }

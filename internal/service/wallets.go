@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -145,8 +144,17 @@ func (s *Service) moveByHand(ctx context.Context, c wallet.Caller, id int64, amo
 		posting.Debit, posting.Credit = account, outside
 	}
 	entries, err := store.Money(ctx, s.db, store.MoneyCommand[[]ledger.Entry]{
-		Needs:  store.Needs{Accounts: []ledger.Key{account, outside}},
-		Decide: func(m *store.MoneyTx) ([]ledger.Entry, error) { return m.Post(posting) },
+		Needs: store.Needs{Accounts: []ledger.Key{account, outside}},
+		Decide: func(m *store.MoneyTx) ([]ledger.Entry, error) {
+			entries, err := m.Post(posting)
+			if err == nil {
+				m.Audit(auditEntry(c, kind, walletObject, id, nil, struct {
+					Entry  int64
+					Amount string
+				}{entries[0].ID, amount.String()}))
+			}
+			return entries, err
+		},
 	})
 	switch {
 	case errors.Is(err, ledger.ErrNotCovered):
@@ -160,18 +168,7 @@ func (s *Service) moveByHand(ctx context.Context, c wallet.Caller, id int64, amo
 	if kind == operatorDebit {
 		after = entries[0].DebitAfter
 	}
-	receipt := Receipt{Entry: entries[0].ID, Available: money.Amount{Minor: after, Currency: amount.Currency}}
-	// The money has moved, whatever becomes of this: who moved it stands in the trail, why in the ledger.
-	err = s.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return s.audit(tx, c, kind, walletObject, id, nil, struct {
-			Entry  int64
-			Amount string
-		}{receipt.Entry, amount.String()})
-	})
-	if err != nil {
-		return receipt, fmt.Errorf("entry %d was made, and who made it could not be noted: %w", receipt.Entry, err)
-	}
-	return receipt, nil
+	return Receipt{Entry: entries[0].ID, Available: money.Amount{Minor: after, Currency: amount.Currency}}, nil
 }
 
 func (s *Service) checkByHand(amount money.Amount, reason string) error {
