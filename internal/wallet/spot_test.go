@@ -85,7 +85,9 @@ func TestTimesOfDay(t *testing.T) {
 
 // A program shows a text in one language and writes it back: nothing changes, whatever language it really is.
 func TestWordsChangeTheLanguageTheyAreReadIn(t *testing.T) {
-	plain := func(text, locale string) wallet.Words { return wallet.Words{IsPlain: true, Plain: text, Locale: locale} }
+	plain := func(text, locale string) wallet.Words {
+		return wallet.Words{IsPlain: true, Plain: text, Locale: locale}
+	}
 	both := wallet.Text{"en": "Books", "lt": "Knygos"}
 	for name, tc := range map[string]struct {
 		words wallet.Words
