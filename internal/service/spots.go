@@ -37,6 +37,7 @@ func (e LocationEdit) spots(tx *store.Tx, now, after wallet.Location, had []wall
 		spot, ok := one.base(after.ID, had)
 		if !ok {
 			refused.Refuse(at+".id", "is no spot of this place")
+			continue
 		}
 		one.on(&spot, at, refused, now, after)
 		same := func(s wallet.Spot) bool {
