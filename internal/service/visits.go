@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/purserhq/purser/internal/store"
@@ -42,25 +43,25 @@ type SpotFilter = store.SpotFilter
 // maxOrders bounds the orders of one visit.
 const maxOrders = 100
 
-func errNoSpot() error {
-	return wallet.Errorf(wallet.NotFound, "there is no such spot: check the code or the number.")
-}
+// errNoSpot is what is said where there is none.
+var errNoSpot error = wallet.Errorf(wallet.NotFound, "there is no such spot: check the code or the number.")
 
 // FindSpot returns the spot that a code says. It fails with Forbidden, InvalidParameters for what is no code of a spot,
 // and NotFound.
 func (s *Service) FindSpot(ctx context.Context, c wallet.Caller, code string, withTransactions bool) (SpotView, error) {
-	if err := wallet.May(c, wallet.ReadSpot, wallet.Subject{}).Err(); err != nil {
-		return SpotView{}, err
+	location, identifier, isCode := wallet.ParseSpotCode(s.SpotPrefix, code)
+	var spot *store.SpotState
+	if isCode {
+		var err error
+		if spot, err = s.db.SpotNamed(ctx, location, identifier); err != nil {
+			return SpotView{}, err
+		}
 	}
-	location, identifier, ok := wallet.ParseSpotCode(s.SpotPrefix, code)
-	if !ok {
+	view, err := s.lookAtSpot(ctx, c, spot, withTransactions)
+	if !isCode && errors.Is(err, errNoSpot) {
 		return SpotView{}, wallet.FieldError("code", "must be the code of a spot, such as %s, or an address with it as qr", wallet.SpotCode(s.SpotPrefix, 3, "TABLE1"))
 	}
-	spot, err := s.db.SpotNamed(ctx, location, identifier)
-	if err != nil {
-		return SpotView{}, err
-	}
-	return s.lookAtSpot(ctx, c, spot, withTransactions)
+	return view, err
 }
 
 // GetSpot returns a spot. It fails with Forbidden and NotFound.
@@ -81,7 +82,7 @@ func (s *Service) lookAtSpot(ctx context.Context, c wallet.Caller, spot *store.S
 		return SpotView{}, err
 	}
 	if spot == nil {
-		return SpotView{}, errNoSpot()
+		return SpotView{}, errNoSpot
 	}
 	return s.spotView(c, subject, spot, withTransactions), nil
 }
@@ -127,23 +128,11 @@ func (s *Service) orderView(c wallet.Caller, spot *store.SpotState, o wallet.Spo
 // all. location narrows it to one place, 0 to the one that the request speaks from, if any. It fails with Forbidden and
 // NotFound.
 func (s *Service) ListSpots(ctx context.Context, c wallet.Caller, location int64, f SpotFilter, withTransactions bool) ([]SpotView, int, error) {
-	if err := wallet.May(c, wallet.ListSpots, wallet.Subject{}).Err(); err != nil {
+	if err := s.mayListSpots(ctx, c, location); err != nil {
 		return nil, 0, err
 	}
 	if f.LocationID = location; location == 0 {
 		f.LocationID = c.LocationID
-	}
-	if location != 0 {
-		l, subject, err := s.findPlace(ctx, c, location)
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := wallet.May(c, wallet.ServeSpot, subject).Err(); err != nil {
-			return nil, 0, err
-		}
-		if l == nil {
-			return nil, 0, noSuch(locationObject, location)
-		}
 	}
 	f.Projects = spotProjects(c)
 	found, total, err := s.db.Spots(ctx, f)
@@ -163,6 +152,24 @@ func (s *Service) ListSpots(ctx context.Context, c wallet.Caller, location int64
 		views[i] = s.spotView(c, subject, &found[i], withTransactions)
 	}
 	return views, total, nil
+}
+
+// mayListSpots asks whether the caller may see the spots of a place, or of all its own for 0.
+func (s *Service) mayListSpots(ctx context.Context, c wallet.Caller, location int64) error {
+	if location == 0 {
+		return wallet.May(c, wallet.ListSpots, wallet.Subject{}).Err()
+	}
+	l, subject, err := s.findPlace(ctx, c, location)
+	if err != nil {
+		return err
+	}
+	if err := wallet.May(c, wallet.ServeSpot, subject).Err(); err != nil {
+		return err
+	}
+	if l == nil {
+		return noSuch(locationObject, location)
+	}
+	return nil
 }
 
 // spotProjects are the projects whose spots a caller serves: those of a server, or those that a user administers; the one
@@ -195,7 +202,7 @@ func atSpot[T any](ctx context.Context, s *Service, c wallet.Caller, id int64, a
 		return none, err
 	}
 	if found == nil {
-		return none, errNoSpot()
+		return none, errNoSpot
 	}
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (T, error) {
 		if err := wallet.May(c, action, subject).Err(); err != nil {
@@ -206,7 +213,7 @@ func atSpot[T any](ctx context.Context, s *Service, c wallet.Caller, id int64, a
 			return none, err
 		}
 		if spot == nil {
-			return none, errNoSpot()
+			return none, errNoSpot
 		}
 		return work(tx, c, subject, spot)
 	})
