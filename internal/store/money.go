@@ -332,11 +332,11 @@ func (w *writer) run() {
 // it. Who is alone waits for nobody.
 func (w *writer) gather(first *moneyJob) []*moneyJob {
 	batch := w.drain(append(make([]*moneyJob, 0, batchLimit), first))
-	if len(batch) < w.last/2 {
+	if len(batch) < w.last*7/8 {
 		moment := time.NewTimer(comeBack)
 		defer moment.Stop()
 	waiting:
-		for len(batch) < w.last/2 {
+		for len(batch) < w.last*7/8 {
 			select {
 			case job := <-w.queue:
 				batch = append(batch, job)
