@@ -168,6 +168,15 @@ func (t *Transaction) at(i int) *Payment {
 	return &t.Payments[i]
 }
 
+// MaxPrice bounds a price, in cents: the phones count in 31 bits (spec/mobile-sdks.md §0.14).
+const MaxPrice = 1<<31 - 1
+
+// Countable says whether a price, or a bound of one, is not more than MaxPrice.
+func Countable(price money.Amount) bool {
+	cents, err := price.Cents()
+	return err == nil && cents <= MaxPrice
+}
+
 // noPayment is said of what is about a payment that the transaction does not have.
 const noPayment = "the transaction has no such payment"
 
@@ -181,6 +190,8 @@ func (p *Payment) choose(refused FieldErrors, place string, price money.Amount) 
 		refused.Refuse(place, "must be in %s", p.Price.Currency)
 	case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
 		refused.Refuse(place, "is not a price that the payer may choose")
+	case !Countable(price):
+		refused.Refuse(place, "must be at most %d cents", MaxPrice)
 	case price.Minor < p.taken():
 		refused.Refuse(place, "is less than the commissions and the cashback of the payment")
 	default:

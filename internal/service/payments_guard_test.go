@@ -1,0 +1,108 @@
+package service_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/money"
+)
+
+// A key cannot be guessed, the number of a payment can: who counts through the numbers reads nobody's payments, nor
+// the keys that would open them.
+func TestNumbersOfPaymentsOpenNothing(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		made := w.offers(eur(2599))
+		id := made.Payments[0].ID
+		reads := func(c wallet.Caller) error { return errorOf(w.GetPayment(ctx, c, id)) }
+		ritas := func() wallet.Caller { return w.withToken(ritasSite, 3) }
+		onas := func() wallet.Caller { return w.withToken(ritasSite, 1) }
+		if err := reads(w.by(till)); err != nil {
+			t.Errorf("the till that made it: %v", err)
+		}
+		if _, err := w.GetTransaction(ctx, ritas(), made.Key, false, false); err != nil {
+			t.Errorf("Rita, who was given the key: %v", err)
+		}
+		refuses(t, "Rita, who counts", reads(ritas()), wallet.Forbidden)
+		if _, err := w.ViewOffer(ctx, person(3), made.Key); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "Rita, while nobody has paid", reads(ritas()), wallet.Forbidden)
+		if _, err := w.paysInApp(made.Key); err != nil {
+			t.Fatal(err)
+		}
+		if err := reads(ritas()); err != nil {
+			t.Errorf("Rita, who has paid: %v", err)
+		}
+		refuses(t, "Ona, who has not", reads(onas()), wallet.Forbidden)
+		refuses(t, "no such payment", errorOf(w.GetPayment(ctx, ritas(), id+1000)), wallet.NotFound)
+	})
+}
+
+// A device does not take away what another one asked for (seeds: app_client).
+func TestDevicesDoNotTakeEachOthersPayments(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		alone := newTransaction(eur(100)).Payments[0]
+		phones, err := w.CreatePayment(ctx, w.by(phone), alone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moves := service.NewTransaction{Moved: []int64{phones.Payment.ID}}
+		_, err = w.CreateTransaction(ctx, w.by(tablet), moves)
+		refuses(t, "the tablet takes the phone's", err, wallet.NotFound)
+		w.is(w.seen(phones.Key), nil, wallet.TransactionNew, wallet.PaymentNew)
+		if _, err = w.CreateTransaction(ctx, w.by(phone), moves); err != nil {
+			t.Errorf("the phone moves its own: %v", err)
+		}
+	})
+}
+
+// A payer who may choose any price still names one that clients can count (spec/mobile-sdks.md §0.14).
+func TestChosenPricesFitTheClients(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		free := func(n *service.NewTransaction) { n.Payments[0].PriceRules = &wallet.PriceRules{Min: 1} }
+		made := w.offers(eur(100), free)
+		id := made.Payments[0].ID
+		chooses := func(price money.Amount) error {
+			return errorOf(w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, service.Reservation{Prices: map[int64]money.Amount{id: price}}))
+		}
+		for _, minor := range []int64{1 << 31, math.MaxInt64} {
+			refuses(t, "too much", chooses(eur(minor)), wallet.InvalidParameters, fmt.Sprintf("payment_prices.%d", id))
+		}
+		if err := chooses(eur(1<<31 - 1)); err != nil {
+			t.Errorf("as much as can be counted: %v", err)
+		}
+		for name, rules := range map[string]wallet.PriceRules{
+			"min": {Min: 1 << 31}, "max": {Max: 1 << 31}, "choices": {Choices: []int64{100, 1 << 31}},
+		} {
+			_, err := w.CreateTransaction(ctx, w.by(till), newTransaction(eur(100), func(n *service.NewTransaction) { n.Payments[0].PriceRules = &rules }))
+			refuses(t, name, err, wallet.InvalidParameters, "payments[0].price_rules")
+		}
+	})
+}
+
+// Another server has given a payment its beneficiary meanwhile: this one, which remembers it without, sees that.
+func TestAnotherServerHasFoundTheBeneficiary(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		if !strings.HasPrefix(w.address, "postgres") {
+			return // one process owns a SQLite file
+		}
+		made := w.offers(eur(1500), func(n *service.NewTransaction) { n.Payments[0].Beneficiary = wallet.Contact{Email: "jonas@example.com"} })
+		other := newServer(t, w.address, w.wall, w.business)
+		if _, err := other.CreateUser(ctx, operator, wallet.User{ID: 30, Type: wallet.Natural, DisplayName: "Jonas", Email: "jonas@example.com"}, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.CreateWallet(ctx, operator, wallet.Wallet{ID: 30, OwnerID: 30}); err != nil {
+			t.Fatal(err)
+		}
+		other.doDue()
+		held, err := w.paysInApp(made.Key)
+		w.is(held, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		if held.Transaction != nil && held.Payments[0].BeneficiaryID != 30 {
+			t.Errorf("it goes to wallet %d, want 30", held.Payments[0].BeneficiaryID)
+		}
+	})
+}
