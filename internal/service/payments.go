@@ -367,13 +367,17 @@ func (s *Service) ListPayments(ctx context.Context, c wallet.Caller, f Transacti
 	if err != nil {
 		return nil, 0, err
 	}
+	in := make([]int64, len(ids))
+	for i, pair := range ids {
+		in[i] = pair[1]
+	}
+	found, err := s.db.TransactionsByID(ctx, in)
+	if err != nil {
+		return nil, 0, err
+	}
 	views := make([]PaymentView, 0, len(ids))
 	for _, pair := range ids {
-		t, err := s.db.Transaction(ctx, pair[1])
-		if err != nil {
-			return nil, 0, err
-		}
-		if t != nil && t.Payment(pair[0]) != nil { // it may have been moved meanwhile
+		if t := found[pair[1]]; t != nil && t.Payment(pair[0]) != nil { // it may have been moved meanwhile
 			views = append(views, s.paymentView(t, pair[0]))
 		}
 	}
