@@ -90,7 +90,9 @@ func TestAnotherServerHasFoundTheBeneficiary(t *testing.T) {
 		if !strings.HasPrefix(w.address, "postgres") {
 			return // one process owns a SQLite file
 		}
-		made := w.offers(eur(1500), func(n *service.NewTransaction) { n.Payments[0].Beneficiary = wallet.Contact{Email: "jonas@example.com"} })
+		made := w.offers(eur(1500), func(n *service.NewTransaction) {
+			n.Payments[0].Beneficiary = wallet.Contact{Email: "jonas@example.com"}
+		})
 		other := newServer(t, w.address, w.wall, w.business)
 		if _, err := other.CreateUser(ctx, operator, wallet.User{ID: 30, Type: wallet.Natural, DisplayName: "Jonas", Email: "jonas@example.com"}, "", ""); err != nil {
 			t.Fatal(err)
@@ -103,6 +105,63 @@ func TestAnotherServerHasFoundTheBeneficiary(t *testing.T) {
 		w.is(held, err, wallet.TransactionReserved, wallet.PaymentReserved)
 		if held.Transaction != nil && held.Payments[0].BeneficiaryID != 30 {
 			t.Errorf("it goes to wallet %d, want 30", held.Payments[0].BeneficiaryID)
+		}
+	})
+}
+
+// A code is its payer's: it does not pay where the client means somebody else.
+func TestACodePaysForItsPayerOnly(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		code, err := w.MakeReserveCode(ctx, w.withToken(phone, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := w.offers(eur(100))
+		pays := func(payer wallet.Contact) (service.TransactionView, error) {
+			return w.ReserveTransaction(ctx, w.by(till), made.Key, service.Reservation{Payer: payer, Code: code.Code})
+		}
+		for name, payer := range map[string]wallet.Contact{"wallet": {WalletID: 1}, "e-mail": {Email: "ona@example.com"}, "phone": {Phone: "37060000001"}} {
+			refuses(t, "Ona by "+name, errorOf(pays(payer)), wallet.InvalidCode)
+		}
+		w.has(3, 10000, 0)
+		view, err := pays(wallet.Contact{Email: "rita@example.com"})
+		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
+	})
+}
+
+// Who has nothing on record cannot tell it: a required inquiry is refused, naming what is missing, and an optional one
+// tells what there is.
+func TestInquiriesNeedWhatIsOnRecord(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		asks := func(n *service.NewTransaction) {
+			n.Inquiries = []wallet.Inquiry{
+				{Identifier: "who", Required: true, Items: []wallet.InquiryItem{{Identifier: "id", Type: wallet.AskIdentity}, {Identifier: "code", Type: wallet.AskPersonCode}}},
+				{Identifier: "more", Items: []wallet.InquiryItem{{Identifier: "id", Type: wallet.AskIdentity}}},
+			}
+		}
+		made := w.offers(eur(100), asks)
+		accepts := func(answers ...string) (service.TransactionView, error) {
+			r := service.Reservation{Answers: map[string]wallet.InquiryAnswer{}}
+			for _, identifier := range answers {
+				r.Answers[identifier] = wallet.InquiryAccepted
+			}
+			return w.ReserveTransaction(ctx, w.withToken(phone, 3), made.Key, r)
+		}
+		knows := func(identity wallet.Identity) {
+			if _, err := w.UpdateUser(ctx, operator, 3, service.UserChange{Identity: &identity}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refuses(t, "nothing is on record", errorOf(accepts("who", "more")), wallet.InvalidParameters, "inquiries.who.id", "inquiries.who.code")
+		knows(wallet.Identity{Name: "Rita", Surname: "Ritaitė"})
+		refuses(t, "no code is on record", errorOf(accepts("who")), wallet.InvalidParameters, "inquiries.who.code")
+		w.has(3, 10000, 0)
+		knows(wallet.Identity{Name: "Rita", Surname: "Ritaitė", Nationality: "lt", Code: "48812240000"})
+		view, err := accepts("who")
+		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		told, err := w.InquiredInformation(ctx, w.by(till), made.Key)
+		if err != nil || len(told) != 2 || !told[0].Identity.Tells(told[0].Type) || !told[1].Identity.Tells(told[1].Type) {
+			t.Errorf("the till is told %v, %v", told, err)
 		}
 	})
 }

@@ -168,13 +168,13 @@ func (s *Service) payerOf(ctx context.Context, c wallet.Caller, r Reservation, c
 	id, problem := r.Payer.WalletID, ""
 	var err error
 	switch {
-	case code != nil:
-		id = code.WalletID
-		if r.Payer.WalletID != 0 && r.Payer.WalletID != id {
-			return nil, errWrongCode
-		}
 	case r.Payer != (wallet.Contact{}):
 		id, problem, err = s.walletOfContact(ctx, &r.Payer)
+		if err == nil && problem == "" && code != nil && id != code.WalletID {
+			return nil, errWrongCode // somebody else's than of whom the client means
+		}
+	case code != nil:
+		id = code.WalletID
 	case c.UserID() != 0:
 		if id, err = s.db.OwnWallet(ctx, c.UserID()); id == 0 {
 			problem = "must be given: the token's user has no wallet"
@@ -231,6 +231,13 @@ func pinStillIs(m *store.MoneyTx, user int64, proven []byte) error {
 // be what this server remembers, and again with what there is where a payment has got a beneficiary since.
 func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Transaction, a wallet.Acceptance, needs store.Needs, before func(m *store.MoneyTx) error) (TransactionView, error) {
 	needs.Add(store.Needs{Accounts: once.Accounts(a.Payer.WalletID), Transactions: []int64{once.ID}, Spenders: spenders(a.Payer)})
+	if len(once.Inquiries) > 0 {
+		payer, err := s.db.User(ctx, a.Payer.Owner.ID)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		a.Identity = payer.Identity
+	}
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		if err := s.withBeneficiaries(ctx, once, &a); err != nil {
