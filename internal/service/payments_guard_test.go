@@ -165,3 +165,22 @@ func TestInquiriesNeedWhatIsOnRecord(t *testing.T) {
 		}
 	})
 }
+
+// What somebody has accepted is told again to them who did, not to whoever knows the key and says the same.
+func TestAnothersYesIsNotRepeated(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		made := w.reserved(eur(100))
+		ritas := service.Reservation{Payer: wallet.Contact{WalletID: 3}}
+		view, err := w.ReserveTransaction(ctx, w.withToken(phone, 1), made.Key, ritas)
+		refuses(t, "Ona, in an app", err, wallet.InvalidState)
+		if view.Transaction != nil {
+			t.Errorf("and she is told %+v", view.Transaction)
+		}
+		onPage := w.offers(eur(100))
+		if _, err := w.ApproveTransaction(ctx, person(3), onPage.Key, service.Approval{WalletID: 3, PIN: ritasPIN}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.ApproveTransaction(ctx, person(1), onPage.Key, service.Approval{WalletID: 3})
+		refuses(t, "Ona, on the page", err, wallet.InvalidState)
+	})
+}

@@ -262,7 +262,7 @@ func (s *Service) accepted(m *store.MoneyTx, id int64, a wallet.Acceptance, befo
 	if err != nil {
 		return TransactionView{}, err
 	}
-	if t.WalletID == a.Payer.WalletID && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
+	if t.WalletID == a.Payer.WalletID && t.PayerID == a.By && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
 		return s.transactionView(t), nil // it was accepted like that before
 	}
 	if err := before(m); err != nil {
