@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/purserhq/purser/internal/service"
@@ -195,15 +194,12 @@ func wirePriceRules(r *wallet.PriceRules, c money.Currency) *walletapi.PriceRule
 func wireInquiryResults(results []service.InquiryResult) walletapi.InquiryResults {
 	out := walletapi.InquiryResults{Items: []walletapi.InquiryResult{}}
 	for _, r := range results {
-		var value json.RawMessage
-		identity := wireIdentity(r.Identity, true)
-		switch {
-		case r.Type == wallet.AskIdentity && identity != nil:
-			value = asJSON(identity)
-		case r.Type == wallet.AskPersonCode && r.Identity.Code != "":
-			value = asJSON(string(r.Identity.Code))
-		default:
+		if !r.Identity.Tells(r.Type) {
 			continue
+		}
+		value := asJSON(string(r.Identity.Code))
+		if r.Type == wallet.AskIdentity {
+			value = asJSON(wireIdentity(r.Identity, true))
 		}
 		out.Items = append(out.Items, walletapi.InquiryResult{InquiryIdentifier: r.Inquiry, ItemIdentifier: r.Item, ItemType: string(r.Type), Value: value})
 	}

@@ -239,6 +239,7 @@ var english = &language{code: "en", name: "English", scope: wallet.Scope.Meaning
 	"wrong.identity.nationality": "Write the two letters of the country, such as lt. A person code needs them.",
 	"wrong.identity.code":        "Write the person code with letters, digits and dashes only.",
 	"wrong.price":                "Choose one of the prices, or write an amount such as 12.50 within the bounds.",
+	"wrong.inquiry.unknown":      "This is not known of you here, so you cannot tell it. Ask the operator of your wallet to identify you.",
 	"wrong.inquiry":              "Without this you cannot pay. If you do not want to tell it, refuse the payment.",
 	"wrong.payment_pin":          "This is not your PIN.",
 

@@ -239,6 +239,7 @@ var lithuanian = &language{code: "lt", name: "Lietuvių", scope: scopeInLithuani
 	"wrong.identity.nationality": "Įrašykite dvi šalies raides, pavyzdžiui, lt. Jų reikia asmens kodui.",
 	"wrong.identity.code":        "Įrašykite asmens kodą: tik raidės, skaitmenys ir brūkšneliai.",
 	"wrong.price":                "Pasirinkite vieną iš kainų arba įrašykite leistiną sumą, pavyzdžiui, 12,50.",
+	"wrong.inquiry.unknown":      "Čia to apie jus nežinoma, todėl pasakyti negalite. Paprašykite savo piniginės valdytojo nustatyti jūsų tapatybę.",
 	"wrong.inquiry":              "Be to sumokėti negalima. Jei nenorite to pasakyti, mokėjimo atsisakykite.",
 	"wrong.payment_pin":          "Tai ne Jūsų PIN kodas.",
 

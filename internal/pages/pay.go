@@ -227,8 +227,13 @@ func (r *request) blamePayment(pay payment, f *form, field string) {
 			f.wrong[priceField(one, f)] = r.language.text("wrong.price")
 		}
 	case "inquiries":
-		if i := slices.IndexFunc(pay.Inquiries, func(q wallet.Inquiry) bool { return q.Identifier == name }); i >= 0 {
-			f.wrong["inquiry."+strconv.Itoa(i)] = r.language.text("wrong.inquiry")
+		for i, q := range pay.Inquiries {
+			field := "inquiry." + strconv.Itoa(i)
+			if q.Identifier == name {
+				f.wrong[field] = r.language.text("wrong.inquiry")
+			} else if slices.ContainsFunc(q.Items, func(item wallet.InquiryItem) bool { return q.Identifier+"."+item.Identifier == name }) {
+				f.wrong[field] = r.language.text("wrong.inquiry.unknown")
+			}
 		}
 	case "payer":
 		f.Problem = r.language.text("error.no_wallet")

@@ -292,6 +292,14 @@ func TestInquiriesOnThePage(t *testing.T) {
 		if b.at.mistake("inquiry-0") == "" || strings.Count(b.at.Body, " checked") != 1 {
 			t.Errorf("without the required one it answers %s", b.at.main())
 		}
+		b.answers(payPath(asked), "pay", "wallet", "4", "payment_pin", petrasPIN, "inquiry", "0").shows(400, "not known of you here")
+		if b.at.mistake("inquiry-0") == "" {
+			t.Errorf("without an identity on record it answers %s", b.at.main())
+		}
+		identity := wallet.Identity{Name: "Petras", Surname: "Petraitis", Nationality: "lt", Code: "38812240000"}
+		if _, err := w.UpdateUser(ctx, operator, 4, service.UserChange{Identity: &identity}, true); err != nil {
+			t.Fatal(err)
+		}
 		b.answers(payPath(asked), "pay", "wallet", "4", "payment_pin", petrasPIN, "inquiry", "0").leads(shopBack)
 		now := w.became(asked)
 		if now.Inquiries[0].Answer != wallet.InquiryAccepted || now.Inquiries[1].Answer != wallet.InquiryDeclined {

@@ -181,22 +181,18 @@ func (s *Service) checkItems(refused wallet.FieldErrors, at string, items []wall
 	return total, ok
 }
 
-// maxPrice bounds a price, in cents: the phones count in 31 bits (spec/mobile-sdks.md §0.14).
-const maxPrice = 1<<31 - 1
-
 // checkPrice judges a price with what is said about it.
 func (s *Service) checkPrice(refused wallet.FieldErrors, at string, p *wallet.Payment) {
 	if !slices.Contains(s.Currencies, p.Price.Currency) {
 		refused.Refuse(at+"currency", "%q is not one of the currencies of this server", p.Price.Currency)
 		return
 	}
-	cents, err := p.Price.Cents()
 	switch {
 	case !p.Price.Positive():
 		refused.Refuse(at+"price", "must be more than zero")
 		return
-	case err != nil || cents > maxPrice:
-		refused.Refuse(at+"price", "must be at most %d cents", maxPrice)
+	case !wallet.Countable(p.Price):
+		refused.Refuse(at+"price", "must be at most %d cents", wallet.MaxPrice)
 		return
 	}
 	taken := int64(0)
@@ -213,13 +209,22 @@ func (s *Service) checkPrice(refused wallet.FieldErrors, at string, p *wallet.Pa
 	if taken > p.Price.Minor {
 		refused.Refuse(at+"commission", "commissions and cashback must not be more than the price together")
 	}
-	rules := p.PriceRules
+	checkPriceRules(refused, at+"price_rules", p.PriceRules, p.Price.Currency)
+}
+
+// checkPriceRules judges what lets the payer choose a price; nil rules are none.
+func checkPriceRules(refused wallet.FieldErrors, field string, rules *wallet.PriceRules, c money.Currency) {
 	if rules == nil {
+		return
+	}
+	bounds := append([]int64{rules.Min, rules.Max}, rules.Choices...)
+	if slices.ContainsFunc(bounds, func(minor int64) bool { return !wallet.Countable(money.Amount{Minor: minor, Currency: c}) }) {
+		refused.Refuse(field, "must hold prices of at most %d cents", wallet.MaxPrice)
 		return
 	}
 	if rules.Min < 0 || rules.Max < 0 || rules.Max > 0 && rules.Min > rules.Max || len(rules.Choices) > maxItems ||
 		slices.ContainsFunc(rules.Choices, func(minor int64) bool { return minor < 1 }) || rules.Min == 0 && rules.Max == 0 && len(rules.Choices) == 0 {
-		refused.Refuse(at+"price_rules", "must hold min, max or choices, all of them prices, and min at most max")
+		refused.Refuse(field, "must hold min, max or choices, all of them prices, and min at most max")
 	}
 }
 

@@ -113,7 +113,7 @@ func createTransaction[T any](ctx context.Context, s *Service, c wallet.Caller, 
 			made.Payments = append(made.Payments, s.newPayment(m, p))
 		}
 		for _, id := range n.Moved {
-			p, err := movePayment(m, sources[id], id, project)
+			p, err := movePayment(m, c, sources[id], id, project)
 			if err != nil {
 				return none, err
 			}
@@ -144,14 +144,14 @@ func (s *Service) newPayment(m *store.MoneyTx, n NewPayment) wallet.Payment {
 // passwordPlace is where the sealed password of a payment belongs.
 func passwordPlace(payment int64) string { return fmt.Sprint("payment password ", payment) }
 
-// movePayment takes a payment out of the transaction that it is in, which vanishes when it was the last. It
-// fails with NotFound and InvalidState.
-func movePayment(m *store.MoneyTx, from, payment, project int64) (wallet.Payment, error) {
+// movePayment takes a payment out of the transaction that it is in, which vanishes when it was the last. A device takes
+// only what it asked for itself. It fails with NotFound and InvalidState.
+func movePayment(m *store.MoneyTx, c wallet.Caller, from, payment, project int64) (wallet.Payment, error) {
 	source, err := m.Transaction(from)
 	if err != nil {
 		return wallet.Payment{}, err
 	}
-	if source == nil || source.Payment(payment) == nil || source.ProjectID != project {
+	if source == nil || source.Payment(payment) == nil || source.ProjectID != project || c.KeptApart(project) && source.ClientID != c.Client.ID {
 		return wallet.Payment{}, wallet.Errorf(wallet.NotFound, "there is no payment %d of this project.", payment)
 	}
 	p := *source.Payment(payment)
@@ -297,10 +297,10 @@ func (s *Service) withMore(ctx context.Context, c wallet.Caller, view Transactio
 	return view, nil
 }
 
-// GetPayment returns a payment, to whom GetTransaction returns its transaction. It fails with NotFound and
-// Forbidden.
+// GetPayment returns a payment: to clients of its project, and to its payer. Numbers of payments can be guessed, keys
+// cannot: so an open one is not shown to whoever asks. It fails with NotFound and Forbidden.
 func (s *Service) GetPayment(ctx context.Context, c wallet.Caller, id int64) (PaymentView, error) {
-	t, err := s.subjectPayment(ctx, c, id, wallet.ReadTransaction)
+	t, err := s.subjectPayment(ctx, c, id, wallet.ReadPayment)
 	if err != nil {
 		return PaymentView{}, err
 	}
@@ -367,13 +367,17 @@ func (s *Service) ListPayments(ctx context.Context, c wallet.Caller, f Transacti
 	if err != nil {
 		return nil, 0, err
 	}
+	in := make([]int64, len(ids))
+	for i, pair := range ids {
+		in[i] = pair[1]
+	}
+	found, err := s.db.TransactionsByID(ctx, in)
+	if err != nil {
+		return nil, 0, err
+	}
 	views := make([]PaymentView, 0, len(ids))
 	for _, pair := range ids {
-		t, err := s.db.Transaction(ctx, pair[1])
-		if err != nil {
-			return nil, 0, err
-		}
-		if t != nil && t.Payment(pair[0]) != nil { // it may have been moved meanwhile
+		if t := found[pair[1]]; t != nil && t.Payment(pair[0]) != nil { // it may have been moved meanwhile
 			views = append(views, s.paymentView(t, pair[0]))
 		}
 	}

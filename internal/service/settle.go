@@ -168,13 +168,13 @@ func (s *Service) payerOf(ctx context.Context, c wallet.Caller, r Reservation, c
 	id, problem := r.Payer.WalletID, ""
 	var err error
 	switch {
-	case code != nil:
-		id = code.WalletID
-		if r.Payer.WalletID != 0 && r.Payer.WalletID != id {
-			return nil, errWrongCode
-		}
 	case r.Payer != (wallet.Contact{}):
 		id, problem, err = s.walletOfContact(ctx, &r.Payer)
+		if err == nil && problem == "" && code != nil && id != code.WalletID {
+			return nil, errWrongCode // somebody else's than of whom the client means
+		}
+	case code != nil:
+		id = code.WalletID
 	case c.UserID() != 0:
 		if id, err = s.db.OwnWallet(ctx, c.UserID()); id == 0 {
 			problem = "must be given: the token's user has no wallet"
@@ -227,36 +227,65 @@ func pinStillIs(m *store.MoneyTx, user int64, proven []byte) error {
 	return err
 }
 
-// accept is the command of a payer's yes. before runs first in it, and looks at needs.
+// accept is the command of a payer's yes. before runs first in it, and looks at needs. It is prepared with once, which may
+// be what this server remembers, and again with what there is where a payment has got a beneficiary since.
 func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Transaction, a wallet.Acceptance, needs store.Needs, before func(m *store.MoneyTx) error) (TransactionView, error) {
 	needs.Add(store.Needs{Accounts: once.Accounts(a.Payer.WalletID), Transactions: []int64{once.ID}, Spenders: spenders(a.Payer)})
-	if err := s.withBeneficiaries(ctx, once, &a); err != nil {
+	if len(once.Inquiries) > 0 {
+		payer, err := s.db.User(ctx, a.Payer.Owner.ID)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		a.Identity = payer.Identity
+	}
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		if err := s.withBeneficiaries(ctx, once, &a); err != nil {
+			return TransactionView{}, err
+		}
+		view, err := moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) { return s.accepted(m, once.ID, a, before) })
+		if !errors.Is(err, errOtherBeneficiary) || attempt == attempts {
+			return view, err
+		}
+		if once, err = s.db.Transaction(ctx, once.ID); err != nil {
+			return TransactionView{}, err
+		}
+	}
+}
+
+// errOtherBeneficiary is the error of a yes that was prepared before it was known who is paid.
+var errOtherBeneficiary = errors.New("service: a beneficiary was not known when the yes was prepared")
+
+// accepted accepts a transaction inside of a command.
+func (s *Service) accepted(m *store.MoneyTx, id int64, a wallet.Acceptance, before func(m *store.MoneyTx) error) (TransactionView, error) {
+	t, err := m.Transaction(id)
+	if err != nil {
 		return TransactionView{}, err
 	}
-	return moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) {
-		t, err := m.Transaction(once.ID)
-		if err != nil {
-			return TransactionView{}, err
+	if t.WalletID == a.Payer.WalletID && t.PayerID == a.By && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
+		return s.transactionView(t), nil // it was accepted like that before
+	}
+	if err := before(m); err != nil {
+		return TransactionView{}, err
+	}
+	if t, err = m.Transaction(id); err != nil { // as it is now: it may be what was revoked
+		return TransactionView{}, err
+	}
+	for i := range t.Payments {
+		to := t.Payments[i].BeneficiaryID
+		if _, known := a.Beneficiaries[to]; to != 0 && !known {
+			return TransactionView{}, errOtherBeneficiary
 		}
-		if t.WalletID == a.Payer.WalletID && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
-			return s.transactionView(t), nil // it was accepted like that before
-		}
-		if err := before(m); err != nil {
-			return TransactionView{}, err
-		}
-		if t, err = m.Transaction(once.ID); err != nil { // as it is now: it may be what was revoked
-			return TransactionView{}, err
-		}
-		holds, err := t.Accept(m.Now(), a)
-		if err != nil {
-			return TransactionView{}, err
-		}
-		if err := s.hold(m, t, a.Payer, holds); err != nil {
-			return TransactionView{}, err
-		}
-		m.Keep(t)
-		return s.transactionView(t), nil
-	})
+	}
+	holds, err := t.Accept(m.Now(), a)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	if err := s.hold(m, t, a.Payer, holds); err != nil {
+		return TransactionView{}, err
+	}
+	m.Keep(t)
+	return s.transactionView(t), nil
 }
 
 // withBeneficiaries finds the owners of the wallets that a transaction pays.

@@ -279,6 +279,9 @@ func numbered(name string) int64 {
 // now counts the changes so far: a reader notes it before it reads.
 func (d *directory) now() int64 { return d.changes.Load() }
 
+// anyName is the name of what any alteration of its kind alters.
+const anyName = "*"
+
 // keep puts what was read since a count of changes into memory, unless it was altered meanwhile.
 func (d *directory) keep(since int64, kind, name string, put func()) {
 	d.mu.Lock()
@@ -287,7 +290,7 @@ func (d *directory) keep(since int64, kind, name string, put func()) {
 		return // too long ago to tell
 	}
 	for i := len(d.recent) - 1; i >= 0 && d.recent[i].change > since; i-- {
-		if a := d.recent[i]; a.kind == alteredAll || a.kind == kind && a.name == name {
+		if a := d.recent[i]; a.kind == alteredAll || a.kind == kind && (name == anyName || a.name == name) {
 			return
 		}
 	}

@@ -51,11 +51,12 @@ func (db *DB) OwnWallet(ctx context.Context, user int64) (int64, error) {
 	if id, ok := db.directory.ownWallets.GetIfPresent(user); ok {
 		return id, nil
 	}
+	since := db.directory.now()
 	w, err := db.WalletOfUser(ctx, user)
 	if err != nil || w == nil {
 		return 0, err
 	}
-	db.directory.ownWallets.Set(user, w.ID)
+	db.directory.keep(since, alteredHolder, anyName, func() { db.directory.ownWallets.Set(user, w.ID) })
 	return w.ID, nil
 }
 

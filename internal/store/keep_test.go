@@ -44,6 +44,8 @@ func TestASlowReaderKeepsNothingOld(t *testing.T) {
 		{"it was changed, and then others", alteredClient, "7", []alteration{{alteredClient, "7"}, {alteredClient, "8"}, {alteredClient, "9"}}, false},
 		{"others were changed, and then it", alteredClient, "7", []alteration{{alteredClient, "8"}, {alteredClient, "7"}}, false},
 		{"everything was changed", alteredProject, "7", []alteration{{alteredAll, ""}, {alteredClient, "8"}}, false},
+		{"another's wallet was changed", alteredHolder, "7", []alteration{{alteredHolder, "8"}}, true},
+		{"a wallet was changed, maybe one of theirs", alteredHolder, anyName, []alteration{{alteredHolder, "8"}}, false},
 		{"many others were changed", alteredClient, "7", others(recentChanges), true},
 		{"so many that nobody remembers", alteredClient, "7", others(4 * recentChanges), false},
 	} {

@@ -221,6 +221,13 @@ func (m *MoneyTx) Spent(who wallet.Spender) ([]wallet.Spent, error) {
 	return spent, nil
 }
 
+// What a spender has spent under a window for the first time, and after that. A row that is not there cannot be locked: of
+// two servers that both count the first of it, the later one finds its batch refused, and then the row there.
+const (
+	firstSpent = `INSERT INTO spending (holder, holder_id, currency, seconds, since, minor) VALUES ($1, $2, $3, $4, $5, $6)`
+	moreSpent  = firstSpent + ` ON CONFLICT (holder, holder_id, currency, seconds) DO UPDATE SET since = excluded.since, minor = excluded.minor`
+)
+
 // KeepSpent stores what was spent in the place of what it was.
 func (m *MoneyTx) KeepSpent(changes ...wallet.Spent) {
 	for _, change := range changes {
@@ -229,11 +236,13 @@ func (m *MoneyTx) KeepSpent(changes ...wallet.Spent) {
 		next := slices.DeleteFunc(slices.Clone(was), func(s wallet.Spent) bool {
 			return s.Currency == change.Currency && s.Within == change.Within
 		})
+		text := moreSpent
+		if len(next) == len(was) {
+			text = firstSpent
+		}
 		m.spent[who] = append(next, change)
 		m.undo = append(m.undo, func() { m.spent[who] = was })
-		m.do(`INSERT INTO spending (holder, holder_id, currency, seconds, since, minor) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (holder, holder_id, currency, seconds) DO UPDATE SET since = excluded.since, minor = excluded.minor`,
-			who.Kind, who.ID, string(change.Currency), int64(change.Within/time.Second), micros(change.Since), change.Minor)
+		m.do(text, who.Kind, who.ID, string(change.Currency), int64(change.Within/time.Second), micros(change.Since), change.Minor)
 	}
 }
 

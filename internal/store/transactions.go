@@ -75,6 +75,21 @@ func (db *DB) Transaction(ctx context.Context, id int64) (*wallet.Transaction, e
 	return found[0], nil
 }
 
+// TransactionsByID returns transactions as they were committed last, by number, in one query; those that do not exist are
+// left out. A number may be given more than once. The list is short.
+func (db *DB) TransactionsByID(ctx context.Context, ids []int64) (map[int64]*wallet.Transaction, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	byID := make(map[int64]*wallet.Transaction, len(ids))
+	if len(ids) == 0 {
+		return byID, nil
+	}
+	found, err := db.transactionsWhere(ctx, `id IN (`+parameters(1, len(ids))+`)`, anys(ids)...)
+	for _, t := range found {
+		byID[t.ID] = t
+	}
+	return byID, err
+}
+
 // rememberTransactions keeps what was committed.
 func (db *DB) rememberTransactions(e transactionEffects) {
 	for _, t := range e.created {

@@ -986,6 +986,7 @@ var policies = map[Action]*policy{
 	CreateTransaction: {gates: append(slices.Clone(walletArea), hasProject)},
 	ListTransactions:  {gates: append(slices.Clone(walletArea), hasProject)},
 	ReadTransaction:   {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject, shownToPayers}},
+	ReadPayment:       {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject, shownToItsPayer}},
 	ManageTransaction: {gates: walletArea, missing: noTransaction, about: []rule{ofItsProject}},
 	SendFlash:         {gates: append(slices.Clone(walletArea), mayUse(AcceptWithFlash)), missing: noTransaction, about: []rule{ofItsProject}},
 	AcceptInApp:       {gates: append(slices.Clone(walletArea), ownApp)},

@@ -9,7 +9,9 @@ const (
 	// CreateTransaction is asking for payments, for the project that the caller speaks for.
 	CreateTransaction Action = "create_transaction"
 	ReadTransaction   Action = "read_transaction"
-	ListTransactions  Action = "list_transactions"
+	// ReadPayment is reading a transaction by the number of one of its payments, which anybody can guess.
+	ReadPayment      Action = "read_payment"
+	ListTransactions Action = "list_transactions"
 	// ManageTransaction is all that the side of the project does with a transaction: confirm, revoke, cancel,
 	// freeze, ask somebody to pay.
 	ManageTransaction Action = "manage_transaction"
@@ -64,6 +66,13 @@ var shownToPayers = rule{
 		}
 		return fmt.Sprintf("the transaction is %s, and user %d asks", q.subject.Transaction.Status, q.UserID())
 	},
+}
+
+// shownToItsPayer is shownToPayers for who knows no key: only who has accepted the transaction reads it.
+var shownToItsPayer = rule{
+	name:  "shown_to_its_payer",
+	holds: func(q *question) bool { return shownToPayers.holds(q) && !q.subject.Transaction.Status.Open() },
+	fact:  shownToPayers.fact,
 }
 
 // ownApp asks for a payer's token in a program that users trust with their password: for others a token is

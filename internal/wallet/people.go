@@ -82,6 +82,14 @@ type Identity struct {
 	Code        PersonCode
 }
 
+// Tells says whether so much is on record that an inquiry is answered.
+func (i Identity) Tells(asked InquiryItemType) bool {
+	if asked == AskPersonCode {
+		return i.Code != ""
+	}
+	return i.Name != "" || i.Surname != ""
+}
+
 // Address is where a person lives.
 type Address struct {
 	// Country is two small letters, such as lt.

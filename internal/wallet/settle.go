@@ -48,8 +48,9 @@ type Acceptance struct {
 	// PricesInOrder and FundsSourcesInOrder are the same in the order of the payments.
 	PricesInOrder       []money.Amount
 	FundsSourcesInOrder []FundsSource
-	// Answers are the payer's to the inquiries, by identifier.
-	Answers map[string]InquiryAnswer
+	// Answers are the payer's to the inquiries, by identifier; Identity is what they have to tell, as it is on record.
+	Answers  map[string]InquiryAnswer
+	Identity Identity
 }
 
 // Holder is a wallet with what matters of its owner when it pays or is paid.
@@ -156,7 +157,7 @@ func (t *Transaction) choose(a Acceptance) error {
 	for i, source := range a.FundsSourcesInOrder {
 		t.at(i).comesFrom(refused, fmt.Sprintf("funds_sources[%d]", i), source)
 	}
-	t.answer(a.Answers, refused)
+	t.answer(a, refused)
 	return refused.Err()
 }
 
@@ -166,6 +167,15 @@ func (t *Transaction) at(i int) *Payment {
 		return nil
 	}
 	return &t.Payments[i]
+}
+
+// MaxPrice bounds a price, in cents: the phones count in 31 bits (spec/mobile-sdks.md §0.14).
+const MaxPrice = 1<<31 - 1
+
+// Countable says whether a price, or a bound of one, is not more than MaxPrice.
+func Countable(price money.Amount) bool {
+	cents, err := price.Cents()
+	return err == nil && cents <= MaxPrice
 }
 
 // noPayment is said of what is about a payment that the transaction does not have.
@@ -181,6 +191,8 @@ func (p *Payment) choose(refused FieldErrors, place string, price money.Amount) 
 		refused.Refuse(place, "must be in %s", p.Price.Currency)
 	case p.PriceRules == nil || !p.PriceRules.Allow(price.Minor):
 		refused.Refuse(place, "is not a price that the payer may choose")
+	case !Countable(price):
+		refused.Refuse(place, "must be at most %d cents", MaxPrice)
 	case price.Minor < p.taken():
 		refused.Refuse(place, "is less than the commissions and the cashback of the payment")
 	default:
@@ -197,16 +209,25 @@ func (p *Payment) comesFrom(refused FieldErrors, place string, source FundsSourc
 	p.FundsSource = &source
 }
 
-// answer takes over the payer's answers to the inquiries; required ones must be accepted.
-func (t *Transaction) answer(answers map[string]InquiryAnswer, refused FieldErrors) {
+// answer takes over the payer's answers to the inquiries. Required ones must be accepted, by a payer who has on record what
+// they ask for: the client would read nothing. An optional one tells what there is.
+func (t *Transaction) answer(a Acceptance, refused FieldErrors) {
 	for i := range t.Inquiries {
 		q := &t.Inquiries[i]
-		q.Answer = answers[q.Identifier]
-		if q.Required && q.Answer != InquiryAccepted {
-			refused.Refuse("inquiries."+q.Identifier, "must be accepted: the transaction asks for it")
+		q.Answer = a.Answers[q.Identifier]
+		switch place := "inquiries." + q.Identifier; {
+		case !q.Required:
+		case q.Answer != InquiryAccepted:
+			refused.Refuse(place, "must be accepted: the transaction asks for it")
+		default:
+			for _, item := range q.Items {
+				if !a.Identity.Tells(item.Type) {
+					refused.Refuse(place+"."+item.Identifier, "is not on record of the payer: the operator of their wallet has to identify them first")
+				}
+			}
 		}
 	}
-	for identifier := range answers {
+	for identifier := range a.Answers {
 		if !slices.ContainsFunc(t.Inquiries, func(q Inquiry) bool { return q.Identifier == identifier }) {
 			refused.Refuse("inquiries."+identifier, "the transaction does not ask for this")
 		}
