@@ -182,6 +182,38 @@ func TestTrapWritingBackWhatWasReadChangesNothing(t *testing.T) {
 	})
 }
 
+// Two offers of one name, for two times: a program that does not know about times writes both back, and each keeps its own. One
+// that does takes a time away with 0, and a price needs a title of its own.
+func TestOffersKeepTheirTimes(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"prices":[{"type":"offer","title":"Sale","valid_until":4000000000},{"type":"offer","title":"Sale","valid_from":4100000000},
+			{"type":"price","title":{"en":"Tea","lt":"Arbata"},"price":{"amount":100,"currency":"EUR"},"valid_until":4000000000}]}`)
+		for body, want := range map[string]string{
+			`{"prices":[{"type":"offer","title":"Sale"},{"type":"offer","title":"Sale"}]}`:                        `[{"type":"offer","title":"Sale","valid_until":4000000000},{"type":"offer","title":"Sale","valid_from":4100000000}]`,
+			`{"prices":[{"type":"offer","title":"Sale","valid_until":0},{"type":"offer","title":{"en":"Sale"}}]}`: `[{"type":"offer","title":"Sale"},{"type":"offer","title":"Sale","valid_from":4100000000}]`,
+			`{"locale":"lt","prices":[{"title":"Arbata","price":{"amount":100,"currency":"EUR"}}]}`:               `[{"type":"price","title":"Arbata","price":{"amount":100,"currency":"EUR"},"valid_until":4000000000}]`,
+			`{"locale":"lt","prices":[{"title":"Arbata","price":{"amount":110,"currency":"EUR"}}]}`:               `[{"type":"price","title":"Arbata","price":{"amount":110,"currency":"EUR"}}]`,
+			`{"prices":[{"type":"price","title":"Tea","price":{"amount":100,"currency":"EUR"},"valid_until":0}]}`: `[{"type":"price","title":"Tea","price":{"amount":100,"currency":"EUR"}}]`,
+		} {
+			before := server.Send("shop", "GET", placePath).Body
+			if answer := put(t, server, placePath, body); !strings.Contains(answer.Body, `"prices":`+want) {
+				t.Errorf("%s: want %s in %s", body, want, answer.Body)
+			}
+			put(t, server, placePath, `{"prices":[]}`)
+			put(t, server, placePath, `{"prices":[{"type":"offer","title":"Sale","valid_until":4000000000},{"type":"offer","title":"Sale","valid_from":4100000000},
+				{"type":"price","title":{"en":"Tea","lt":"Arbata"},"price":{"amount":100,"currency":"EUR"},"valid_until":4000000000}]}`)
+			if after := server.Send("shop", "GET", placePath).Body; after != before {
+				t.Fatalf("the prices were %s and are %s", before, after)
+			}
+		}
+		refused := server.Send("shop", "PUT", placePath, wallettest.Body(`{"prices":[{"type":"price","price":{"amount":100,"currency":"EUR"}},{"type":"offer"}]}`))
+		expect(t, refused, 400, wallet.InvalidParameters)
+		if refused.Error.Properties["prices[0].title"] == nil || refused.Error.Properties["prices[1].title"] == nil {
+			t.Errorf("prices without a title: %s", refused.Body)
+		}
+	})
+}
+
 // Trap: Swift requires id, status and identifier of a spot, and id, transaction_key and status of an order; Java knows open,
 // waiting and closed, and pending, reserved, confirmed and closed (§3).
 func TestTrapSpotsAndOrdersAreWhatTheSDKsDecode(t *testing.T) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,12 +46,18 @@ type PriceEdit struct {
 	ValidFrom, ValidUntil *time.Time
 }
 
-// on is the price after the edit; before are those that the place had.
-func (e PriceEdit) on(before []wallet.Price) wallet.Price {
+// on is price number i after the edit; before are those that the place had, of which it is the one with the same title and
+// amount, if there is one.
+func (e PriceEdit) on(i int, before []wallet.Price) wallet.Price {
+	says := func(p wallet.Price) bool {
+		change := e.Title.ChangeOf(p.Title)
+		return p.Amount == e.Amount && (e.Title.IsPlain || len(change) > 0) && maps.Equal(merged(p.Title, change), p.Title)
+	}
+	known := slices.IndexFunc(before, says)
+	if i < len(before) && says(before[i]) {
+		known = i // there may be two, for two times
+	}
 	p := wallet.Price{Amount: e.Amount}
-	known := slices.IndexFunc(before, func(p wallet.Price) bool {
-		return p.Amount == e.Amount && len(p.Title) > 0 && len(e.Title.ChangeOf(p.Title)) == 0
-	})
 	if known >= 0 {
 		p = before[known]
 	}
@@ -69,7 +76,7 @@ func (e LocationEdit) to(now wallet.Location) wallet.Location {
 	if e.PriceEdits != nil {
 		prices := make([]wallet.Price, len(*e.PriceEdits))
 		for i, one := range *e.PriceEdits {
-			prices[i] = one.on(now.Prices)
+			prices[i] = one.on(i, now.Prices)
 		}
 		change.Prices = &prices
 	}
