@@ -112,7 +112,7 @@ func (a *API) openFilter(q *query, f *wallet.LocationFilter) {
 		f.OpenAt = q.seconds("open_at")
 	}
 	during := q.text("open_during")
-	if during == "" {
+	if during == "" || len(q.refused["open_during"]) > 0 {
 		return
 	}
 	from, until, _ := strings.Cut(during, ",")
@@ -127,14 +127,14 @@ func (a *API) openFilter(q *query, f *wallet.LocationFilter) {
 
 // ownFilter reads q and bbox, which are ours.
 func ownFilter(q *query, f *wallet.LocationFilter) {
-	if text := q.text("q"); text != "" {
+	if text := q.text("q"); text != "" && len(q.refused["q"]) == 0 {
 		f.Words = strings.Fields(wallet.Folded(text))
 		if len(f.Words) == 0 || len(f.Words) > maxWords {
 			q.refused.Refuse("q", "must be 1 to %d words or beginnings of words", maxWords)
 		}
 	}
 	text := q.text("bbox")
-	if text == "" {
+	if text == "" || len(q.refused["bbox"]) > 0 {
 		return
 	}
 	corners := strings.Split(text, ",")
@@ -177,7 +177,7 @@ func (q *query) markText(m wallet.LocationMark) string {
 // mark reads a place to go on from, nil when none is given.
 func (q *query) mark(name string) *wallet.LocationMark {
 	text := q.text(name)
-	if text == "" {
+	if text == "" || len(q.refused[name]) > 0 {
 		return nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
@@ -239,7 +239,7 @@ func sinceText(s service.LocationsSince) string {
 // since reads where a copy stands.
 func (q *query) since(name string) (s service.LocationsSince) {
 	text := q.text(name)
-	if text == beginCopy {
+	if text == beginCopy || len(q.refused[name]) > 0 {
 		return s
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)

@@ -24,7 +24,7 @@ func (change LocationChange) readMap() {
 func (change LocationChange) place(l *wallet.Location) {
 	before := l.Position
 	set(&l.Position, change.Position)
-	if change.Timezone != nil {
+	if change.Timezone != nil && *change.Timezone != l.Timezone { // who writes back what was read names nothing
 		l.Timezone, l.TimezoneGiven = *change.Timezone, *change.Timezone != ""
 	}
 	if moved := (before == nil) != (l.Position == nil) || before != nil && *before != *l.Position; moved && !l.TimezoneGiven {

@@ -409,15 +409,21 @@ func (a *atlas) apply(seq int64, some []cardRow) {
 	if seq <= a.seq {
 		return // it came with a look at the database
 	}
-	if err := a.take(some); err != nil {
-		a.db.Log.Error("cannot take over a place that was written", "error", err)
+	var err error
+	if seq == a.seq+1 {
+		if err = a.take(some); err == nil {
+			a.seq = seq
+			a.publish()
+		}
+	} else {
+		// Others wrote before. Who sees this change must see theirs, or would think that nothing older is to come.
+		err = a.catchUp(context.Background())
+	}
+	if err != nil {
+		a.db.Log.Warn("cannot read what was written of places; that is tried again", "error", err)
 		a.behind.Store(true)
 		return
 	}
-	if seq == a.seq+1 {
-		a.seq = seq
-	}
-	a.publish()
 	if a.shelf.spoilt > spoiltMost {
 		a.behind.Store(true) // so that it is looked at in the background
 	}
