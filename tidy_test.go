@@ -41,7 +41,7 @@ var mayImport = map[string]string{
 	"internal/sandbox":    "money internal/wallet internal/hours internal/secret internal/pki internal/service",
 	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/pages internal/sandbox",
 	"cmd/purser":          "money walletapi internal/wallet internal/hours internal/zone internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
-	"bench":               "money walletapi internal/ledger internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
+	"bench":               "money walletapi internal/ledger internal/hours internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
 // mayUse says which rooms may import packages that reach outside, by the beginning of their
@@ -52,7 +52,7 @@ var mayUse = map[string]string{
 	"github.com/jackc/pgx":     "internal/store internal/wallettest bench",
 	"modernc.org/sqlite":       "internal/store",
 	"crypto/rand":              "internal/secret walletapi",
-	"math/rand":                "internal/store internal/secret internal/wallettest",
+	"math/rand":                "internal/store internal/secret internal/wallettest bench",
 	"github.com/spf13/cobra":   "cmd/purser",
 	"github.com/prometheus":    "cmd/purser",
 	"github.com/wneessen":      "internal/message",
