@@ -424,9 +424,6 @@ type Location struct {
 	// Status is active or inactive.
 	Status string `json:"status"`
 	Public bool   `json:"public"`
-	// WorkingHours maps monday…sunday to that day's hours. A day that is missing is closed;
-	// no hours at all means that they are not known.
-	WorkingHours map[string]DayHours `json:"working_hours,omitempty"`
 	// Services maps pay, cash_in, cash_out and identification to what the place offers.
 	Services map[string]PlaceService `json:"services,omitempty"`
 	Prices   []Price                 `json:"prices,omitempty"`
@@ -435,6 +432,9 @@ type Location struct {
 	RemoteOrders *RemoteOrders `json:"remote_orders,omitempty"`
 	// Spots are shown to those who belong to the project, without their orders.
 	Spots []Spot `json:"spots,omitempty"`
+	// WorkingHours maps monday…sunday to that day's hours. A day that is missing is closed;
+	// no hours at all means that they are not known.
+	WorkingHours map[string]DayHours `json:"working_hours,omitempty"`
 	// Hours are all that is known of when the place is open, and Timezone is the IANA zone that its clocks show; purser's own,
 	// as is what follows.
 	Hours    *PlaceHours `json:"hours,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/maypok86/otter/v2"
@@ -99,14 +100,15 @@ type documentKey struct {
 type document struct {
 	// updatedAt is the state of the place, in microseconds; until is how long it looks so, 0 for ever.
 	updatedAt, until int64
-	// json lacks its closing brace.
-	json []byte
+	// json is the place without its closing brace and its hours, which stand behind it: many places share theirs.
+	json  []byte
+	hours unique.Handle[string]
 }
 
 // documentsMost is how much memory the documents take, in bytes; documentCost is what each takes beside its own length.
 const (
 	documentsMost = 64 << 20
-	documentCost  = 256
+	documentCost  = 320
 )
 
 func newDocuments() *documents {
@@ -161,11 +163,23 @@ func (a *API) document(l *service.PublicLocation, locale string, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	shared, err := marshal(struct { // as they stand in walletapi.Location, last
+		WorkingHours map[string]walletapi.DayHours `json:"working_hours,omitempty"`
+		Hours        *walletapi.PlaceHours         `json:"hours,omitempty"`
+		Timezone     string                        `json:"timezone,omitempty"`
+	}{out.WorkingHours, out.Hours, out.Timezone})
+	if err != nil {
+		return nil, err
+	}
+	out.WorkingHours, out.Hours, out.Timezone = nil, nil, ""
 	raw, err := marshal(out)
 	if err != nil {
 		return nil, err
 	}
 	d := &document{updatedAt: l.UpdatedAt.UnixMicro(), json: raw[:len(raw)-1]}
+	if shared[0] = ','; len(shared) > len("{}") {
+		d.hours = unique.Make(string(shared[:len(shared)-1]))
+	}
 	if !l.Until.IsZero() {
 		d.until = l.Until.UnixMicro()
 	}
@@ -194,6 +208,9 @@ func (a *API) written(ctx context.Context, r *request, found []service.FoundLoca
 		}
 		first = false
 		out = append(out, d.json...)
+		if d.hours != (unique.Handle[string]{}) {
+			out = append(out, d.hours.Value()...)
+		}
 		switch found[i].State {
 		case hours.Open:
 			out = append(out, `,"open_now":true`...)

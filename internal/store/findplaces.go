@@ -26,6 +26,8 @@ type FoundLocation struct {
 	// State is whether it is open, and NextChange when that changes in UNIX seconds, 0 where it is not known to.
 	State      hours.State
 	NextChange int64
+
+	timetable uint32
 }
 
 // FoundLocations are a page of what a search finds, all of one moment.
@@ -79,9 +81,8 @@ func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now ti
 		s.listed(&found)
 	}
 	for i := range found.Places {
-		one := &found.Places[i]
-		if p, ok := sheet.Get(one.ID); ok && p.Hours != 0 && !one.Withdrawn {
-			is := sheet.tables[p.Hours].at(now)
+		if one := &found.Places[i]; one.timetable != 0 && !one.Withdrawn {
+			is := sheet.tables[one.timetable].at(now)
 			one.State, one.NextChange = is.state, is.next
 		}
 	}
@@ -227,7 +228,7 @@ func (s *search) around(found *FoundLocations, middle wallet.Position, radius fl
 }
 
 func foundAs(p *nearby.Place) FoundLocation {
-	return FoundLocation{ID: p.ID, ProjectID: p.Project, UpdatedAt: fromMicros(p.UpdatedAt)}
+	return FoundLocation{ID: p.ID, ProjectID: p.Project, UpdatedAt: fromMicros(p.UpdatedAt), timetable: p.Hours}
 }
 
 // limit is how many places a page may have.
