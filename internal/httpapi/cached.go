@@ -186,13 +186,23 @@ func (a *API) document(l *service.PublicLocation, locale string, now time.Time) 
 	return d, nil
 }
 
+// marshalMetadata encodes what describes a page; most often it is three numbers.
+func marshalMetadata(m walletapi.LocationsMetadata) ([]byte, error) {
+	if m != (walletapi.LocationsMetadata{Metadata: m.Metadata}) {
+		return marshal(m)
+	}
+	out := strconv.AppendInt([]byte(`{"total":`), int64(m.Total), 10)
+	out = strconv.AppendInt(append(out, `,"offset":`...), int64(m.Offset), 10)
+	return append(strconv.AppendInt(append(out, `,"limit":`...), int64(m.Limit), 10), '}'), nil
+}
+
 // written puts a page of places together.
 func (a *API) written(ctx context.Context, r *request, found []service.FoundLocation, metadata walletapi.LocationsMetadata, locale string, distances bool) (any, error) {
 	all, err := a.gathered(ctx, r, found, locale)
 	if err != nil {
 		return nil, err
 	}
-	end, err := marshal(metadata)
+	end, err := marshalMetadata(metadata)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (b *body) degrees(field string, most float64) *float64 {
 	}
 	text := strings.Trim(string(raw), `"`)
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || !plainNumber.MatchString(text) || n < -most || n > most {
+	if err != nil || !plainNumber(text) || n < -most || n > most {
 		b.refused.Refuse(field, "must be a number of degrees from -%g to %g", most, most)
 		return nil
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"hash/fnv"
-	"maps"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/walletapi"
@@ -141,7 +139,7 @@ func ownFilter(q *query, f *wallet.LocationFilter) {
 	var degrees [4]float64
 	ok := len(corners) == len(degrees)
 	for i := range corners {
-		if ok = ok && plainNumber.MatchString(corners[i]); ok {
+		if ok = ok && plainNumber(corners[i]); ok {
 			degrees[i], _ = strconv.ParseFloat(corners[i], 64)
 			ok = math.Abs(degrees[i]) <= []float64{180, 90}[i%2]
 		}
@@ -155,14 +153,18 @@ func ownFilter(q *query, f *wallet.LocationFilter) {
 }
 
 // fingerprint tells searches apart, pages and languages of one aside: a place to go on from is good for its own search only.
-func (q *query) fingerprint() uint32 {
-	of := maps.Clone(q.values)
-	for _, name := range []string{"after", "offset", "limit", "locale"} {
-		delete(of, name)
+// In which order the parameters stand does not matter.
+func (q *query) fingerprint() (sum uint32) {
+	for pair := range strings.SplitSeq(q.raw, "&") {
+		switch name, value, _ := strings.Cut(pair, "="); name {
+		case "after", "offset", "limit", "locale":
+		default:
+			if value != "" {
+				sum += uint32(xxhash.Sum64String(pair))
+			}
+		}
 	}
-	h := fnv.New32a()
-	h.Write([]byte(url.Values(of).Encode()))
-	return h.Sum32()
+	return sum
 }
 
 // markText is a place to go on from, which nobody is to look into.
