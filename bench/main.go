@@ -44,7 +44,8 @@ const (
 func main() {
 	bare := flag.String("bare", "", "be the bare server on this `address`: how the benchmark starts the one it compares with")
 	purser := flag.String("purser", "", "measure this `binary` instead of building one, to compare two of them")
-	part := flag.String("part", "", "measure only this `part`: reads, payments, or large, which the rest leaves out")
+	part := flag.String("part", "", "measure only this `part`: reads, payments, places, or large, which the rest leaves out")
+	bareSize := flag.Int("bare-answer", 0, "the bare server answers with so many `bytes`")
 	naive := flag.String("naive", "", "be the naive control on this `address`, for the database and key below")
 	database := flag.String("database", "", "`address` of the control's database")
 	kekFile := flag.String("kek-file", "", "`file` with the key-encryption key of the control's database")
@@ -53,7 +54,7 @@ func main() {
 	defer stop()
 	var err error
 	if *bare != "" {
-		err = serveBare(*bare)
+		err = serveBare(*bare, *bareSize)
 	} else if *naive != "" {
 		err = serveNaiveShop(ctx, *naive, *database, *kekFile)
 	} else {
@@ -118,6 +119,7 @@ func (b *bench) parts(ctx context.Context) error {
 		{"reads", "inside this process", b.inside},
 		{"reads", "over the wire", b.overWire},
 		{"payments", "payments", b.money},
+		{"places", "places", b.places},
 		{"large", "many wallets and payments", b.large},
 	}
 	for _, one := range all {

@@ -150,7 +150,7 @@ func TestTrapADeactivatedPlaceStaysInTheSync(t *testing.T) {
 		expect(t, server.Send("shop", "DELETE", placePath), 405, wallet.MethodNotAllowed)
 		put(t, server, placePath, `{"status":"inactive"}`)
 		var list walletapi.Locations
-		server.Send(wallettest.Anonymous, "GET", fmt.Sprintf("/rest/v1/locations?updated_after=%d&status=active%%2Cinactive", before.UpdatedAt)).Decode(&list)
+		server.Send(wallettest.Anonymous, "GET", fmt.Sprintf("/rest/v1/locations?updated_after=%d&status=active%%2Cinactive", before.UpdatedAt+1)).Decode(&list)
 		if len(list.Locations) != 1 || list.Locations[0].ID != 106 || list.Locations[0].Status != "inactive" || list.Locations[0].UpdatedAt != before.UpdatedAt+60 {
 			t.Errorf("the sync sees %+v", list)
 		}

@@ -62,3 +62,6 @@ func (db *DB) ForgetPrepared(ctx context.Context) error {
 
 // Unnamed says whether the money writer prepares no statement by name any more.
 func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.Load() }
+
+// FollowPlaces takes over what others wrote of places, as happens every half second.
+func (db *DB) FollowPlaces(ctx context.Context) error { return db.atlas.follow(ctx) }

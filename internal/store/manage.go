@@ -435,60 +435,6 @@ func (tx *Tx) UpdateWallet(w wallet.Wallet) error {
 	return err
 }
 
-// Location returns the place as the transaction sees it, nil when there is none.
-func (tx *Tx) Location(id int64) (*wallet.Location, error) {
-	rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT `+locationColumns+` FROM locations WHERE id = $1`, id)
-	found, err := collect(rows, err, scanLocation)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
-}
-
-// UpdateLocation replaces all of a place. Its project must stay the same: clients are based there.
-func (tx *Tx) UpdateLocation(l wallet.Location) error {
-	if _, err := tx.exec(`DELETE FROM location_offers WHERE location_id = $1`, l.ID); err != nil {
-		return err
-	}
-	return tx.writeLocation(l, `UPDATE locations SET project_id = $2, status = $3, public = $4, lat = $5, lng = $6,
-		updated_at = $7, document = $8 WHERE id = $1`)
-}
-
-// writeLocation runs a statement on the values of locationColumns, then adds what the place offers.
-func (tx *Tx) writeLocation(l wallet.Location, statement string) error {
-	doc, err := json.Marshal(document{
-		Title: l.Title, Description: l.Description, Address: l.Address, Radius: l.Radius, Hours: l.Hours,
-		Services: l.Services, Prices: l.Prices, PinOpen: l.PinOpen, PinClosed: l.PinClosed,
-		RemoteSpot: l.RemoteSpot,
-	})
-	if err != nil {
-		return err
-	}
-	var lat, lng sql.NullInt64
-	if l.Position != nil {
-		lat, lng = sql.NullInt64{Int64: l.Position.Lat, Valid: true}, sql.NullInt64{Int64: l.Position.Lng, Valid: true}
-	}
-	public := 0
-	if l.Public {
-		public = 1
-	}
-	if _, err := tx.exec(statement, l.ID, l.ProjectID, l.Status, public, lat, lng, micros(l.UpdatedAt), string(doc)); err != nil {
-		return err
-	}
-	for service, offer := range l.Services {
-		if !offer.Available {
-			continue
-		}
-		for _, category := range append([]int64{0}, offer.Categories...) {
-			_, err := tx.exec(`INSERT INTO location_offers (location_id, service, category_id) VALUES ($1, $2, $3)`, l.ID, service, category)
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // PayCategoryExists says whether there is such a pay category.
 func (tx *Tx) PayCategoryExists(id int64) (bool, error) {
 	var n int

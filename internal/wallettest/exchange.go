@@ -391,6 +391,8 @@ var madeUp = []struct{ word, form, member string }{
 	{`"` + requestIDWord + `"`, `"[0-9a-f]{16}"`, "request_id"},
 	{`"` + keyWord + `"`, `"[a-z2-7]{26}"`, "transaction_key"},
 	{`"` + reserveCodeWord + `"`, `"[0-9]{12}"`, "code"},
+	{`"<after>"`, `"[A-Za-z0-9_-]{39}"`, "after"},
+	{`"<sync>"`, `"[A-Za-z0-9_-]+"`, "sync"},
 }
 
 // Blank puts words in place of what a server makes up anew, in the members that hold it: <mac_id> or
@@ -410,6 +412,11 @@ var (
 	anyTime   = regexp.MustCompile(`("[a-z_]+"):<(?:seconds|entry)>`)
 )
 
+// truthWord stands for whether a place is open, which depends on when one asks.
+const truthWord = "<truth>"
+
+var anyTruth = regexp.MustCompile(`"open_now":(?:true|false)`)
+
 // paymentID is the number of a payment where it stands.
 var paymentID = regexp.MustCompile(`"id":[0-9]+,"transaction_key"`)
 
@@ -425,6 +432,9 @@ func blankAlike(want, got string) (string, string) {
 	}
 	if strings.Contains(want, minuteWord) {
 		got = anyMinute.ReplaceAllString(got, minuteWord)
+	}
+	if strings.Contains(want, truthWord) {
+		want, got = strings.ReplaceAll(want, truthWord, `"`+truthWord+`"`), anyTruth.ReplaceAllString(got, `"open_now":"`+truthWord+`"`)
 	}
 	for _, found := range anyTime.FindAllStringSubmatch(want, -1) {
 		times := regexp.MustCompile(regexp.QuoteMeta(found[1]) + `:[0-9]+`)

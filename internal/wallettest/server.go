@@ -361,7 +361,8 @@ func (s *Server) newNonce() string {
 //   - api/openapi.yaml allows it for that call: status, headers and body;
 //   - the header is exactly "Content-Type: application/json", and it names the request;
 //   - the body is JSON and not empty, and no null is in it;
-//   - an error has a code and a description, and a list has exactly two keys.
+//   - an error has a code and a description, and a list has exactly two keys;
+//   - one that says that nothing has changed says nothing else.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -439,6 +440,12 @@ func (s *Server) read(method, target, raw string) *Answer {
 // checkAnswer is what Answer promises. It returns what is wrong.
 func checkAnswer(method, target string, a *Answer) (problems []string) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if a.Status == http.StatusNotModified {
+		if a.Body != "" || a.Header.Get("Etag") == "" || a.Header.Get("paysera-correlation-id") == "" {
+			wrong("it has a body, or no ETag, or no paysera-correlation-id")
+		}
+		return problems
+	}
 	if !slices.Contains(strings.Split(a.Head, "\r\n"), "Content-Type: application/json") || len(a.Header["Content-Type"]) != 1 {
 		wrong("the header is not exactly \"Content-Type: application/json\"")
 	}
