@@ -408,6 +408,10 @@ type Location struct {
 	Services map[string]PlaceService `json:"services,omitempty"`
 	Prices   []Price                 `json:"prices,omitempty"`
 	Images   *Images                 `json:"images,omitempty"`
+	// RemoteOrders names where people order before they come.
+	RemoteOrders *RemoteOrders `json:"remote_orders,omitempty"`
+	// Spots are shown to those who belong to the project, without their orders.
+	Spots []Spot `json:"spots,omitempty"`
 }
 
 // DayHours are the hours of one day as HH:MM. One client refuses any further key here
@@ -432,6 +436,9 @@ type Price struct {
 	Type  string       `json:"type"`
 	Title string       `json:"title"`
 	Price *PriceAmount `json:"price,omitempty"`
+	// ValidFrom and ValidUntil are UNIX seconds: the first that it counts, and the first that it counts no more. purser's own.
+	ValidFrom  int64 `json:"valid_from,omitempty"`
+	ValidUntil int64 `json:"valid_until,omitempty"`
 }
 
 // PriceAmount is an amount in cents.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 )
 
@@ -57,6 +58,8 @@ type config struct {
 	// verifyEvery is how often a sample of the books is verified, 0 for never; metrics is where /metrics is answered.
 	verifyEvery time.Duration
 	metrics     string
+	// spotPrefix is what the codes of spots begin with.
+	spotPrefix string
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
 }
@@ -88,6 +91,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.Var(&c.refreshTokenLifetime, "refresh-token-lifetime", "`time` that a refresh token works: who does not use an app for so long signs in again")
 	flags.StringVar(&c.messageTemplates, "message-templates", "", "`folder` with your own words for messages to people; docs/operations.md says how they are written")
 	flags.DurationVar(&c.verifyEvery, "verify-every", 10*time.Second, "how often a sample of the books is recomputed from the journal; 0 is never")
+	flags.StringVar(&c.spotPrefix, "spot-prefix", wallet.DefaultSpotPrefix, "what the `codes` of tables and tills begin with, as in PAYSERA*3:TABLE1; codes that are printed go on to say what they say")
 	flags.StringVar(&c.metrics, "metrics", "", "`address` to answer GET /metrics on, for Prometheus; one without a host, such as :9090, is for this machine alone")
 	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
 }

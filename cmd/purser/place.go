@@ -11,7 +11,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +62,9 @@ type placePrice struct {
 	// Amount is decimal text in Currency.
 	Amount   string `json:"amount,omitempty"`
 	Currency string `json:"currency,omitempty"`
+	// ValidFrom and ValidUntil are when it counts; left out where there is no such end.
+	ValidFrom  time.Time `json:"valid_from,omitzero"`
+	ValidUntil time.Time `json:"valid_until,omitzero"`
 }
 
 func placeToAnswer(l wallet.Location) placeDocument {
@@ -92,7 +94,7 @@ func placeToAnswer(l wallet.Location) placeDocument {
 	if len(l.Prices) > 0 {
 		prices := []placePrice{}
 		for _, price := range l.Prices {
-			one := placePrice{Title: price.Title}
+			one := placePrice{Title: price.Title, ValidFrom: price.ValidFrom, ValidUntil: price.ValidUntil}
 			if price.Amount.Currency != "" {
 				one.Amount, one.Currency = price.Amount.Decimal(), string(price.Amount.Currency)
 			}
@@ -111,17 +113,13 @@ func dayName(day time.Weekday) string { return strings.ToLower(day.String()) }
 // clockText is minutes since midnight as HH:MM.
 func clockText(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
 
-var clockForm = regexp.MustCompile(`^([01][0-9]|2[0-4]):([0-5][0-9])$`)
-
-// parseClock reads HH:MM as minutes since midnight.
+// parseClock reads a time of day as minutes since midnight.
 func parseClock(text string) (int, error) {
-	parts := clockForm.FindStringSubmatch(text)
-	if parts == nil {
+	minutes, ok := wallet.ParseTime(text)
+	if !ok {
 		return 0, wallet.FieldError("working_hours", "%q is not a time, such as 09:00", text)
 	}
-	hours, err1 := strconv.Atoi(parts[1])
-	minutes, err2 := strconv.Atoi(parts[2])
-	return 60*hours + minutes, errors.Join(err1, err2)
+	return minutes, nil
 }
 
 // weekdays are the days of a week as opening hours are told.
@@ -250,7 +248,7 @@ func (d placeDocument) change() (change service.LocationChange, err error) {
 	if d.Prices != nil {
 		prices := []wallet.Price{}
 		for _, one := range *d.Prices {
-			price := wallet.Price{Title: one.Title}
+			price := wallet.Price{Title: one.Title, ValidFrom: one.ValidFrom.UTC(), ValidUntil: one.ValidUntil.UTC()}
 			if one.Amount != "" || one.Currency != "" {
 				if price.Amount, err = priceOf(one); err != nil {
 					return change, err

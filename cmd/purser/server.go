@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,6 +94,9 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if s.config.minimumPassword < 1 {
 		return nil, nil, errors.New("--minimum-password-length must be at least 1")
 	}
+	if !spotPrefixForm.MatchString(s.config.spotPrefix) {
+		return nil, nil, errors.New("--spot-prefix must be 1 to 20 letters or digits")
+	}
 	currencies, err := s.config.parseCurrencies()
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +114,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier,
+		Told: s.wakeCourier, SpotPrefix: s.config.spotPrefix,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -118,6 +122,9 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	s.broken = db.Broken()
 	return uses, db, nil
 }
+
+// spotPrefixForm is what codes of spots may begin with: what stands in an address without being encoded.
+var spotPrefixForm = regexp.MustCompile(`^[A-Za-z0-9]{1,20}$`)
 
 // publicURL is what the server is called by from outside: its first origin; empty when it has none.
 func (s *server) publicURL() string {

@@ -197,6 +197,7 @@ func (v *verb) refused(err error) error {
 // flagNames are flags that are called otherwise than the fields that they fill.
 var flagNames = map[string]string{
 	"permissions_to_wallets": "wallet-right", "certificate": "file", "base_location": "location", "position": "at", "working_hours": "hours",
+	"images":        "pin-open",
 	"identity.code": "person-code-stdin", "address": "country", "pep": "pep-file", "administrator": "add-administrator",
 }
 
@@ -207,6 +208,11 @@ func (v *verb) flagOf(field string) string {
 	for _, candidate := range []string{flagNames[field], name, strings.TrimSuffix(name, "s"), strings.TrimSuffix(name, "-id")} {
 		if f := v.flags.Lookup(candidate); f != nil && !f.Hidden {
 			return "--" + candidate
+		}
+	}
+	if at := strings.IndexAny(field, ".["); at > 0 {
+		if flag := v.flagOf(field[:at]); strings.HasPrefix(flag, "--") {
+			return flag // it fills what the field stands in
 		}
 	}
 	return field

@@ -358,6 +358,9 @@ func checkParameter(t *testing.T, server *wallettest.Server, call *openapi3.Oper
 	if name == "account_number" && path == "/rest/v1/wallet" || name == "account_number" && path == "/rest/v1/wallet/barcode" {
 		companions = ""
 	}
+	if path == "/rest/v1/spot" && name != "code" {
+		companions = "&code=PAYSERA*106:TABLE1"
+	}
 	ask := func(query string) *wallettest.Answer {
 		request.Target = path + "?" + query + companions
 		return send(server, &said, nil, request)

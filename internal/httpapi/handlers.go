@@ -131,7 +131,7 @@ func (a *API) clientLocations(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wireLocations(places, locale)
+	return a.wireLocations(places, locale)
 }
 
 // Paging of /locations (spec/wallet-api.md §4.4).
@@ -149,7 +149,7 @@ func (a *API) locations(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := locationFilter(q)
+	filter := locationFilter(q, defaultLimit)
 	locale := q.text("locale")
 	if err := q.err(); err != nil {
 		return nil, err
@@ -158,20 +158,26 @@ func (a *API) locations(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := wireLocations(page, locale)
+	out := make([]walletapi.Location, len(page))
+	for i := range page {
+		if out[i], err = wireLocation(&page[i], locale); err != nil {
+			return nil, err
+		}
+	}
 	return walletapi.Locations{
 		Locations: out,
 		Metadata:  walletapi.Metadata{Total: total, Offset: filter.Offset, Limit: filter.Limit},
-	}, err
+	}, nil
 }
 
-func locationFilter(q *query) wallet.LocationFilter {
+// locationFilter reads what places a list is to hold; so many where it does not say how many.
+func locationFilter(q *query, limit int64) wallet.LocationFilter {
 	f := wallet.LocationFilter{
 		Statuses:     words(q, "status", []wallet.LocationStatus{wallet.Active, wallet.Inactive}),
 		UpdatedAfter: q.seconds("updated_after"),
 		Services:     words(q, "service", wallet.Services()),
 		Categories:   q.ids("pay_category"),
-		Limit:        int(q.whole("limit", defaultLimit, 1, maxLimit)),
+		Limit:        int(q.whole("limit", limit, 1, maxLimit)),
 		Offset:       int(q.whole("offset", 0, 0, 1<<31-1)),
 	}
 	if f.Statuses == nil {

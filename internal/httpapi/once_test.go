@@ -83,6 +83,24 @@ var repeatables = map[string]func(t *testing.T, server *wallettest.Server) repea
 	"PUT /rest/v1/payment/{id}/freeze":                ofTransaction("payment/freeze", `{"freeze_for":72}`, "/reserve/me"),
 	"PUT /rest/v1/payment/{id}/password":              ofTransaction("payment/password", `{"password":"s3cret"}`, "/reserve/me"),
 	"PUT /rest/v1/payment/{id}/finalize":              ofTransaction("payment/finalize", `{"price":1000,"currency":"EUR"}`, "/reserve/me", "/confirm"),
+	"POST /rest/v1/project/{id}/location": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: "/rest/v1/project/1221/location", options: body(`{"title":"Stall","address":"Market","spots":[{"identifier":"TILL"}]}`)}
+	},
+	"PUT /rest/v1/location/{id}": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: placePath, options: body(`{"title":"Tearoom","spots":[{"id":2},{"identifier":"TILL"}]}`)}
+	},
+	"PUT /rest/v1/spot/{id}/check-in": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "token:5678", target: spotPath + "/check-in"}
+	},
+	"PUT /rest/v1/spot/{id}/check-out": func(t *testing.T, server *wallettest.Server) repeatable {
+		expect(t, server.Send("token:5678", "PUT", spotPath+"/check-in"), 200, "")
+		return repeatable{as: "token:5678", target: spotPath + "/check-out"}
+	},
+	"POST /rest/v1/spot/{id}/order": func(t *testing.T, server *wallettest.Server) repeatable {
+		var made walletapi.Transaction
+		server.Send("shop", "POST", transactionPath, body(`{"payments":[`+somePayment+`]}`)...).Decode(&made)
+		return repeatable{as: "shop", target: spotPath + "/order", options: body(`{"transaction_key":"` + made.TransactionKey + `"}`)}
+	},
 	"POST /oauth/v1/token": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "device", target: tokenPath, options: []wallettest.Option{passwordForm("email")}, secrets: true}
 	},

@@ -13,7 +13,7 @@ func TestEveryRefusedParameterIsNamedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locationFilter(q)
+	locationFilter(q, defaultLimit)
 	var refusal *wallet.Error
 	if !errors.As(q.err(), &refusal) || refusal.Code != wallet.InvalidParameters {
 		t.Fatalf("got %v", q.err())
@@ -34,7 +34,7 @@ func TestParametersMayBeMissingEmptyOrUnknown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := locationFilter(q)
+		f := locationFilter(q, defaultLimit)
 		if q.err() != nil || f.Limit != defaultLimit || f.Offset != 0 || len(f.Statuses) != 1 || f.Near != nil {
 			t.Errorf("%q: %+v, %v", raw, f, q.err())
 		}
@@ -71,7 +71,7 @@ func FuzzQuery(f *testing.F) {
 			}
 			return
 		}
-		filter := locationFilter(q)
+		filter := locationFilter(q, defaultLimit)
 		if err := q.err(); err != nil {
 			var refusal *wallet.Error
 			if !errors.As(err, &refusal) || refusal.Code != wallet.InvalidParameters || len(refusal.Properties) == 0 {

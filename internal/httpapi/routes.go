@@ -22,7 +22,7 @@ type route struct {
 
 // routes is what the server offers.
 func (a *API) routes() []route {
-	return append(a.paymentRoutes(), []route{
+	return append(slices.Concat(a.paymentRoutes(), a.placeRoutes()), []route{
 		{"GET /rest/v1/server", public(a.server)},
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},
@@ -33,7 +33,6 @@ func (a *API) routes() []route {
 		{"PUT /rest/v1/client/{id}", a.signed(a.updateClient)},
 		{"GET /rest/v1/client/{id}/permissions-to-wallets", a.signed(a.permissionsToWallets)},
 		{"GET /rest/v1/client/info/{id}/status", a.signed(a.clientStatus)},
-		{"GET /rest/v1/client/locations", a.signed(a.clientLocations)},
 		{"GET /rest/v1/refusal/{request}", a.signed(a.refusal)},
 		{"GET /rest/v1/project/{id}", a.signed(a.project)},
 		{"GET /rest/v1/project/{id}/administrators", a.signed(a.administrators)},
@@ -75,8 +74,6 @@ func (a *API) routes() []route {
 		{"GET /rest/v1/wallet/{wallet}/reservation-statements", a.signed(a.reservationStatements)},
 		{"GET /rest/v1/wallet/{wallet}/pending-payments", a.signed(a.pendingPayments)},
 		{"DELETE /rest/v1/wallet/{wallet}/pending-payment/{payment}", a.signed(a.takePaymentBack)},
-		{"GET /rest/v1/locations", public(a.locations)},
-		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
 		{"POST /oauth/v1/token", a.alone(a.issueToken)},
 		{"DELETE /oauth/v1/token", a.alone(a.revokeToken)},
 		{"PUT /oauth/v1/tokens/{access_token}/activate", a.alone(a.activateToken)},
@@ -107,6 +104,26 @@ func (a *API) paymentRoutes() []route {
 		{"PUT /rest/v1/payment/{id}/finalize", a.signed(a.finalizePayment)},
 		{"GET /rest/v1/payments", a.signed(a.payments)},
 		{"GET /rest/v1/payments/id", a.signed(a.paymentIDs)},
+	}
+}
+
+// placeRoutes are those of places and their spots.
+func (a *API) placeRoutes() []route {
+	return []route{
+		{"GET /rest/v1/client/locations", a.signed(a.clientLocations)},
+		{"GET /rest/v1/locations", public(a.locations)},
+		{"GET /rest/v1/locations/pay-categories", public(a.payCategories)},
+		{"GET /rest/v1/project/{id}/locations", a.signed(a.projectLocations)},
+		{"POST /rest/v1/project/{id}/location", a.signed(a.createLocation)},
+		{"GET /rest/v1/location/{id}", a.signed(a.location)},
+		{"PUT /rest/v1/location/{id}", a.signed(a.updateLocation)},
+		{"GET /rest/v1/spot", a.signed(a.findSpot)},
+		{"GET /rest/v1/spots", a.signed(a.spots)},
+		{"GET /rest/v1/spot/{id}", a.signed(a.spot)},
+		{"DELETE /rest/v1/spot/{id}", a.signed(a.closeSpot)},
+		{"PUT /rest/v1/spot/{id}/check-in", a.signed(a.checkIn)},
+		{"PUT /rest/v1/spot/{id}/check-out", a.signed(a.checkOut)},
+		{"POST /rest/v1/spot/{id}/order", a.signed(a.orderAtSpot)},
 	}
 }
 

@@ -306,7 +306,8 @@ func (l *loader) places() error {
 		lat, lng := p.Position.Degrees()
 		l.manifest.Locations = append(l.manifest.Locations, Location{ID: p.ID, ProjectID: p.ProjectID, Lat: lat, Lng: lng})
 	}
-	return nil
+	_, err := l.service.EditLocation(l.ctx, operator, cafePlace, cafeSpots())
+	return err
 }
 
 func (l *loader) clients() error {

@@ -33,7 +33,21 @@ const (
 	kioskProject  = 123
 	rivalProject  = 1300
 	kioskPlace    = 456
+	cafePlace     = 106
 )
+
+// cafeSpots are where people order and pay at the café; at the counter before they come.
+func cafeSpots() service.LocationEdit {
+	words := func(text string) wallet.Words { return wallet.Words{IsPlain: true, Plain: text} }
+	return service.LocationEdit{
+		SpotEdits: &[]service.SpotEdit{
+			{Identifier: "TABLE1", Title: words("Table 1"), Description: words("By the window")},
+			{Identifier: "TABLE2", Title: words("Table 2")},
+			{Identifier: "COUNTER"},
+		},
+		RemoteIdentifier: "COUNTER",
+	}
+}
 
 // rates are made up, and stay as they are: what currencies are worth in each other changes every day.
 var rates = [][3]string{{"EUR", "USD", "1.0875"}, {"EUR", "GBP", "0.8412"}, {"EUR", "PLN", "4.2615"}, {"EUR", "JPY", "164.37"}}
@@ -204,7 +218,7 @@ func places() []wallet.Location {
 			services{wallet.Pay: pay(4), wallet.CashOut: by("qr_code")}),
 		place(105, storeProject, "Airport desk", "Rodūnios kel. 10A, Vilnius", 54.6370, 25.2876, daily(0, at(24, 0)),
 			services{wallet.Pay: pay(7), wallet.CashIn: by("document"), wallet.CashOut: by("document"), wallet.Identification: {Available: true}}),
-		place(106, storeProject, "Café on Freedom Avenue", "Laisvės al. 60, Kaunas", 54.8966, 23.9126, daily(at(8, 0), at(23, 0)),
+		place(cafePlace, storeProject, "Café on Freedom Avenue", "Laisvės al. 60, Kaunas", 54.8966, 23.9126, daily(at(8, 0), at(23, 0)),
 			services{wallet.Pay: pay(1, 2)}),
 		place(107, storeProject, "Akropolis Kaunas", "Karaliaus Mindaugo pr. 49, Kaunas", 54.8913, 23.9183, nil,
 			services{wallet.Pay: {Available: false}}),

@@ -50,6 +50,7 @@ const (
 	projectObject   = "project"
 	walletObject    = "wallet"
 	locationObject  = "location"
+	spotObject      = "spot"
 	authorityObject = "authority"
 	rateObject      = "rate"
 )

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/mail"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -736,6 +735,8 @@ type LocationChange struct {
 	// PinOpen and PinClosed are addresses of images; both or none.
 	PinOpen, PinClosed *string
 	Public             *bool
+	// RemoteSpot is where people order before they come, 0 for none.
+	RemoteSpot *int64
 	// Status deactivates a place and takes it into use again: places are never deleted.
 	Status *wallet.LocationStatus
 }
@@ -777,6 +778,7 @@ func (change LocationChange) To(l wallet.Location) wallet.Location {
 	set(&l.PinOpen, change.PinOpen)
 	set(&l.PinClosed, change.PinClosed)
 	set(&l.Public, change.Public)
+	set(&l.RemoteSpot, change.RemoteSpot)
 	set(&l.Status, change.Status)
 	// As they come out of the database: what is empty is not there.
 	if len(l.Hours) == 0 {
@@ -809,63 +811,6 @@ func merged(text, change wallet.Text) wallet.Text {
 		return nil
 	}
 	return all
-}
-
-// maxPlaceRadius bounds the radius of a place, in metres.
-const maxPlaceRadius = 100_000
-
-// checkPlace refuses what the protocol does not know or could not carry, and what is not there.
-func (s *Service) checkPlace(tx *store.Tx, l wallet.Location) error {
-	if err := checkLocation(l); err != nil {
-		return err
-	}
-	refused := wallet.FieldErrors{}
-	checkText(refused, "title", l.Title, maxTitle)
-	checkText(refused, "address", l.Address, maxDescription)
-	checkText(refused, "description", l.Description, maxDescription)
-	if l.Radius > maxPlaceRadius {
-		refused.Refuse("radius", "must be at most %d metres", maxPlaceRadius)
-	}
-	for _, pin := range []string{l.PinOpen, l.PinClosed} {
-		if u, err := url.Parse(pin); pin != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(pin) > maxURL || !isWords(pin)) {
-			refused.Refuse("images", "%q is not the address of an image", pin)
-		}
-	}
-	for _, price := range l.Prices {
-		if len(price.Title) == 0 {
-			refused.Refuse("prices", "each needs a title")
-		}
-		checkText(refused, "prices", price.Title, maxTitle)
-		if a := price.Amount; a.Currency != "" && (!a.Positive() || !slices.Contains(s.Currencies, a.Currency)) {
-			refused.Refuse("prices", "%s is not a price in a currency of this server", a)
-		}
-	}
-	for service, offer := range l.Services {
-		if service != wallet.Pay && len(offer.Categories) > 0 {
-			refused.Refuse("services", "%s has no pay categories", service)
-			continue
-		}
-		for _, category := range offer.Categories {
-			there, err := tx.PayCategoryExists(category)
-			if err != nil {
-				return err
-			}
-			if !there {
-				refused.Refuse("services", "there is no pay category %d", category)
-			}
-		}
-	}
-	return refused.Err()
-}
-
-// checkText refuses languages that are none, and words that are missing or too many.
-func checkText(refused wallet.FieldErrors, field string, text wallet.Text, most int) {
-	for locale, words := range text {
-		if !localeForm.MatchString(locale) {
-			refused.Refuse(field, "%q is not a language, such as lt or lt_LT", locale)
-		}
-		checkWords(refused, field, strings.TrimSpace(words), 1, most)
-	}
 }
 
 func lossesOfPlace(before, after wallet.Location) (losses []string) {

@@ -354,45 +354,6 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 	return l.ID, err
 }
 
-// checkLocation refuses what the protocol does not know or could not carry.
-func checkLocation(l wallet.Location) error {
-	refused := wallet.FieldErrors{}
-	if l.Status != wallet.Active && l.Status != wallet.Inactive {
-		refused.Refuse("status", "must be active or inactive")
-	}
-	if len(l.Title) == 0 || len(l.Address) == 0 {
-		refused.Refuse("title", "a place needs a title and an address")
-	}
-	if l.Radius < 0 {
-		refused.Refuse("radius", "must not be negative")
-	}
-	if p := l.Position; p != nil && !p.OnEarth() {
-		refused.Refuse("lat", "must be from -90 to 90, and lng from -180 to 180")
-	}
-	if (l.PinOpen == "") != (l.PinClosed == "") {
-		refused.Refuse("images", "give both pins or none")
-	}
-	for day, hours := range l.Hours {
-		if !hours.Valid() {
-			refused.Refuse("working_hours", "%s opens from 00:00 to 23:59 and closes by 24:00", day)
-		}
-	}
-	for service, offer := range l.Services {
-		if categories := slices.Sorted(slices.Values(offer.Categories)); len(slices.Compact(categories)) != len(offer.Categories) {
-			refused.Refuse("services", "a category stands twice in %s", service)
-		}
-		if !slices.Contains(wallet.Services(), service) {
-			refused.Refuse("services", "%q is not a service", service)
-		}
-		for _, kind := range offer.Types {
-			if !slices.Contains(wallet.ServiceTypes(service), kind) {
-				refused.Refuse("services", "%q is not a type of %s", kind, service)
-			}
-		}
-	}
-	return refused.Err()
-}
-
 // SealSetting stores a secret text under a name, sealed; OpenSetting reads it again, empty
 // when there is none. They fail with Forbidden.
 func (s *Service) SealSetting(ctx context.Context, c wallet.Caller, name string, value secret.Text) error {

@@ -42,6 +42,8 @@ type Options struct {
 	// PublicURL is scheme, host and port that the server is called by from outside, for the address
 	// of its revocation list in certificates; empty leaves that out.
 	PublicURL string
+	// SpotPrefix is what the codes of spots begin with; empty is that of the protocol.
+	SpotPrefix string
 	// AccessTokenLifetime and RefreshTokenLifetime are how long tokens work, on the business clock; 0
 	// is an hour and 90 days.
 	AccessTokenLifetime, RefreshTokenLifetime time.Duration
@@ -74,6 +76,7 @@ type Service struct {
 func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
 	options.AccessTokenLifetime = cmp.Or(options.AccessTokenLifetime, time.Hour)
 	options.RefreshTokenLifetime = cmp.Or(options.RefreshTokenLifetime, 90*24*time.Hour)
+	options.SpotPrefix = cmp.Or(options.SpotPrefix, wallet.DefaultSpotPrefix)
 	if options.Told == nil {
 		options.Told = func() {}
 	}

@@ -439,12 +439,14 @@ const (
 	spareTransactions = 2 * wallet.NewLife
 	// spareAnswers is how long a request can be repeated under its idempotency key.
 	spareAnswers = 7 * 24 * time.Hour
+	// longestVisit ends the visit of who never checked out of a spot.
+	longestVisit = 24 * time.Hour
 	// spareUsers is how long somebody who registered may take to confirm a contact.
 	spareUsers = 7 * 24 * time.Hour
 )
 
 // Prune removes what has served its time: tokens, codes, sign-ins that are older than idle, wrong tries, old
-// messages and answers, and those who registered and never confirmed a contact. wall is the wall clock.
+// messages and answers, visits to spots, and those who registered and never confirmed a contact. wall is the wall clock.
 func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) error {
 	now := db.Now()
 	err := db.Update(ctx, func(tx *Tx) error {
@@ -468,6 +470,9 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`DELETE FROM awaited_contacts WHERE transaction_id IN (SELECT a.transaction_id FROM awaited_contacts a LEFT JOIN transactions t ON t.id = a.transaction_id
 				WHERE t.id IS NULL OR t.created_at < $1 AND t.status IN ('rejected', 'revoked', 'failed', 'deleted'))`, now},
 			{`DELETE FROM answers WHERE at < $1`, now.Add(-spareAnswers)},
+			{`UPDATE spots SET status = 'open' WHERE status = 'waiting' AND NOT EXISTS
+				(SELECT 1 FROM spot_visitors v WHERE v.spot_id = spots.id AND v.came_at >= $1)`, now.Add(-longestVisit)},
+			{`DELETE FROM spot_visitors WHERE came_at < $1`, now.Add(-longestVisit)},
 			{`DELETE FROM users WHERE registered_at < $1 AND ` + neverConfirmed, now.Add(-spareUsers)},
 		} {
 			if _, err := tx.exec(statement.text, micros(statement.before)); err != nil {

@@ -459,6 +459,7 @@ func (tx *Tx) writeLocation(l wallet.Location, statement string) error {
 	doc, err := json.Marshal(document{
 		Title: l.Title, Description: l.Description, Address: l.Address, Radius: l.Radius, Hours: l.Hours,
 		Services: l.Services, Prices: l.Prices, PinOpen: l.PinOpen, PinClosed: l.PinClosed,
+		RemoteSpot: l.RemoteSpot,
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,8 @@ const (
 	ProjectIDs  Counter = "project"
 	ClientIDs   Counter = "client"
 	LocationIDs Counter = "location"
+	SpotIDs     Counter = "spot"
+	OrderIDs    Counter = "spot_order"
 	auditIDs    Counter = "audit"
 	authorities Counter = "authority"
 	accountIDs  Counter = "account"

@@ -23,6 +23,7 @@ type document struct {
 	Prices      []wallet.Price                  `json:",omitempty"`
 	PinOpen     string                          `json:",omitempty"`
 	PinClosed   string                          `json:",omitempty"`
+	RemoteSpot  int64                           `json:",omitempty"`
 }
 
 const locationColumns = `id, project_id, status, public, lat, lng, updated_at, document`
@@ -50,6 +51,7 @@ func scanLocation(rows *sql.Rows) (l wallet.Location, err error) {
 	}
 	l.Title, l.Description, l.Address, l.Radius = doc.Title, doc.Description, doc.Address, doc.Radius
 	l.Hours, l.Services, l.Prices, l.PinOpen, l.PinClosed = doc.Hours, doc.Services, doc.Prices, doc.PinOpen, doc.PinClosed
+	l.RemoteSpot = doc.RemoteSpot
 	return l, nil
 }
 

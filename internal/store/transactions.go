@@ -52,7 +52,11 @@ func dueOf(t *wallet.Transaction) *int64 {
 }
 
 func (db *DB) transactionsWhere(ctx context.Context, condition string, args ...any) ([]*wallet.Transaction, error) {
-	rows, err := db.query(ctx, db.read, `SELECT `+transactionColumns+` FROM transactions t WHERE `+condition, args...)
+	return db.transactionsIn(ctx, db.read, condition, args...)
+}
+
+func (db *DB) transactionsIn(ctx context.Context, q querier, condition string, args ...any) ([]*wallet.Transaction, error) {
+	rows, err := db.query(ctx, q, `SELECT `+transactionColumns+` FROM transactions t WHERE `+condition, args...)
 	return collect(rows, err, func(rows *sql.Rows) (*wallet.Transaction, error) {
 		var r transactionRow
 		if err := rows.Scan(r.fields()...); err != nil {

@@ -22,7 +22,7 @@ func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 func randomClient(r *rand.Rand, id int64) *Client {
 	c := &Client{
 		ID: id, Type: oneOf(r, PrivateClient, PrivateClient, Application, AppClient), Projects: draw(r, int64(1), 2, 3),
-		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode, AcceptWithPIN, AcceptWithFlash), CreatedBy: oneOf(r, int64(0), 7, 8),
+		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode, AcceptWithPIN, AcceptWithFlash, ManageLocations), CreatedBy: oneOf(r, int64(0), 7, 8),
 	}
 	for _, id := range draw(r, int64(11), 12) {
 		c.WalletRights = append(c.WalletRights, WalletRight{WalletID: id, Scopes: draw(r, ScopeBalance, ScopeStatements)})
@@ -57,9 +57,11 @@ func randomSubject(r *rand.Rand) Subject {
 	wallets := []*Wallet{{ID: 11, OwnerID: 21, Projects: draw(r, int64(1), 2)}, {ID: 12, OwnerID: 22, OwnerAdministrators: []int64{21}, Projects: draw(r, int64(3))},
 		{ID: 13, OwnerID: 23, Projects: draw(r, int64(2), 3)}}
 	s := Subject{
-		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Location: &Location{ID: 31, ProjectID: oneOf(r, int64(1), 2)}, Wallet: oneOf(r, wallets...),
+		Project: oneOf(r, &Project{ID: 1}, &Project{ID: 2}), Wallet: oneOf(r, wallets...),
 		Client: oneOf(r, randomClient(r, 7), randomClient(r, 9), nil),
 	}
+	s.Location = &Location{ID: 31, ProjectID: s.Project.ID, Status: oneOf(r, Active, Inactive), Public: r.IntN(2) == 0}
+	s.Administrators = draw(r, int64(21), 22)
 	s.Transaction = oneOf(r, &Transaction{ProjectID: 1, Status: TransactionWaiting}, &Transaction{ProjectID: 3, Status: TransactionReserved, PayerID: 21}, nil)
 	s.User = oneOf(r, &User{ID: 21, Type: Natural, Email: "ona@example.com"}, &User{ID: 22, Type: Legal, Administrators: []int64{21}},
 		&User{ID: 23, Type: Natural, RegisteredBy: 7}, nil)
@@ -163,7 +165,8 @@ func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
 	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects,
 		UseOAuth, ExchangePassword, ReadUser, ReadUserData, FindUserByPersonCode, RegisterUser, ChangeUser, ManageAdministrators,
 		FindWallet, FindWalletByPersonCode, DescribeWallet, CheckFunds, CalculateConversion, ConvertCurrency,
-		ReadStatements, ReadAllStatements, ReadIncomingPayments, ReadOutgoingPayments, TakePaymentBack} {
+		ReadStatements, ReadAllStatements, ReadIncomingPayments, ReadOutgoingPayments, TakePaymentBack,
+		ReadLocation, ListProjectLocations, ManageLocation, ReadSpot, UseSpot, ServeSpot, ListSpots} {
 		if cured[a] == 0 {
 			t.Errorf("nothing was proposed for %s: this proves nothing", a)
 		}

@@ -20,6 +20,8 @@ const (
 	UseWalletAPI                  Permission = "use_wallet_api"
 	UseClientAPI                  Permission = "use_client_api"
 	ProvideRegistrationParameters Permission = "provide_registration_parameters"
+	// ManageLocations is purser's own: none of the protocol's permissions is about changing places.
+	ManageLocations Permission = "manage_locations"
 )
 
 var permissionMeaning = map[Permission]string{
@@ -35,10 +37,12 @@ var permissionMeaning = map[Permission]string{
 	UseWalletAPI:                  "may use the wallet API: projects, wallets, places, payments",
 	UseClientAPI:                  "may use the client API: read and manage other clients",
 	ProvideRegistrationParameters: "may pass parameters when it registers a user",
+	ManageLocations:               "may create and change the places of its projects",
 }
 
-// serverOnly are permissions that only a private client can hold (spec/wallet-api.md §4.2).
-var serverOnly = []Permission{GiveTrustedUserInfo, SearchByPersonCode, ClientMakeBankTransfers}
+// serverOnly are permissions that only a private client can hold (spec/wallet-api.md §4.2): what an app
+// ships is in strangers' hands, who would move the shops of its owner.
+var serverOnly = []Permission{GiveTrustedUserInfo, SearchByPersonCode, ClientMakeBankTransfers, ManageLocations}
 
 // Fits says whether a client of that type can hold the permission. What an application has that fits a
 // device is what its devices get; the client API is the application's own.

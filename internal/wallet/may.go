@@ -65,8 +65,9 @@ type Subject struct {
 	// User is the user that is read or changed, Scope what is read of them.
 	User  *User
 	Scope Scope
-	// Owner is the owner of Project.
-	Owner *User
+	// Owner is the owner of Project, Administrators those users who administer it beside them.
+	Owner          *User
+	Administrators []int64
 	// Consent is what the user, or the owner of the wallet, agreed that the client may do without a
 	// token; nil for nothing.
 	Consent *Consent
@@ -950,8 +951,16 @@ var policies = map[Action]*policy{
 	},
 	ReadRefusal: {operator: true, gates: []rule{knownCaller}, missing: noClient, grounds: []rule{manages, ownersProgram, ownersToken}},
 
-	ReadCurrencies:      {gates: walletArea},
-	ListClientLocations: {gates: walletArea},
+	ReadCurrencies:       {gates: walletArea},
+	ListClientLocations:  {gates: walletArea},
+	ReadLocation:         {operator: true, gates: walletArea, missing: noLocation, grounds: []rule{isPublic, administersPlaces, projectsPlace}},
+	ListProjectLocations: {operator: true, gates: walletArea, missing: noProject, about: []rule{representsProject}},
+	ManageLocation:       {operator: true, gates: walletArea, missing: noProject, grounds: []rule{administersPlaces, managesPlaces}},
+	ReadSpot:             {gates: walletArea, missing: noLocation, grounds: []rule{atThePlace, administersPlaces, servesPlaces}},
+	UseSpot:              {gates: append(slices.Clone(walletArea), usersToken), missing: noLocation, about: []rule{placeInUse}},
+	ServeSpot:            {gates: walletArea, missing: noLocation, grounds: []rule{administersPlaces, servesPlaces}},
+	ListSpots:            {gates: append(slices.Clone(walletArea), merchantsSide)},
+
 	ReadProject: {
 		gates: walletArea, about: []rule{representsProject},
 		missing: noProject,

@@ -39,6 +39,33 @@ func (t Text) In(locale string) string {
 	return t[first]
 }
 
+// Words are a text as somebody writes it who sees it in one language: Plain in Locale, where an empty one takes it
+// away; or Texts in several languages, likewise. The zero Words say nothing.
+type Words struct {
+	IsPlain       bool
+	Plain, Locale string
+	Texts         Text
+}
+
+// ChangeOf is what the words change about a text, by language. What one reads in that language already is no
+// change: a program writes back what it has read, and would put English words into another language.
+func (w Words) ChangeOf(now Text) Text {
+	if !w.IsPlain {
+		return w.Texts
+	}
+	locale := w.Locale
+	if locale == "" {
+		locale = fallbackLocale
+	}
+	if _, exact := now[locale]; !exact {
+		locale, _, _ = strings.Cut(strings.ReplaceAll(locale, "-", "_"), "_")
+	}
+	if _, there := now[locale]; now.In(locale) == w.Plain || w.Plain == "" && !there {
+		return nil
+	}
+	return Text{locale: w.Plain}
+}
+
 // LocationStatus says whether a place is in use. Places are never deleted, so that apps
 // which sync learn that one is gone.
 type LocationStatus string
@@ -99,10 +126,53 @@ func (i Interval) Valid() bool {
 	return i.Open >= 0 && i.Open < dayMinutes && i.Close >= 0 && i.Close <= dayMinutes
 }
 
+// ParseTime reads a time of day as minutes since midnight: HH:MM, or H:M as one client writes it
+// (spec/php-client.md §8.3). 24:00 is 1440.
+func ParseTime(text string) (minutes int, ok bool) {
+	hour, minute, found := strings.Cut(text, ":")
+	h, ok1 := twoDigits(hour)
+	m, ok2 := twoDigits(minute)
+	minutes = 60*h + m
+	return minutes, found && ok1 && ok2 && m < 60 && minutes <= dayMinutes
+}
+
+// twoDigits is a number of one digit or two.
+func twoDigits(text string) (n int, ok bool) {
+	if len(text) < 1 || len(text) > 2 {
+		return 0, false
+	}
+	for _, r := range text {
+		if r < '0' || r > '9' {
+			return 0, false
+		}
+		n = 10*n + int(r-'0')
+	}
+	return n, true
+}
+
 // Price is a price of a place or, without an amount, a special offer.
 type Price struct {
 	Title  Text
 	Amount money.Amount
+	// ValidFrom and ValidUntil are the first moment that it counts and the first that it counts no more, on the
+	// business clock; zero where there is no such end.
+	ValidFrom, ValidUntil time.Time `json:",omitzero"`
+}
+
+// ValidAt says whether the price counts at that moment.
+func (p Price) ValidAt(now time.Time) bool {
+	return !now.Before(p.ValidFrom) && (p.ValidUntil.IsZero() || now.Before(p.ValidUntil))
+}
+
+// PricesAt are those prices that count at a moment.
+func PricesAt(prices []Price, now time.Time) []Price {
+	var valid []Price
+	for _, p := range prices {
+		if p.ValidAt(now) {
+			valid = append(valid, p)
+		}
+	}
+	return valid
 }
 
 // Position is a point on the earth in millionths of a degree.
@@ -164,6 +234,8 @@ type Location struct {
 	Prices   []Price
 	// PinOpen and PinClosed are addresses of images; both or none.
 	PinOpen, PinClosed string
+	// RemoteSpot is the spot where people order before they come; 0 for none.
+	RemoteSpot int64
 }
 
 // LocationFilter says which places a list holds. A zero field does not narrow it.
