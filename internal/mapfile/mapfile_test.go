@@ -114,13 +114,13 @@ feature 6: [properties] must not be array`)
 		t.Errorf("ignored are %q", got)
 	}
 	for broken, want := range map[string]string{
-		text[:len(text)-2]:                                 "the end of the features: the file ends in the middle",
-		text[:620]:                                         "the file ends in the middle",
-		`{"type":"Topology","features":[]}`:                `the file is a "Topology"`,
-		`{"type":"FeatureCollection"}`:                     "the file has no `features`",
-		`[1]`:                                              "the file is a JSON array",
-		``:                                                 "the file is empty",
-		"\x1f\x8b123":                                      "compressed",
+		text[:len(text)-2]:                  "the end of the features: the file ends in the middle",
+		text[:620]:                          "the file ends in the middle",
+		`{"type":"Topology","features":[]}`: `the file is a "Topology"`,
+		`{"type":"FeatureCollection"}`:      "the file has no `features`",
+		`[1]`:                               "the file is a JSON array",
+		``:                                  "the file is empty",
+		"\x1f\x8b123":                       "compressed",
 		`{"features":[{"x":"` + strings.Repeat("a", 2<<20): "a row is longer than 1048576 bytes",
 	} {
 		if _, _, err := read(t, "x.json", broken, mapfile.Options{}); err == nil || !strings.Contains(err.Error(), want) {

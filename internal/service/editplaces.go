@@ -271,7 +271,7 @@ func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Locati
 		return LocationView{now, had}, nil // it may stay as it is, whatever the rules are by now
 	}
 	after.UpdatedAt = s.BusinessClock()
-	if err := s.judgePlace(tx, after, refused); err != nil {
+	if err := s.judgePlace(tx.PayCategoryExists, after, refused); err != nil {
 		return LocationView{}, err
 	}
 	if err := refused.Err(); err != nil {

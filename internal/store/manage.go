@@ -454,15 +454,15 @@ func (tx *Tx) UpdateLocation(l wallet.Location) error {
 		updated_at = $7, document = $8 WHERE id = $1`)
 }
 
-// writeLocation runs a statement on the values of locationColumns, then adds what the place offers.
-func (tx *Tx) writeLocation(l wallet.Location, statement string) error {
+// locationValues are the values of locationColumns.
+func locationValues(l wallet.Location) ([]any, error) {
 	doc, err := json.Marshal(document{
 		Title: l.Title, Description: l.Description, Address: l.Address, Radius: l.Radius, Hours: l.Hours,
 		Services: l.Services, Prices: l.Prices, PinOpen: l.PinOpen, PinClosed: l.PinClosed,
 		RemoteSpot: l.RemoteSpot,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var lat, lng sql.NullInt64
 	if l.Position != nil {
@@ -472,21 +472,34 @@ func (tx *Tx) writeLocation(l wallet.Location, statement string) error {
 	if l.Public {
 		public = 1
 	}
-	if _, err := tx.exec(statement, l.ID, l.ProjectID, l.Status, public, lat, lng, micros(l.UpdatedAt), string(doc)); err != nil {
-		return err
-	}
+	return []any{l.ID, l.ProjectID, l.Status, public, lat, lng, micros(l.UpdatedAt), string(doc)}, nil
+}
+
+// offerValues are the rows of location_offers of a place, value after value.
+func offerValues(l wallet.Location) (values []any) {
 	for service, offer := range l.Services {
 		if !offer.Available {
 			continue
 		}
 		for _, category := range append([]int64{0}, offer.Categories...) {
-			_, err := tx.exec(`INSERT INTO location_offers (location_id, service, category_id) VALUES ($1, $2, $3)`, l.ID, service, category)
-			if err != nil {
-				return err
-			}
+			values = append(values, l.ID, service, category)
 		}
 	}
-	return nil
+	return values
+}
+
+const insertOffers = `INSERT INTO location_offers (location_id, service, category_id) VALUES `
+
+// writeLocation runs a statement on the values of locationColumns, then adds what the place offers.
+func (tx *Tx) writeLocation(l wallet.Location, statement string) error {
+	values, err := locationValues(l)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec(statement, values...); err != nil {
+		return err
+	}
+	return tx.insertMany(insertOffers, 3, offerValues(l))
 }
 
 // PayCategoryExists says whether there is such a pay category.
