@@ -101,7 +101,7 @@ func (r *Reader) columns(reader *csv.Reader) ([]column, error) {
 }
 
 func (r *Reader) csvRow(where string, columns []column, cells []string) Row {
-	var b builder
+	b := builder{canonical: r.canonical}
 	if len(cells) != len(columns) {
 		b.refuse("", "has %d cells, and there are %d columns", len(cells), len(columns))
 	}

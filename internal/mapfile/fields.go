@@ -23,6 +23,8 @@ type builder struct {
 	parts    map[string]string
 	// categories are pay categories that stand apart from the services.
 	categories []int64
+	// canonical are opening hours that were read before, by how they were written.
+	canonical map[string]string
 }
 
 func (b *builder) refuse(field, format string, args ...any) {
@@ -217,7 +219,14 @@ func setRadius(b *builder, text string) {
 	b.Radius = &n
 }
 
+// maxCanonical bounds how many opening hours are kept: the shops of a chain have the same.
+const maxCanonical = 10_000
+
 func setHours(b *builder, text string) {
+	if known, there := b.canonical[text]; there {
+		b.Hours = &known
+		return
+	}
 	schedule, err := hours.Parse(text)
 	var wrong *hours.SyntaxError
 	switch {
@@ -228,8 +237,12 @@ func setHours(b *builder, text string) {
 		b.refuse("opening_hours", "%q: %s", shortened(text), err)
 		return
 	}
-	text = schedule.Text()
-	b.Hours = &text
+	known := schedule.Text()
+	b.Hours = &known
+	if len(b.canonical) == maxCanonical {
+		clear(b.canonical)
+	}
+	b.canonical[text] = known
 }
 
 // splitList are the parts of a list that may be separated by what the marks say.

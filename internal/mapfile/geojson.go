@@ -140,7 +140,7 @@ func (r *Reader) readLines(yield func(Row, error) bool) {
 
 // featureRow reads a feature. Its position is the geometry's; properties of that name are passed over.
 func (r *Reader) featureRow(where string, f feature) Row {
-	var b builder
+	b := builder{canonical: r.canonical}
 	if f.Type != "Feature" {
 		b.refuse("type", "is %q, and must be Feature", shortened(f.Type))
 	}

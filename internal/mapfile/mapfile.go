@@ -137,6 +137,8 @@ type Reader struct {
 	// placed are positions of an extract's nodes that ways need.
 	placed map[int64]Position
 	again  func() (io.Reader, error)
+	// canonical are opening hours as builder keeps them.
+	canonical map[string]string
 }
 
 // NewReader reads a file of that format. again opens the file anew from its beginning, for extracts of
@@ -149,7 +151,7 @@ func NewReader(in io.Reader, format Format, o Options, again func() (io.Reader, 
 	if len(o.Tags) == 0 {
 		o.Tags = DefaultTags()
 	}
-	return &Reader{Options: o, format: format, in: &bounded{in: in}, again: again}
+	return &Reader{Options: o, format: format, in: &bounded{in: in}, again: again, canonical: map[string]string{}}
 }
 
 // Rows are the places of the file. An error ends them: the file cannot be read any further.

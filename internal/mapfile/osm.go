@@ -173,7 +173,7 @@ func (r *Reader) isPlace(e *element) bool {
 
 // osmRow reads a place. Its number is OpenStreetMap's, not purser's.
 func (r *Reader) osmRow(e *element) Row {
-	var b builder
+	b := builder{canonical: r.canonical}
 	for name, value := range e.tags {
 		field, locale := known(name)
 		switch {

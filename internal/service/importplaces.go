@@ -74,6 +74,7 @@ type placeImport struct {
 	caller     wallet.Caller
 	known      *landmarks
 	categories map[int64]bool
+	timetables timetables
 	report     ImportReport
 	begun      bool
 }
@@ -85,7 +86,7 @@ func (s *Service) ImportPlaces(ctx context.Context, c wallet.Caller, o ImportOpt
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return ImportReport{}, err
 	}
-	i := &placeImport{Service: s, ImportOptions: o, caller: c, known: newLandmarks(o.Distance)}
+	i := &placeImport{Service: s, ImportOptions: o, caller: c, known: newLandmarks(o.Distance), timetables: timetables{}}
 	if err := i.prepare(ctx); err != nil {
 		return ImportReport{}, err
 	}
@@ -188,19 +189,19 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 	if len(row.Problems) > 0 {
 		return p, row.Problems
 	}
-	change, problems := fromFile(row.Record)
+	change, problems := fromFile(row.Record, i.timetables)
 	if len(problems) > 0 {
 		return p, problems
 	}
 	p = plan{row: row, change: change}
 	ref := i.known.refOf(row.Ref)
 	if row.ID != 0 {
-		marks := i.known.ofPlace(row.ID)
+		mark := i.known.ofPlace(row.ID)
 		switch {
-		case len(marks) == 0:
+		case mark == 0:
 			return p, []mapfile.Problem{{Field: "id", Reason: fmt.Sprintf("there is no place %d in project %d: leave the number out for a new one", row.ID, i.Project)}}
-		case marks[0].row != "":
-			return p, []mapfile.Problem{{Field: "id", Reason: fmt.Sprintf("place %d is that of %s already", row.ID, marks[0].row)}}
+		case i.known.at(mark).row != 0:
+			return p, []mapfile.Problem{{Field: "id", Reason: fmt.Sprintf("place %d is that of %s already", row.ID, i.known.where(i.known.at(mark)))}}
 		}
 		p.id = row.ID
 		i.known.claim(p.id, row.Where, ref)
@@ -215,12 +216,12 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 	if len(problems) > 0 {
 		return p, problems
 	}
-	at, names := **change.Position, i.known.names(row.Title)
-	twin, metres := i.known.nearest(names, at, func(l *landmark) bool { return l.row != "" && !(l.ref != 0 && ref != 0 && l.ref != ref) })
+	at, names := **change.Position, i.known.namesOf(row.Title)
+	twin, metres := i.known.nearest(names, at, func(l *landmark) bool { return l.row != 0 && !(l.ref != 0 && ref != 0 && l.ref != ref) })
 	if twin != nil {
-		return p, []mapfile.Problem{{Field: "title", Reason: fmt.Sprintf("is the same place as %s, by its name and at %.0f m", twin.row, metres)}}
+		return p, []mapfile.Problem{{Field: "title", Reason: fmt.Sprintf("is the same place as %s, by its name and at %.0f m", i.known.where(twin), metres)}}
 	}
-	if known, _ := i.known.nearest(names, at, func(l *landmark) bool { return l.row == "" }); known != nil {
+	if known, _ := i.known.nearest(names, at, func(l *landmark) bool { return l.row == 0 }); known != nil {
 		p.id = known.id
 		i.known.claim(p.id, row.Where, ref)
 		return p, nil
@@ -229,7 +230,7 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 	if problems := i.judge(p.place); len(problems) > 0 {
 		return p, problems
 	}
-	i.known.add(landmark{row: row.Where, ref: ref}, names, &at)
+	i.known.addRow(row.Where, ref, names, at)
 	return p, nil
 }
 

@@ -14,8 +14,29 @@ import (
 
 // Places as files have them and as they are stored: fromFile and toFile are the only ones who know both.
 
+// timetables are opening hours that were read before, by their text: the shops of a chain have the same.
+type timetables map[string]wallet.Hours
+
+// maxTimetables bounds them.
+const maxTimetables = 10_000
+
+func (t timetables) read(text string) (wallet.Hours, error) {
+	if known, there := t[text]; there {
+		return known, nil
+	}
+	schedule, err := hours.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(t) == maxTimetables {
+		clear(t)
+	}
+	t[text] = dailyHours(schedule)
+	return t[text], nil
+}
+
 // fromFile is what a row of a file asks to become of a place.
-func fromFile(r mapfile.Record) (change LocationChange, problems []mapfile.Problem) {
+func fromFile(r mapfile.Record, known timetables) (change LocationChange, problems []mapfile.Problem) {
 	change = LocationChange{
 		Title: r.Title, Description: r.Description, Address: r.Address, Radius: r.Radius, Public: r.Public,
 		PinOpen: r.PinOpen, PinClosed: r.PinClosed, Status: (*wallet.LocationStatus)(r.Status),
@@ -26,11 +47,10 @@ func fromFile(r mapfile.Record) (change LocationChange, problems []mapfile.Probl
 		change.Position = &at
 	}
 	if r.Hours != nil {
-		schedule, err := hours.Parse(*r.Hours)
+		daily, err := known.read(*r.Hours)
 		if err != nil {
 			problems = append(problems, mapfile.Problem{Field: "opening_hours", Reason: err.Error()})
 		}
-		daily := dailyHours(schedule)
 		change.Hours = &daily
 	}
 	if r.Services != nil {

@@ -13,12 +13,18 @@ import (
 // Places by the thousand: what an import and an export of a whole map need.
 
 // rowsAtOnce are how many rows one statement inserts, the most first: few texts to keep for each statement, and with
-// the widest row fewer parameters than either engine allows.
-var rowsAtOnce = []int{256, 32, 4, 1}
+// the widest row fewer parameters than the engines allow. SQLite looks through all parameters for each, so that many rows
+// cost it more than many statements; PostgreSQL waits for each statement.
+func (db *DB) rowsAtOnce() []int {
+	if db.postgres {
+		return []int{256, 32, 4, 1}
+	}
+	return []int{16, 1}
+}
 
 // insertMany adds rows of so many columns, whose values stand one after another, by a statement that ends in VALUES.
 func (tx *Tx) insertMany(statement string, columns int, values []any) error {
-	for _, rows := range rowsAtOnce {
+	for _, rows := range tx.db.rowsAtOnce() {
 		for size := rows * columns; len(values) >= size; values = values[size:] {
 			if _, err := tx.exec(manyRows(statement, columns, rows), values[:size]...); err != nil {
 				return err
