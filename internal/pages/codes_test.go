@@ -100,7 +100,7 @@ func TestCodesInABrowser(t *testing.T) {
 	b.Follow("Codes to print")
 	b.See("Codes of My E-Commerce Store")
 	b.See("PAYSERA*106:TABLE1")
-	b.See("EVP000000000")
+	b.See("EVP000000002112")
 	b.Follow("Café on Freedom Avenue")
 	b.See("Codes of Café on Freedom Avenue")
 	b.See("Table 2")
