@@ -281,8 +281,31 @@ type Converted struct {
 
 // Locations is a page of places.
 type Locations struct {
-	Locations []Location `json:"locations"`
-	Metadata  Metadata   `json:"_metadata"`
+	Locations []Location        `json:"locations"`
+	Metadata  LocationsMetadata `json:"_metadata"`
+}
+
+// LocationsMetadata describes a page of places.
+type LocationsMetadata struct {
+	Metadata
+	// After is to be given back as after for the next page, which nothing is missed or met twice on whatever changes
+	// meanwhile; absent on the last page. Purser's own, as is what follows.
+	After string `json:"after,omitempty"`
+	// Sync is to be given back as sync, and More says that there is more already.
+	Sync string `json:"sync,omitempty"`
+	More bool   `json:"more,omitempty"`
+	// Clusters are the places of the part of a map that bbox named, in groups.
+	Clusters *[]LocationCluster `json:"clusters,omitempty"`
+}
+
+// LocationCluster is a group of places next to each other on a map.
+type LocationCluster struct {
+	// Lat and Lng are the middle of them.
+	Lat   float64 `json:"lat"`
+	Lng   float64 `json:"lng"`
+	Count int     `json:"count"`
+	// ID is the place's if it is alone.
+	ID int64 `json:"id,omitempty"`
 }
 
 // Metadata describes a page of a list.
@@ -412,6 +435,44 @@ type Location struct {
 	RemoteOrders *RemoteOrders `json:"remote_orders,omitempty"`
 	// Spots are shown to those who belong to the project, without their orders.
 	Spots []Spot `json:"spots,omitempty"`
+	// Hours are all that is known of when the place is open, and Timezone is the IANA zone that its clocks show; purser's own,
+	// as is what follows.
+	Hours    *PlaceHours `json:"hours,omitempty"`
+	Timezone string      `json:"timezone,omitempty"`
+	// OpenNow is absent when it is not known, NextChangeAt when no change is.
+	OpenNow      *bool `json:"open_now,omitempty"`
+	NextChangeAt int64 `json:"next_change_at,omitempty"`
+	// Distance is in metres, in answers to a search around a point.
+	Distance *float64 `json:"distance,omitempty"`
+}
+
+// PlaceHours say when a place is open. Hours that no week with exceptions can say have a text only.
+type PlaceHours struct {
+	// Text is in the words of OpenStreetMap's opening_hours.
+	Text string `json:"text"`
+	// Regular is the week by lower-case English day; a day that is missing is closed.
+	Regular map[string][]OpenSpan `json:"regular,omitempty"`
+	// Holidays are the hours of holidays: absent, they are days like others; empty, closed.
+	Holidays *[]OpenSpan `json:"holidays,omitempty"`
+	// HolidayDates are the holidays that the place keeps, such as 2026-12-25, or 12-25 for every year.
+	HolidayDates []string `json:"holiday_dates,omitempty"`
+	// Exceptions go before the week and the holidays.
+	Exceptions []HoursException `json:"exceptions,omitempty"`
+}
+
+// OpenSpan is from one time to another, as HH:MM; a closing that is not after the opening is on the next day. Without it the
+// place opens, and it is not known when it closes.
+type OpenSpan struct {
+	Open  string `json:"open"`
+	Close string `json:"close,omitempty"`
+}
+
+// HoursException is what is on some dates, From to To, which is From when it is absent: without intervals it is closed.
+type HoursException struct {
+	From      string     `json:"from"`
+	To        string     `json:"to,omitempty"`
+	Intervals []OpenSpan `json:"intervals"`
+	Title     string     `json:"title,omitempty"`
 }
 
 // DayHours are the hours of one day as HH:MM. One client refuses any further key here

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
@@ -48,8 +49,12 @@ type placeDocument struct {
 	Lat         *float64    `json:"lat,omitempty"`
 	Lng         *float64    `json:"lng,omitempty"`
 	// Radius is in metres.
-	Radius       *int                               `json:"radius,omitempty"`
-	WorkingHours *map[string]walletapi.DayHours     `json:"working_hours,omitempty"`
+	Radius       *int                           `json:"radius,omitempty"`
+	WorkingHours *map[string]walletapi.DayHours `json:"working_hours,omitempty"`
+	// Hours are all hours, in the words of OpenStreetMap, with the dates of the place's holidays; docs/hours.md.
+	Hours        *string                            `json:"hours,omitempty"`
+	HolidayDates []string                           `json:"holiday_dates,omitempty"`
+	Timezone     *string                            `json:"timezone,omitempty"`
 	Services     *map[string]walletapi.PlaceService `json:"services,omitempty"`
 	Prices       *[]placePrice                      `json:"prices,omitempty"`
 	Images       *walletapi.Images                  `json:"images,omitempty"`
@@ -77,12 +82,19 @@ func placeToAnswer(l wallet.Location) placeDocument {
 		lat, lng := l.Position.Degrees()
 		d.Lat, d.Lng = &lat, &lng
 	}
-	if len(l.Hours) > 0 {
-		hours := map[string]walletapi.DayHours{}
-		for day, i := range l.Hours {
-			hours[dayName(day)] = walletapi.DayHours{OpeningTime: clockText(i.Open), ClosingTime: clockText(i.Close)}
+	if l.Hours != nil {
+		days := map[string]walletapi.DayHours{}
+		for day, span := range l.Hours.Daily(hours.DateOf(l.UpdatedAt)) {
+			from, to := span.Clock()
+			days[dayName(day)] = walletapi.DayHours{OpeningTime: from.String(), ClosingTime: to.String()}
 		}
-		d.WorkingHours = &hours
+		d.WorkingHours, d.Hours = &days, new(l.Hours.Text())
+		for _, date := range l.Hours.Holidays() {
+			d.HolidayDates = append(d.HolidayDates, date.String())
+		}
+	}
+	if l.Timezone != "" {
+		d.Timezone = &l.Timezone
 	}
 	if len(l.Services) > 0 {
 		services := map[string]walletapi.PlaceService{}
@@ -110,16 +122,13 @@ func placeToAnswer(l wallet.Location) placeDocument {
 
 func dayName(day time.Weekday) string { return strings.ToLower(day.String()) }
 
-// clockText is minutes since midnight as HH:MM.
-func clockText(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
-
-// parseClock reads a time of day as minutes since midnight.
-func parseClock(text string) (int, error) {
-	minutes, ok := wallet.ParseTime(text)
-	if !ok {
+// parseClock reads a time of day.
+func parseClock(text string) (hours.Minute, error) {
+	minute, err := hours.ParseMinute(text)
+	if err != nil || minute > hours.DayEnd {
 		return 0, wallet.FieldError("working_hours", "%q is not a time, such as 09:00", text)
 	}
-	return minutes, nil
+	return minute, nil
 }
 
 // weekdays are the days of a week as opening hours are told.
@@ -135,10 +144,13 @@ func parseDay(text string) (int, error) {
 	return 0, wallet.FieldError("working_hours", "%q is not a day, such as mon", text)
 }
 
+// ownDays is how hours begin that are in parseHours' words.
+var ownDays = regexp.MustCompile(`^(daily|[a-z]{3,})\b`)
+
 // parseHours reads opening hours such as "mon-fri 09:00-18:00", one text for some days; none at all
 // are not known.
 func parseHours(texts []string) (map[string]walletapi.DayHours, error) {
-	hours := map[string]walletapi.DayHours{}
+	all := map[string]walletapi.DayHours{}
 	for _, text := range texts {
 		if text == "" {
 			continue
@@ -165,14 +177,14 @@ func parseHours(texts []string) (map[string]walletapi.DayHours, error) {
 				return nil, err
 			}
 			for i := first; ; i = (i + 1) % len(weekdays) {
-				hours[dayName(weekdays[i])] = walletapi.DayHours{OpeningTime: opening, ClosingTime: closing}
+				all[dayName(weekdays[i])] = walletapi.DayHours{OpeningTime: opening, ClosingTime: closing}
 				if i == last {
 					break
 				}
 			}
 		}
 	}
-	return hours, nil
+	return all, nil
 }
 
 // parseServices reads services such as "cash_in:contact,bar_code" and "pay:3,4".
@@ -231,12 +243,8 @@ func (d placeDocument) change() (change service.LocationChange, err error) {
 	} else if d.Lat != nil || d.Lng != nil {
 		return change, wallet.FieldError("lat", "must be given together with lng")
 	}
-	if d.WorkingHours != nil {
-		hours, err := hoursOf(*d.WorkingHours)
-		if err != nil {
-			return change, err
-		}
-		change.Hours = &hours
+	if err := d.changeHours(&change); err != nil {
+		return change, err
 	}
 	if d.Services != nil {
 		services := map[wallet.Service]wallet.Offer{}
@@ -264,24 +272,49 @@ func (d placeDocument) change() (change service.LocationChange, err error) {
 	return change, nil
 }
 
-func hoursOf(days map[string]walletapi.DayHours) (wallet.Hours, error) {
-	hours := wallet.Hours{}
-	for name, times := range days {
+// changeHours is what the document gives of hours and the zone. Hours go before working hours, which hold less of them.
+func (d placeDocument) changeHours(change *service.LocationChange) error {
+	change.Timezone = d.Timezone
+	if d.Hours != nil {
+		schedule, err := hours.Parse(*d.Hours)
+		if err != nil {
+			return wallet.FieldError("hours", "%v", err)
+		}
+		var holidays []hours.Date
+		for _, text := range d.HolidayDates {
+			date, err := hours.ParseDate(text)
+			if err != nil {
+				return wallet.FieldError("holiday_dates", "%v", err)
+			}
+			holidays = append(holidays, date)
+		}
+		if schedule, err = hours.New(schedule.Rules(), holidays); err != nil {
+			return wallet.FieldError("hours", "%v", err)
+		}
+		change.Hours = &schedule
+		return nil
+	}
+	if d.WorkingHours == nil {
+		return nil
+	}
+	spans := map[time.Weekday]hours.Span{}
+	for name, times := range *d.WorkingHours {
 		day, err := parseDay(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		opening, err := parseClock(times.OpeningTime)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		closing, err := parseClock(times.ClosingTime)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		hours[weekdays[day]] = wallet.Interval{Open: opening, Close: closing}
+		spans[weekdays[day]] = hours.Between(opening, closing)
 	}
-	return hours, nil
+	change.Days = &spans
+	return nil
 }
 
 func priceOf(p placePrice) (money.Amount, error) {
@@ -301,6 +334,7 @@ type placeFlags struct {
 	noPosition                  bool
 	radius                      int
 	hours, services             []string
+	timezone                    string
 	public                      bool
 	status                      string
 	pinOpen, pinClosed          string
@@ -314,7 +348,8 @@ func (f *placeFlags) bind(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.lat, "lat", 0, "latitude in `degrees`, north is positive")
 	flags.Float64Var(&f.lng, "lng", 0, "longitude in `degrees`, east is positive")
 	flags.IntVar(&f.radius, "radius", 0, "radius in `metres`; 0 for none")
-	flags.StringArrayVar(&f.hours, "hours", nil, "working `hours`, such as \"mon-fri 09:00-18:00\"; all of them, one flag each")
+	flags.StringArrayVar(&f.hours, "hours", nil, "working `hours`, such as \"mon-fri 09:00-18:00\", or as OpenStreetMap writes them: \"Mo-Fr 09:00-13:00,14:00-18:00; PH off\"; all of them, in one flag or several")
+	flags.StringVar(&f.timezone, "timezone", "", "time `zone`, such as Europe/Vilnius; that of its position where none is named")
 	flags.StringArrayVar(&f.services, "service", nil, "`service` that it offers, such as cash_in:contact,bar_code or pay:3,4 by pay category; all of them, one flag each")
 	flags.BoolVar(&f.public, "public", false, "show it to everybody, not only to the project's clients")
 	flags.StringVar(&f.pinOpen, "pin-open", "", "`address` of the image that marks it on a map while it is open; both pins or none")
@@ -341,12 +376,19 @@ func (f *placeFlags) document(v *verb) (d placeDocument, err error) {
 	replace(v, "radius", &d.Radius, &f.radius)
 	replace(v, "public", &d.Public, &f.public)
 	replace(v, "status", &d.Status, &f.status)
+	replace(v, "timezone", &d.Timezone, &f.timezone)
 	if v.given("hours") {
-		hours, err := parseHours(f.hours)
-		if err != nil {
-			return d, err
+		d.Hours, d.WorkingHours = new(strings.Join(f.hours, "; ")), nil
+		if _, err := hours.Parse(*d.Hours); err != nil {
+			days, ownErr := parseHours(f.hours)
+			if ownErr != nil && !ownDays.MatchString(*d.Hours) {
+				ownErr = wallet.FieldError("hours", "%v", err)
+			}
+			if ownErr != nil {
+				return d, ownErr
+			}
+			d.Hours, d.WorkingHours = nil, &days
 		}
-		d.WorkingHours = &hours
 	}
 	if v.given("service") {
 		services, err := parseServices(f.services)
@@ -515,10 +557,16 @@ func (d placeDocument) write(p *page) {
 	}
 	if d.WorkingHours != nil {
 		for _, day := range weekdays {
-			if hours, open := (*d.WorkingHours)[dayName(day)]; open {
-				pairs = append(pairs, dayName(day), hours.OpeningTime+"-"+hours.ClosingTime)
+			if times, open := (*d.WorkingHours)[dayName(day)]; open {
+				pairs = append(pairs, dayName(day), times.OpeningTime+"-"+times.ClosingTime)
 			}
 		}
+	}
+	if d.Hours != nil {
+		pairs = append(pairs, "hours", *d.Hours)
+	}
+	if d.Timezone != nil {
+		pairs = append(pairs, "time zone", *d.Timezone)
 	}
 	if d.Services != nil {
 		for _, name := range sortedKeys(*d.Services) {

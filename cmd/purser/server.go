@@ -286,8 +286,12 @@ func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
 	return "https://" + callable(listener.Addr()), nil
 }
 
-// upkeepInterval is how often the server looks after keys and certificates, and clears up.
-const upkeepInterval = time.Hour
+// upkeepInterval is how often the server looks after keys and certificates, and clears up, and idleInterval how often it lets go
+// of memory that nobody needs.
+const (
+	upkeepInterval = time.Hour
+	idleInterval   = 5 * time.Minute
+)
 
 // keepUp looks after keys and certificates, and removes what has served its time, until the server stops: at once, and every hour.
 func (s *server) keepUp() {
@@ -304,13 +308,29 @@ func (s *server) keepUp() {
 			if err := s.service.Prune(ctx, itself); err != nil && ctx.Err() == nil {
 				s.log.Error("removing what has served its time failed", "error", err)
 			}
-			select {
-			case <-ctx.Done():
+			if !s.idle(ctx, tick.C) {
 				return
-			case <-tick.C:
 			}
 		}
 	}()
+}
+
+// idle waits for the next tick, and lets go of memory meanwhile. It says whether the server still runs.
+func (s *server) idle(ctx context.Context, next <-chan time.Time) bool {
+	look := time.NewTicker(idleInterval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-next:
+			return true
+		case <-look.C:
+			if err := s.service.ReleaseIdle(ctx, itself); err != nil {
+				s.log.Error("letting go of memory failed", "error", err)
+			}
+		}
+	}
 }
 
 // warnings are how long before the end of a key or a certificate the log says so, once each.

@@ -56,13 +56,14 @@ type Budgets struct{ Address, Client, Device auth.Budget }
 // API answers the Wallet API. Make one with New.
 type API struct {
 	Options
-	handler *http.ServeMux
-	noRoute http.HandlerFunc
+	handler   *http.ServeMux
+	noRoute   http.HandlerFunc
+	documents *documents
 }
 
 // New returns the API as an http.Handler.
 func New(o Options) *API {
-	a := &API{Options: o}
+	a := &API{Options: o, documents: newDocuments()}
 	a.noRoute = a.endpoint("no route", a.notFound)
 	a.handler = a.mux()
 	return a
@@ -353,6 +354,9 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 		if errors.As(err, &allowed) {
 			header["Allow"] = []string{allowed.header()}
 		}
+	}
+	if kept, ok := out.(*cachedAnswer); ok && err == nil {
+		return kept.write(w, id), "", nil
 	}
 	if raw, ok := out.(rawAnswer); ok && err == nil {
 		header["Content-Type"] = []string{raw.contentType}

@@ -53,7 +53,13 @@ func (a *API) projectLocations(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.wireLocations(places, locale)
+	out, err := a.wireLocations(places, locale)
+	if filter.Near != nil {
+		for i := range out {
+			out[i].Distance = new(metres(filter.Near.Distance(*places[i].Position)))
+		}
+	}
+	return out, err
 }
 
 // createLocation: POST /project/{id}/location (spec/wallet-api.md §4.4).

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
-	"fmt"
+	"math"
 	"strings"
+	"time"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/walletapi"
@@ -23,7 +25,11 @@ func (a *API) wireLocations(places []service.LocationView, locale string) ([]wal
 
 // wireLocationView writes a place with its spots.
 func (a *API) wireLocationView(v *service.LocationView, locale string) (walletapi.Location, error) {
-	out, err := wireLocation(&v.Location, locale)
+	out, err := wireLocation(&v.Location, locale, a.Service.BusinessClock())
+	out.OpenNow = openNow(v.Open)
+	if !v.NextChange.IsZero() {
+		out.NextChangeAt = v.NextChange.Unix()
+	}
 	for i := range v.Spots {
 		out.Spots = append(out.Spots, a.wireSpot(&v.Spots[i], &v.Location, locale))
 	}
@@ -47,12 +53,21 @@ type notWritable struct{ err error }
 // MarshalJSON fails.
 func (n notWritable) MarshalJSON() ([]byte, error) { return nil, n.err }
 
-func wireLocation(l *wallet.Location, locale string) (walletapi.Location, error) {
+// openNow is whether a place is open, nil when that is not known.
+func openNow(state hours.State) *bool {
+	if state == hours.Unknown {
+		return nil
+	}
+	return new(state == hours.Open)
+}
+
+// wireLocation writes a place but for what depends on the time of day and on who asks.
+func wireLocation(l *wallet.Location, locale string, now time.Time) (walletapi.Location, error) {
 	out := walletapi.Location{
 		ID: l.ID, ProjectID: l.ProjectID,
 		Title: l.Title.In(locale), Description: l.Description.In(locale), Address: l.Address.In(locale),
 		Radius: l.Radius, UpdatedAt: l.UpdatedAt.Unix(), Status: string(l.Status), Public: l.Public,
-		WorkingHours: wireHours(l.Hours),
+		WorkingHours: wireDays(l, now), Hours: wireHours(l.Hours), Timezone: l.Timezone,
 	}
 	if l.Position != nil {
 		lat, lng := l.Position.Degrees()
@@ -87,19 +102,62 @@ func wireLocation(l *wallet.Location, locale string) (walletapi.Location, error)
 	return out, nil
 }
 
-// wireHours writes hours by lower-case English day, as HH:MM.
-func wireHours(hours wallet.Hours) map[string]walletapi.DayHours {
-	if len(hours) == 0 {
+// wireDays writes hours by lower-case English day, as HH:MM: those of the week that an app knows which has one interval a day.
+func wireDays(l *wallet.Location, now time.Time) map[string]walletapi.DayHours {
+	if in, err := time.LoadLocation(l.Timezone); err == nil {
+		now = now.In(in)
+	}
+	return wireDaily(l.Hours.Daily(hours.DateOf(now)))
+}
+
+func wireDaily(daily map[time.Weekday]hours.Span) map[string]walletapi.DayHours {
+	if len(daily) == 0 {
 		return nil
 	}
-	out := make(map[string]walletapi.DayHours, len(hours))
-	for day, interval := range hours {
-		out[strings.ToLower(day.String())] = walletapi.DayHours{
-			OpeningTime: clock(interval.Open), ClosingTime: clock(interval.Close),
-		}
+	out := make(map[string]walletapi.DayHours, len(daily))
+	for day, span := range daily {
+		from, to := span.Clock()
+		out[strings.ToLower(day.String())] = walletapi.DayHours{OpeningTime: from.String(), ClosingTime: to.String()}
 	}
 	return out
 }
 
-// clock is minutes since midnight as HH:MM; the end of the day is 24:00.
-func clock(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
+// wireHours writes all that is known of hours, nil when nothing is.
+func wireHours(s *hours.Schedule) *walletapi.PlaceHours {
+	if s == nil {
+		return nil
+	}
+	out := &walletapi.PlaceHours{Text: s.Text()}
+	form, ok := s.Form()
+	if !ok {
+		for _, date := range s.Holidays() {
+			out.HolidayDates = append(out.HolidayDates, date.String())
+		}
+		return out
+	}
+	out.HolidayDates = form.HolidayDates
+	for day, spans := range form.Regular {
+		if out.Regular == nil {
+			out.Regular = map[string][]walletapi.OpenSpan{}
+		}
+		out.Regular[day] = wireSpans(spans)
+	}
+	if form.Holidays != nil {
+		out.Holidays = new(wireSpans(form.Holidays))
+	}
+	for _, e := range form.Exceptions {
+		out.Exceptions = append(out.Exceptions, walletapi.HoursException{From: e.From, To: e.To, Intervals: wireSpans(e.Intervals), Title: e.Title})
+	}
+	return out
+}
+
+func wireSpans(spans []hours.FormSpan) []walletapi.OpenSpan {
+	out := make([]walletapi.OpenSpan, len(spans))
+	for i, span := range spans {
+		out[i] = walletapi.OpenSpan(span)
+	}
+	return out
+}
+
+// metres is a distance as it is written: to the centimetre.
+func metres(distance float64) float64 { return math.Round(distance*100) / 100 }

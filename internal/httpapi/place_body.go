@@ -2,12 +2,16 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/walletapi"
 )
 
 // A place as programs write it (spec/php-client.md §8.3, spec/wallet-api.md §4.4).
@@ -30,7 +34,11 @@ func (b *body) place(locale string) service.LocationEdit {
 		TitleWords: b.words("title", locale), DescriptionWords: b.words("description", locale), AddressWords: b.words("address", locale),
 		PriceEdits: b.prices("prices", locale), SpotEdits: b.spots("spots", locale),
 	}
-	e.Position, e.Hours, e.Services = b.position(), b.hours("working_hours"), b.services("services")
+	e.Position, e.Days, e.Services = b.position(), b.days("working_hours"), b.services("services")
+	e.Hours = b.schedule("hours")
+	if b.raw("timezone") != nil {
+		e.Timezone = new(b.textOr("timezone"))
+	}
 	if radius := b.number("radius", 0, maxBodyID); radius != nil {
 		e.Radius = new(int(*radius))
 	}
@@ -103,14 +111,13 @@ func (b *body) degrees(field string, most float64) *float64 {
 	return &n
 }
 
-// hours reads working hours by day; a day with nothing in it is closed, as one that is left out. All that the wire says
-// about hours is read here.
-func (b *body) hours(field string) *wallet.Hours {
+// days reads working hours by day, an interval each; a day with nothing in it is closed, as one that is left out.
+func (b *body) days(field string) *map[time.Weekday]hours.Span {
 	if b.raw(field) == nil {
 		return nil
 	}
 	days := b.inner(field)
-	hours := wallet.Hours{}
+	spans := map[time.Weekday]hours.Span{}
 	if len(days.fields) > maxList {
 		b.refused.Refuse(field, "must be an object with monday to sunday")
 		return nil
@@ -122,12 +129,101 @@ func (b *body) hours(field string) *wallet.Hours {
 			days.refused.Refuse(name, "is not a day: write monday to sunday")
 		case days.says(name):
 			o := days.inner(name)
-			hours[day] = wallet.Interval{Open: o.timeOfDay("opening_time", false), Close: o.timeOfDay("closing_time", true)}
+			spans[day] = hours.Between(o.timeOfDay("opening_time", false), o.timeOfDay("closing_time", true))
 			days.takeOver(name, o)
 		}
 	}
 	b.takeOver(field, days)
-	return &hours
+	return &spans
+}
+
+// schedule reads hours: a text, or an object with one, or with a week and exceptions, or both where they say the same.
+func (b *body) schedule(field string) **hours.Schedule {
+	raw := b.raw(field)
+	if raw == nil {
+		return nil
+	}
+	var given walletapi.PlaceHours
+	if raw[0] == '"' {
+		given.Text = b.textOr(field)
+	} else if b.says(field) && json.Unmarshal(raw, &given) != nil {
+		b.refused.Refuse(field, `must be a text such as "Mo-Fr 09:00-18:00", or an object such as {"regular": {"monday": [{"open": "09:00", "close": "18:00"}]}}`)
+		return nil
+	}
+	var said, written *hours.Schedule
+	var err error
+	if given.Regular != nil || given.Holidays != nil || given.Exceptions != nil {
+		if written, err = formOf(given).Schedule(); err != nil {
+			b.refuseForm(field, err)
+			return nil
+		}
+		if given.Text == "" {
+			return &written
+		}
+	}
+	if said, err = hours.Parse(given.Text); err == nil && said != nil && len(given.HolidayDates) > 0 {
+		said, err = withHolidays(said, given.HolidayDates)
+	}
+	if err != nil {
+		b.refused.Refuse(field, "%v", err)
+		return nil
+	}
+	if written != nil && !said.Equal(written) && !sameForm(said, written) {
+		b.refused.Refuse(field+".text", "says something else than the rest of hours: leave one of them out")
+	}
+	return &said
+}
+
+// sameForm says whether two schedules look the same as forms.
+func sameForm(a, b *hours.Schedule) bool {
+	one, ok := a.Form()
+	other, ok2 := b.Form()
+	return ok && ok2 && reflect.DeepEqual(one, other)
+}
+
+func withHolidays(s *hours.Schedule, dates []string) (*hours.Schedule, error) {
+	var holidays []hours.Date
+	for _, text := range dates {
+		date, err := hours.ParseDate(text)
+		if err != nil {
+			return nil, err
+		}
+		holidays = append(holidays, date)
+	}
+	return hours.New(s.Rules(), holidays)
+}
+
+func formOf(given walletapi.PlaceHours) hours.Form {
+	form := hours.Form{Regular: map[string][]hours.FormSpan{}, HolidayDates: given.HolidayDates}
+	for day, spans := range given.Regular {
+		form.Regular[day] = formSpans(spans)
+	}
+	if given.Holidays != nil {
+		form.Holidays = formSpans(*given.Holidays)
+	}
+	for _, e := range given.Exceptions {
+		form.Exceptions = append(form.Exceptions, hours.FormException{From: e.From, To: e.To, Intervals: formSpans(e.Intervals), Title: e.Title})
+	}
+	return form
+}
+
+func formSpans(spans []walletapi.OpenSpan) []hours.FormSpan {
+	out := make([]hours.FormSpan, len(spans))
+	for i, span := range spans {
+		out[i] = hours.FormSpan(span)
+	}
+	return out
+}
+
+// refuseForm names every refused field of a form.
+func (b *body) refuseForm(field string, err error) {
+	var problems hours.FormError
+	if !errors.As(err, &problems) {
+		b.refused.Refuse(field, "%v", err)
+	}
+	for _, p := range problems {
+		b.refused.Refuse(p.Field, "%s", p.Problem)
+	}
 }
 
 // dayNamed reads a day by its English name.
@@ -140,19 +236,18 @@ func dayNamed(name string) (time.Weekday, bool) {
 	return 0, false
 }
 
-// timeOfDay is minutes since midnight. At the end of a day midnight is 24:00, which the PHP client writes as 0:0.
-func (b *body) timeOfDay(field string, atEnd bool) int {
-	const midnight = 24 * 60
-	text := b.textOr(field)
-	minutes, ok := wallet.ParseTime(text)
+// timeOfDay is a time of day. At the end of a day midnight is 24:00, which the PHP client writes as 0:0.
+func (b *body) timeOfDay(field string, atEnd bool) hours.Minute {
+	minute, err := hours.ParseMinute(b.textOr(field))
 	switch {
 	case len(b.refused[field]) > 0:
-	case !ok || minutes == midnight && !atEnd:
+	case err != nil || minute > hours.DayEnd || minute == hours.DayEnd && !atEnd:
 		b.refused.Refuse(field, "must be a time, such as 09:00")
-	case minutes == 0 && atEnd:
-		return midnight
+		return 0
+	case minute == 0 && atEnd:
+		return hours.DayEnd
 	}
-	return minutes
+	return minute
 }
 
 // services reads what a place offers, all of it.

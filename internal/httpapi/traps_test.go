@@ -252,7 +252,7 @@ func TestRule09MapsAreNeverLists(t *testing.T) {
 		operator := wallet.Caller{Kind: wallet.Operator}
 		bare := wallet.Location{
 			ProjectID: 1222, Title: wallet.Text{"en": "Bare"}, Address: wallet.Text{"en": "Nowhere"}, Status: wallet.Active,
-			Hours: wallet.Hours{}, Services: map[wallet.Service]wallet.Offer{}, Prices: []wallet.Price{},
+			Services: map[wallet.Service]wallet.Offer{}, Prices: []wallet.Price{},
 		}
 		id, err := server.Service.CreateLocation(context.Background(), operator, bare)
 		if err != nil {

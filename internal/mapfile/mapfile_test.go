@@ -245,17 +245,6 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	})
 }
 
-func TestFoldedNames(t *testing.T) {
-	for name, want := range map[string]string{
-		"Café Žalgiris": "cafe zalgiris", "CAFE  ZALGIRIS!": "cafe zalgiris", "McDonald's": "mcdonalds", "Łódź Straße": "lodz strasse", "  ": "", "№ 5": "no 5",
-		"Ąžuolų": "azuolu", "A.B.C.": "abc", "Maxima-XX": "maxima xx", "İstanbul": "istanbul", "Київ": "киів",
-	} {
-		if got := mapfile.Fold(name); got != want {
-			t.Errorf("%q is folded to %q, want %q", name, got, want)
-		}
-	}
-}
-
 // Whatever a file holds, reading it ends, and a row is either good or says why not.
 func FuzzReaders(f *testing.F) {
 	f.Add("a.csv", "title,lat,lng\nA,1,2\n\"B\n")

@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"slices"
-	"time"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -164,28 +164,13 @@ var categories = []wallet.PayCategory{
 	{ID: 7, Title: wallet.Text{"en": "Services", "lt": "Paslaugos"}},
 }
 
-// at is a time of day in minutes.
-func at(hour, minute int) int { return hour*60 + minute }
-
-func weekdays(open, closing int) wallet.Hours {
-	h := wallet.Hours{}
-	for day := time.Monday; day <= time.Friday; day++ {
-		h[day] = wallet.Interval{Open: open, Close: closing}
+// open are hours in the words of OpenStreetMap.
+func open(text string) *hours.Schedule {
+	schedule, err := hours.Parse(text)
+	if err != nil {
+		panic("sandbox: " + err.Error()) // a test makes the world
 	}
-	return h
-}
-
-func daily(open, closing int) wallet.Hours {
-	h := weekdays(open, closing)
-	h[time.Saturday], h[time.Sunday] = wallet.Interval{Open: open, Close: closing}, wallet.Interval{Open: open, Close: closing}
-	return h
-}
-
-// night opens late on Friday and Saturday and closes on the next day.
-func night() wallet.Hours {
-	h := weekdays(at(12, 0), at(22, 0))
-	h[time.Friday], h[time.Saturday] = wallet.Interval{Open: at(18, 0), Close: at(3, 0)}, wallet.Interval{Open: at(18, 0), Close: at(3, 0)}
-	return h
+	return schedule
 }
 
 func pay(categories ...int64) wallet.Offer {
@@ -193,12 +178,15 @@ func pay(categories ...int64) wallet.Offer {
 }
 func by(types ...string) wallet.Offer { return wallet.Offer{Available: true, Types: types} }
 
+// timezone is that of all the sandbox's places.
+const timezone = "Europe/Vilnius"
+
 // place is a public, active place with pins; the exceptions are made below.
-func place(id, project int64, title, address string, lat, lng float64, hours wallet.Hours, services map[wallet.Service]wallet.Offer) wallet.Location {
+func place(id, project int64, title, address string, lat, lng float64, hours *hours.Schedule, services map[wallet.Service]wallet.Offer) wallet.Location {
 	position := wallet.At(lat, lng)
 	return wallet.Location{
 		ID: id, ProjectID: project, Title: wallet.Text{"en": title}, Address: wallet.Text{"en": address},
-		Position: &position, Status: wallet.Active, Public: true, Hours: hours, Services: services,
+		Position: &position, Status: wallet.Active, Public: true, Hours: hours, Timezone: timezone, Services: services,
 		PinOpen: "https://shop.example/pins/open.png", PinClosed: "https://shop.example/pins/closed.png",
 	}
 }
@@ -208,29 +196,29 @@ func place(id, project int64, title, address string, lat, lng float64, hours wal
 func places() []wallet.Location {
 	type services = map[wallet.Service]wallet.Offer
 	list := []wallet.Location{
-		place(101, storeProject, "Store on Gediminas Avenue", "Gedimino pr. 9, Vilnius", 54.6872, 25.2797, weekdays(at(8, 0), at(18, 0)),
+		place(101, storeProject, "Store on Gediminas Avenue", "Gedimino pr. 9, Vilnius", 54.6872, 25.2797, open("Mo-Fr 08:00-18:00"),
 			services{wallet.Pay: pay(4, 5), wallet.CashIn: by("contact", "bar_code", "document", "one_time_bar_code"), wallet.CashOut: by("qr_code", "document"), wallet.Identification: {Available: true}}),
-		place(102, storeProject, "Night kiosk", "Aušros Vartų g. 3, Vilnius", 54.6747, 25.2895, night(),
+		place(102, storeProject, "Night kiosk", "Aušros Vartų g. 3, Vilnius", 54.6747, 25.2895, open("Mo-Th 12:00-22:00; Fr,Sa 18:00-03:00"),
 			services{wallet.Pay: pay(1, 3), wallet.CashIn: by("contact", "bar_code")}),
-		place(103, storeProject, "Akropolis Vilnius", "Ozo g. 25, Vilnius", 54.7103, 25.2631, daily(at(10, 0), at(22, 0)),
+		place(103, storeProject, "Akropolis Vilnius", "Ozo g. 25, Vilnius", 54.7103, 25.2631, open("Mo-Su 10:00-22:00"),
 			services{wallet.Pay: pay(4, 6)}),
-		place(104, storeProject, "Ozas pick-up point", "Ozo g. 18, Vilnius", 54.7141, 25.2765, daily(at(9, 0), at(21, 0)),
+		place(104, storeProject, "Ozas pick-up point", "Ozo g. 18, Vilnius", 54.7141, 25.2765, open("Mo-Su 09:00-21:00"),
 			services{wallet.Pay: pay(4), wallet.CashOut: by("qr_code")}),
-		place(105, storeProject, "Airport desk", "Rodūnios kel. 10A, Vilnius", 54.6370, 25.2876, daily(0, at(24, 0)),
+		place(105, storeProject, "Airport desk", "Rodūnios kel. 10A, Vilnius", 54.6370, 25.2876, open("24/7"),
 			services{wallet.Pay: pay(7), wallet.CashIn: by("document"), wallet.CashOut: by("document"), wallet.Identification: {Available: true}}),
-		place(cafePlace, storeProject, "Café on Freedom Avenue", "Laisvės al. 60, Kaunas", 54.8966, 23.9126, daily(at(8, 0), at(23, 0)),
+		place(cafePlace, storeProject, "Café on Freedom Avenue", "Laisvės al. 60, Kaunas", 54.8966, 23.9126, open("Mo-Su 08:00-23:00"),
 			services{wallet.Pay: pay(1, 2)}),
 		place(107, storeProject, "Akropolis Kaunas", "Karaliaus Mindaugo pr. 49, Kaunas", 54.8913, 23.9183, nil,
 			services{wallet.Pay: {Available: false}}),
-		place(108, storeProject, "Kaunas station", "M. K. Čiurlionio g. 16, Kaunas", 54.8858, 23.9312, daily(at(6, 30), at(23, 30)),
+		place(108, storeProject, "Kaunas station", "M. K. Čiurlionio g. 16, Kaunas", 54.8858, 23.9312, open("Mo-Su 06:30-23:30"),
 			services{wallet.CashIn: by("one_time_bar_code"), wallet.Pay: pay(7)}),
-		place(109, storeProject, "Old ferry", "Danės g. 1, Klaipėda", 55.7074, 21.1270, daily(at(7, 0), at(22, 0)),
+		place(109, storeProject, "Old ferry", "Danės g. 1, Klaipėda", 55.7074, 21.1270, open("Mo-Su 07:00-22:00"),
 			services{wallet.Pay: pay(7)}),
-		place(110, storeProject, "Pier 4", "Žvejų g. 4, Klaipėda", 55.7033, 21.1443, weekdays(at(9, 0), at(18, 0)),
+		place(110, storeProject, "Pier 4", "Žvejų g. 4, Klaipėda", 55.7033, 21.1443, open("Mo-Fr 09:00-18:00"),
 			services{wallet.Pay: pay(4, 5), wallet.CashIn: by("contact", "document")}),
-		place(111, secondProject, "Warehouse", "Minijos g. 180, Klaipėda", 55.6721, 21.1705, weekdays(at(8, 0), at(17, 0)),
+		place(111, secondProject, "Warehouse", "Minijos g. 180, Klaipėda", 55.6721, 21.1705, open("Mo-Fr 08:00-17:00"),
 			services{wallet.Pay: pay(7)}),
-		place(kioskPlace, kioskProject, "Village kiosk", "Pagirių g. 6, Vilnius", 54.6025, 25.2030, daily(at(9, 0), at(20, 0)),
+		place(kioskPlace, kioskProject, "Village kiosk", "Pagirių g. 6, Vilnius", 54.6025, 25.2030, open("Mo-Su 09:00-20:00"),
 			services{wallet.Pay: pay(1), wallet.CashIn: by("contact", "bar_code"), wallet.CashOut: by("qr_code")}),
 	}
 	list[0].Title["lt"], list[0].Radius = "Parduotuvė Gedimino prospekte", 50

@@ -8,6 +8,7 @@ import (
 
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/internal/zone"
 )
 
 // What is refused of a place is named by where it stands on the wire, such as services.cash_in.types[1].
@@ -21,8 +22,9 @@ const (
 )
 
 // checkPlace refuses what the protocol does not know or could not carry, and what is not there.
-func (s *Service) checkPlace(tx *store.Tx, l wallet.Location) error {
+func (s *Service) checkPlace(tx *store.Tx, l wallet.Location, change LocationChange) error {
 	refused := wallet.FieldErrors{}
+	change.judgeHours(refused, l)
 	if err := s.judgePlace(tx.PayCategoryExists, l, refused); err != nil {
 		return err
 	}
@@ -57,7 +59,11 @@ func (s *Service) judgePlace(isCategory func(int64) (bool, error), l wallet.Loca
 	}
 	checkImage(refused, "images.pin_open", l.PinOpen)
 	checkImage(refused, "images.pin_closed", l.PinClosed)
-	judgeHours(refused, l.Hours)
+	if l.Timezone != "" {
+		if _, err := zone.Named(l.Timezone); err != nil {
+			refused.Refuse("timezone", "%q is not a time zone, such as Europe/Vilnius", l.Timezone)
+		}
+	}
 	s.judgePrices(refused, l.Prices)
 	return judgeServices(isCategory, refused, l.Services)
 }
@@ -67,19 +73,6 @@ func checkImage(refused wallet.FieldErrors, field, address string) {
 	u, err := url.Parse(address)
 	if address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > maxURL || !isWords(address)) {
 		refused.Refuse(field, "%q is not the address of an image", address)
-	}
-}
-
-func judgeHours(refused wallet.FieldErrors, hours wallet.Hours) {
-	for day, interval := range hours {
-		field := "working_hours." + strings.ToLower(day.String())
-		switch {
-		case interval.Valid():
-		case wallet.Interval{Open: interval.Open}.Valid():
-			refused.Refuse(field+".closing_time", "must be from 00:00 to 24:00")
-		default:
-			refused.Refuse(field+".opening_time", "must be from 00:00 to 23:59")
-		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
@@ -18,6 +19,9 @@ type LocationView struct {
 	wallet.Location
 	// Spots are there for who belongs to the project, by number.
 	Spots []wallet.Spot
+	// Open is whether it is open now, and NextChange when that changes, zero where it is not known to.
+	Open       hours.State
+	NextChange time.Time
 }
 
 // LocationEdit is what somebody asks to become of a place; what is not given stays as it is.
@@ -80,7 +84,9 @@ func (e LocationEdit) to(now wallet.Location) wallet.Location {
 		}
 		change.Prices = &prices
 	}
-	return change.To(now)
+	after := change.To(now)
+	locate(&after)
+	return after
 }
 
 // GetLocation returns a place: one that is public to everybody who may use the wallet API, another to those who represent
@@ -167,7 +173,7 @@ func (s *Service) viewPlaces(ctx context.Context, c wallet.Caller, places []wall
 		if may || c.Represents(l.ProjectID) {
 			ids = append(ids, l.ID)
 		}
-		views[i].Location = l
+		views[i] = s.viewOf(l, nil)
 	}
 	spots, err := s.db.SpotsOfPlaces(ctx, ids)
 	for i := range views {
@@ -191,6 +197,7 @@ func (s *Service) AddLocation(ctx context.Context, c wallet.Caller, project int6
 	if err := e.checkRepeated(0, project); err != nil {
 		return LocationView{}, err
 	}
+	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
 		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
 			return LocationView{}, err
@@ -215,6 +222,7 @@ func (s *Service) EditLocation(ctx context.Context, c wallet.Caller, id int64, e
 	if err := e.checkRepeated(id, l.ProjectID); err != nil {
 		return LocationView{}, err
 	}
+	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
 		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
 			return LocationView{}, err
@@ -248,6 +256,7 @@ func (e LocationEdit) checkRepeated(id, project int64) error {
 
 // editPlace writes what a place becomes; before is nil where it is new. What stays as it is is not written.
 func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Location, now wallet.Location, e LocationEdit) (LocationView, error) {
+	e.now = s.BusinessClock()
 	after, had := e.to(now), []wallet.Spot(nil)
 	action, write, was := "update", tx.UpdateLocation, any(now)
 	var err error
@@ -268,9 +277,12 @@ func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Locati
 	e.chooseRemote(&after, now, spots, refused)
 	unchanged := before != nil && same(now, after)
 	if unchanged && sameSpots(had, spots) && len(refused) == 0 {
-		return LocationView{now, had}, nil // it may stay as it is, whatever the rules are by now
+		return s.viewOf(now, had), nil // it may stay as it is, whatever the rules are by now
 	}
-	after.UpdatedAt = s.BusinessClock()
+	if after.UpdatedAt, err = tx.PlaceTime(e.now); err != nil {
+		return LocationView{}, err
+	}
+	e.judgeHours(refused, after)
 	if err := s.judgePlace(tx.PayCategoryExists, after, refused); err != nil {
 		return LocationView{}, err
 	}
@@ -285,5 +297,12 @@ func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Locati
 			return LocationView{}, err
 		}
 	}
-	return LocationView{after, spots}, s.writeSpots(tx, c, had, spots)
+	return s.viewOf(after, spots), s.writeSpots(tx, c, had, spots)
+}
+
+// viewOf is a place as those see it whose it is.
+func (s *Service) viewOf(l wallet.Location, spots []wallet.Spot) LocationView {
+	v := LocationView{Location: l, Spots: spots}
+	v.Open, v.NextChange = opening(&l, s.BusinessClock())
+	return v
 }

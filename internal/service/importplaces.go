@@ -186,10 +186,11 @@ type plan struct {
 
 // decide makes a plan, or says why there is none.
 func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Problem) {
+	var err error
 	if len(row.Problems) > 0 {
 		return p, row.Problems
 	}
-	change, problems := fromFile(row.Record, i.timetables)
+	change, problems := fromFile(row.Record)
 	if len(problems) > 0 {
 		return p, problems
 	}
@@ -226,6 +227,9 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 		i.known.claim(p.id, row.Where, ref)
 		return p, nil
 	}
+	if change.Hours, err = i.timetables.hoursOf(row.Record, nil); err != nil {
+		return p, hoursProblem(err)
+	}
 	p.place = i.fresh(change, at)
 	if problems := i.judge(p.place); len(problems) > 0 {
 		return p, problems
@@ -234,12 +238,18 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 	return p, nil
 }
 
+func hoursProblem(err error) []mapfile.Problem {
+	return []mapfile.Problem{{Field: "opening_hours", Reason: err.Error()}}
+}
+
 // fresh is the new place that a row asks for.
 func (i *placeImport) fresh(change LocationChange, at wallet.Position) wallet.Location {
 	if len(change.Address) == 0 {
 		change.Address = addressOf(at)
 	}
-	return change.To(wallet.Location{ProjectID: i.Project, Status: wallet.Active, Public: i.Public, UpdatedAt: i.BusinessClock()})
+	l := change.To(wallet.Location{ProjectID: i.Project, Status: wallet.Active, Public: i.Public, UpdatedAt: i.BusinessClock()})
+	locate(&l)
+	return l
 }
 
 // outcome is what becomes of a batch.
@@ -263,7 +273,14 @@ func (i *placeImport) carryOut(plans []plan, now []wallet.Location) (out outcome
 			continue
 		}
 		before := current[p.id]
-		after := p.change.To(before)
+		change := p.change
+		var err error
+		if change.Hours, err = i.timetables.hoursOf(p.row.Record, before.Hours); err != nil {
+			out.refused = append(out.refused, RefusedRow{p.row.Where, p.row.Title, hoursProblem(err)})
+			continue
+		}
+		after := change.To(before)
+		locate(&after)
 		if reflect.DeepEqual(before, after) || same(before, after) {
 			out.unchanged++
 			continue
@@ -319,10 +336,12 @@ func (i *placeImport) write(ctx context.Context, rows []mapfile.Row) error {
 				return err
 			}
 		}
-		for _, change := range out.changed {
-			if err := tx.UpdateLocation(change.After); err != nil {
-				return err
-			}
+		changed := make([]wallet.Location, len(out.changed))
+		for n, change := range out.changed {
+			changed[n] = change.After
+		}
+		if err := tx.PutLocations(changed); err != nil {
+			return err
 		}
 		return tx.InsertLocations(out.created)
 	})
@@ -394,9 +413,7 @@ func (s *Service) ExportPlaces(ctx context.Context, c wallet.Caller, project, af
 	}
 	records := make([]mapfile.Record, len(places))
 	for i, l := range places {
-		if records[i], err = toFile(l); err != nil {
-			return nil, err
-		}
+		records[i] = toFile(l)
 	}
 	return records, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/mapfile"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -92,10 +93,10 @@ func TestATownsMapIsImported(t *testing.T) {
 		kiosk, err := o.InspectLocation(o.ctx, o.operator, id+1)
 		wantKiosk := wallet.Location{
 			ID: id + 1, ProjectID: 1, Title: wallet.Text{"en": "Kiosk", "lt": "Kioskas"}, Address: wallet.Text{"en": "Gedimino pr. 9"},
-			Status: wallet.Active, Public: true, UpdatedAt: o.clock.Now(), Position: &wallet.Position{Lat: 54_690_000, Lng: 25_280_000},
+			Status: wallet.Active, Public: true, UpdatedAt: o.clock.Now(), Position: &wallet.Position{Lat: 54_690_000, Lng: 25_280_000}, Timezone: "Europe/Vilnius",
 			Services: map[wallet.Service]wallet.Offer{wallet.Pay: {Available: true, Categories: []int64{1}}, wallet.CashIn: {Available: true, Types: []string{"contact"}}},
 		}
-		if diff := cmp.Diff(wantKiosk, kiosk, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(wallet.Location{}, "Hours")); diff != "" || err != nil || len(kiosk.Hours) != 5 {
+		if diff := cmp.Diff(wantKiosk, kiosk, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(wallet.Location{}, "Hours", "UpdatedAt")); diff != "" || err != nil || kiosk.Hours.Text() != "Mo-Fr 09:00-18:00" {
 			t.Errorf("the kiosk is %+v, %v", diff, err)
 		}
 		if bare, err := o.InspectLocation(o.ctx, o.operator, id+2); err != nil || bare.Public || bare.Address["en"] != "54.69, 25.28" {
@@ -120,13 +121,16 @@ func TestATownsMapIsImported(t *testing.T) {
 func TestAnExportIsNoNews(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		bare := wallet.Location{ProjectID: 1, Title: wallet.Text{"lt": "Be nieko"}, Address: wallet.Text{"lt": "Niekur"}, Status: wallet.Inactive}
-		alwaysOpen := stall()
-		alwaysOpen.Hours = wallet.Hours{}
-		for day := range 7 {
-			alwaysOpen.Hours[time.Weekday(day)] = wallet.Interval{Open: 0, Close: 1440}
+		alwaysOpen, night := stall(), stall()
+		alwaysOpen.Hours = hours.Always()
+		var err error
+		if night.Hours, err = hours.Restore("Fr 22:00-02:00; Sa 10:00-24:00; PH off"); err != nil {
+			t.Fatal(err)
 		}
-		night := stall()
-		night.Hours = wallet.Hours{time.Friday: {Open: 1320, Close: 120}, time.Saturday: {Open: 600, Close: 1440}}
+		if night.Hours, err = hours.New(night.Hours.Rules(), []hours.Date{{Year: 2026, Month: 12, Day: 25}}); err != nil {
+			t.Fatal(err)
+		}
+		night.Timezone, night.TimezoneGiven = "Europe/Paris", true
 		night.Services = map[wallet.Service]wallet.Offer{wallet.Pay: {}, wallet.CashOut: {Types: []string{"document"}}}
 		offer := stall()
 		offer.Prices = []wallet.Price{{Title: wallet.Text{"en": "Two for one"}, ValidFrom: o.clock.Now().Add(time.Hour)}}

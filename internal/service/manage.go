@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
@@ -728,8 +729,15 @@ type LocationChange struct {
 	Position **wallet.Position
 	// Radius is in metres.
 	Radius *int
-	// Hours, Services and Prices are replaced as a whole.
-	Hours    *wallet.Hours
+	// Hours point to nil for hours that are not known. Days are hours as programs write them that know one interval a day:
+	// where those show just what such a program is shown, the hours stay as they are.
+	Hours **hours.Schedule
+	Days  *map[time.Weekday]hours.Span
+	// Timezone names the zone; empty is the one of the position.
+	Timezone *string
+	// now is when the change is made, zero for a place that is new.
+	now time.Time
+	// Services and Prices are replaced as a whole.
 	Services *map[wallet.Service]wallet.Offer
 	Prices   *[]wallet.Price
 	// PinOpen and PinClosed are addresses of images; both or none.
@@ -744,15 +752,24 @@ type LocationChange struct {
 // UpdateLocation changes a place. What it takes away is only told, unless agreed. It fails with
 // Forbidden, NotFound and InvalidParameters.
 func (s *Service) UpdateLocation(ctx context.Context, c wallet.Caller, id int64, change LocationChange, agreed bool) (Changed[wallet.Location], error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return Changed[wallet.Location]{}, err
+	}
+	change.now = s.BusinessClock()
+	change.readMap()
 	return alter(ctx, s, c, locationObject, id, agreed,
 		func(tx *store.Tx) (*wallet.Location, error) { return tx.Location(id) },
 		func(tx *store.Tx, now wallet.Location) (wallet.Location, []string, error) {
 			after := change.To(now)
+			locate(&after)
 			if same(now, after) {
 				return now, nil, nil // it may stay as it is, whatever the rules are by now
 			}
-			after.UpdatedAt = s.BusinessClock()
-			if err := s.checkPlace(tx, after); err != nil {
+			var err error
+			if after.UpdatedAt, err = tx.PlaceTime(s.BusinessClock()); err != nil {
+				return after, nil, err
+			}
+			if err := s.checkPlace(tx, after, change); err != nil {
 				return after, nil, err
 			}
 			return after, lossesOfPlace(now, after), nil
@@ -770,9 +787,9 @@ func (change LocationChange) To(l wallet.Location) wallet.Location {
 	l.Title = merged(l.Title, change.Title)
 	l.Description = merged(l.Description, change.Description)
 	l.Address = merged(l.Address, change.Address)
-	set(&l.Position, change.Position)
+	change.place(&l)
 	set(&l.Radius, change.Radius)
-	set(&l.Hours, change.Hours)
+	change.open(&l)
 	set(&l.Services, change.Services)
 	set(&l.Prices, change.Prices)
 	set(&l.PinOpen, change.PinOpen)
@@ -781,9 +798,6 @@ func (change LocationChange) To(l wallet.Location) wallet.Location {
 	set(&l.RemoteSpot, change.RemoteSpot)
 	set(&l.Status, change.Status)
 	// As they come out of the database: what is empty is not there.
-	if len(l.Hours) == 0 {
-		l.Hours = nil
-	}
 	if len(l.Services) == 0 {
 		l.Services = nil
 	}
@@ -834,8 +848,9 @@ func lossesOfPlace(before, after wallet.Location) (losses []string) {
 			losses = lost(losses, "the "+text.name+" in "+locale, text.before[locale], text.after[locale])
 		}
 	}
-	for _, day := range slices.Sorted(maps.Keys(before.Hours)) {
-		if _, open := after.Hours[day]; !open && after.Hours != nil {
+	had, has := before.Hours.Daily(hours.DateOf(after.UpdatedAt)), after.Hours.Daily(hours.DateOf(after.UpdatedAt))
+	for _, day := range slices.Sorted(maps.Keys(had)) {
+		if _, open := has[day]; !open && after.Hours != nil {
 			losses = append(losses, fmt.Sprintf("the place no longer opens on %s", day))
 		}
 	}

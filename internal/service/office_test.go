@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -328,12 +329,21 @@ func TestAWalletIsKept(t *testing.T) {
 	})
 }
 
+// opening is a schedule of a text.
+func opening(text string) *hours.Schedule {
+	schedule, err := hours.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return schedule
+}
+
 // stall is a place of project 1 of which all is known.
 func stall() wallet.Location {
 	position := wallet.At(54.6872, 25.2797)
 	return wallet.Location{
 		ProjectID: 1, Title: wallet.Text{"en": "Stall", "lt": "Prekystalis"}, Address: wallet.Text{"lt": "Turgaus a. 1"}, Position: &position,
-		Radius: 30, Status: wallet.Active, Public: true, Hours: wallet.Hours{time.Saturday: {Open: 480, Close: 900}, time.Sunday: {Open: 540, Close: 900}},
+		Radius: 30, Status: wallet.Active, Public: true, Hours: opening("Sa 08:00-15:00; Su 09:00-15:00"), Timezone: "Europe/Vilnius",
 		Services: map[wallet.Service]wallet.Offer{
 			wallet.CashIn: {Available: true, Types: []string{"contact", "bar_code"}}, wallet.Pay: {Available: true},
 		},
@@ -369,7 +379,7 @@ func TestAPlaceIsKept(t *testing.T) {
 			t.Errorf("the same again made it %+v, %v", got, err)
 		}
 		less := service.LocationChange{
-			Title: wallet.Text{"en": ""}, Position: new(*wallet.Position), Radius: new(int), Hours: &wallet.Hours{time.Sunday: {Open: 0, Close: 1440}},
+			Title: wallet.Text{"en": ""}, Position: new(*wallet.Position), Radius: new(int), Hours: new(opening("Su 00:00-24:00")),
 			Services: &map[wallet.Service]wallet.Offer{wallet.CashIn: {Available: true, Types: []string{"contact"}}}, Prices: &[]wallet.Price{},
 			PinOpen: new(""), PinClosed: new(""), Public: new(false), Status: new(wallet.Inactive),
 		}
@@ -383,7 +393,7 @@ func TestAPlaceIsKept(t *testing.T) {
 		if _, err := o.UpdateLocation(o.ctx, o.operator, id, less, true); err != nil {
 			t.Error(err)
 		}
-		if hidden, _, err := o.ListLocations(o.ctx, wallet.Caller{Kind: wallet.Anonymous}, wallet.LocationFilter{}); len(hidden) != 0 || err != nil {
+		if hidden, err := o.SearchLocations(o.ctx, wallet.Caller{Kind: wallet.Anonymous}, wallet.LocationFilter{}); len(hidden.Places) != 0 || err != nil {
 			t.Errorf("the public sees %v, %v", hidden, err)
 		}
 		if back, err := o.UpdateLocation(o.ctx, o.operator, id, service.LocationChange{Status: new(wallet.Active)}, false); back.Planned || err != nil {
@@ -415,8 +425,7 @@ func TestPlacesAreRefused(t *testing.T) {
 			{service.LocationChange{Title: wallet.Text{"english": "Stall"}, Description: wallet.Text{"EN": "Bread"}}, []string{"description", "title"}},
 			{service.LocationChange{Position: new(&nowhere)}, []string{"lat"}},
 			{service.LocationChange{Radius: new(-1)}, []string{"radius"}}, {service.LocationChange{Radius: new(1_000_000)}, []string{"radius"}},
-			{service.LocationChange{Hours: &wallet.Hours{time.Monday: {Open: -1, Close: 5}}}, []string{"working_hours.monday.opening_time"}},
-			{service.LocationChange{Hours: &wallet.Hours{time.Monday: {Open: 5, Close: 1441}}}, []string{"working_hours.monday.closing_time"}},
+			{service.LocationChange{Timezone: new("Europe/Vilna")}, []string{"timezone"}}, {service.LocationChange{Timezone: new("Local")}, []string{"timezone"}},
 			{service.LocationChange{Services: &services{"sleep": {Available: true}}}, []string{"services.sleep"}},
 			{service.LocationChange{Services: &services{wallet.CashIn: {Available: true, Types: []string{"contact", "smell"}}}}, []string{"services.cash_in.types[1]"}},
 			{service.LocationChange{Services: &services{wallet.CashIn: {Available: true, Categories: []int64{1}}}}, []string{"services.cash_in.categories"}},

@@ -334,9 +334,9 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 		return 0, err
 	}
 	wanted := l.ID
-	l.UpdatedAt = s.BusinessClock()
+	locate(&l)
 	err = s.operate(ctx, c, func(tx *store.Tx) (err error) {
-		if err := s.checkPlace(tx, l); err != nil {
+		if err := s.checkPlace(tx, l, LocationChange{}); err != nil {
 			return err
 		}
 		there, err := tx.ProjectExists(l.ProjectID)
@@ -344,6 +344,9 @@ func (s *Service) CreateLocation(ctx context.Context, c wallet.Caller, l wallet.
 			return err
 		}
 		if l.ID, err = takeID(tx, store.LocationIDs, wanted); err != nil {
+			return err
+		}
+		if l.UpdatedAt, err = tx.PlaceTime(s.BusinessClock()); err != nil {
 			return err
 		}
 		if err := tx.InsertLocation(l); err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/mapfile"
@@ -15,12 +14,12 @@ import (
 // Places as files have them and as they are stored: fromFile and toFile are the only ones who know both.
 
 // timetables are opening hours that were read before, by their text: the shops of a chain have the same.
-type timetables map[string]wallet.Hours
+type timetables map[string]*hours.Schedule
 
 // maxTimetables bounds them.
 const maxTimetables = 10_000
 
-func (t timetables) read(text string) (wallet.Hours, error) {
+func (t timetables) read(text string) (*hours.Schedule, error) {
 	if known, there := t[text]; there {
 		return known, nil
 	}
@@ -31,27 +30,57 @@ func (t timetables) read(text string) (wallet.Hours, error) {
 	if len(t) == maxTimetables {
 		clear(t)
 	}
-	t[text] = dailyHours(schedule)
-	return t[text], nil
+	t[text] = schedule
+	return schedule, nil
 }
 
-// fromFile is what a row of a file asks to become of a place.
-func fromFile(r mapfile.Record, known timetables) (change LocationChange, problems []mapfile.Problem) {
+// hoursOf are the hours that a row asks for, of a place that has those before: rules and holidays stand apart in a file, and
+// one that is not given stays as it is. Nil is no change.
+func (t timetables) hoursOf(r mapfile.Record, before *hours.Schedule) (**hours.Schedule, error) {
+	if r.Hours == nil && r.Holidays == nil {
+		return nil, nil
+	}
+	after, holidays := before, []hours.Date(nil)
+	var err error
+	if r.Hours != nil {
+		if after, err = t.read(*r.Hours); err != nil {
+			return nil, err
+		}
+	}
+	if before != nil {
+		holidays = before.Holidays()
+	}
+	if r.Holidays != nil {
+		holidays = nil
+		for _, day := range *r.Holidays {
+			date, err := hours.ParseDate(day)
+			if err != nil {
+				return nil, err
+			}
+			holidays = append(holidays, date)
+		}
+	}
+	if after != nil && !slices.Equal(after.Holidays(), holidays) {
+		if after, err = hours.New(after.Rules(), holidays); err != nil {
+			return nil, err
+		}
+	}
+	if before != nil && before.Equal(after) {
+		after = before
+	}
+	return &after, nil
+}
+
+// fromFile is what a row of a file asks to become of a place, but for its hours, which are those of hoursOf.
+func fromFile(r mapfile.Record) (change LocationChange, problems []mapfile.Problem) {
 	change = LocationChange{
 		Title: r.Title, Description: r.Description, Address: r.Address, Radius: r.Radius, Public: r.Public,
-		PinOpen: r.PinOpen, PinClosed: r.PinClosed, Status: (*wallet.LocationStatus)(r.Status),
+		PinOpen: r.PinOpen, PinClosed: r.PinClosed, Status: (*wallet.LocationStatus)(r.Status), Timezone: r.Timezone,
 	}
 	if r.Position != nil {
 		position := wallet.At(r.Position.Lat, r.Position.Lng)
 		at := &position
 		change.Position = &at
-	}
-	if r.Hours != nil {
-		daily, err := known.read(*r.Hours)
-		if err != nil {
-			problems = append(problems, mapfile.Problem{Field: "opening_hours", Reason: err.Error()})
-		}
-		change.Hours = &daily
 	}
 	if r.Services != nil {
 		services := map[wallet.Service]wallet.Offer{}
@@ -94,21 +123,8 @@ func priceFromFile(p mapfile.Price) (price wallet.Price, err error) {
 	return price, nil
 }
 
-// dailyHours are opening hours as places have them, nil for unknown ones.
-func dailyHours(schedule *hours.Schedule) wallet.Hours {
-	var daily wallet.Hours
-	for day, span := range schedule.Daily(hours.Date{Year: 2000, Month: 1, Day: 3}) {
-		from, to := span.Clock()
-		if daily == nil {
-			daily = wallet.Hours{}
-		}
-		daily[day] = wallet.Interval{Open: int(from), Close: int(to)}
-	}
-	return daily
-}
-
 // toFile is a place as a file has it. What it has not is not given.
-func toFile(l wallet.Location) (r mapfile.Record, err error) {
+func toFile(l wallet.Location) (r mapfile.Record) {
 	status := string(l.Status)
 	r = mapfile.Record{ID: l.ID, Title: l.Title, Description: l.Description, Address: l.Address, Public: &l.Public, Status: &status}
 	if l.Position != nil {
@@ -118,17 +134,19 @@ func toFile(l wallet.Location) (r mapfile.Record, err error) {
 	if l.Radius > 0 {
 		r.Radius = &l.Radius
 	}
-	if len(l.Hours) > 0 {
-		days := map[time.Weekday]hours.Span{}
-		for day, i := range l.Hours {
-			days[day] = hours.Between(hours.Minute(i.Open), hours.Minute(i.Close))
-		}
-		schedule, err := hours.FromDaily(days)
-		if err != nil {
-			return r, fmt.Errorf("the hours of place %d: %w", l.ID, err)
-		}
-		text := schedule.Text()
+	if l.Hours != nil {
+		text := l.Hours.Text()
 		r.Hours = &text
+		if days := l.Hours.Holidays(); len(days) > 0 {
+			holidays := make([]string, len(days))
+			for i, day := range days {
+				holidays[i] = day.String()
+			}
+			r.Holidays = &holidays
+		}
+	}
+	if l.TimezoneGiven {
+		r.Timezone = &l.Timezone
 	}
 	if len(l.Services) > 0 {
 		services := map[string]mapfile.Service{}
@@ -147,7 +165,7 @@ func toFile(l wallet.Location) (r mapfile.Record, err error) {
 	if l.PinOpen != "" {
 		r.PinOpen, r.PinClosed = &l.PinOpen, &l.PinClosed
 	}
-	return r, nil
+	return r
 }
 
 func priceToFile(p wallet.Price) mapfile.Price {

@@ -2,22 +2,117 @@ package service
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"time"
 
+	"github.com/purserhq/purser/internal/hours"
+	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/internal/zone"
 )
 
-// ListLocations returns a page of the public places that the filter matches, with the prices and offers that
-// count now, and how many it matches in all. Nobody has to prove who they are for that.
-func (s *Service) ListLocations(ctx context.Context, c wallet.Caller, f wallet.LocationFilter) ([]wallet.Location, int, error) {
+// FoundLocation is a place as a search finds it.
+type FoundLocation = store.FoundLocation
+
+// LocationsSince is where a copy of the public places stands.
+type LocationsSince = store.LocationsSince
+
+// SearchLocations finds a page of the public places that the filter matches. Nobody has to prove who they are for that. It
+// waits until the places are in memory.
+func (s *Service) SearchLocations(ctx context.Context, c wallet.Caller, f wallet.LocationFilter) (store.FoundLocations, error) {
 	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
-		return nil, 0, err
+		return store.FoundLocations{}, err
 	}
 	f.PublicOnly = true
-	page, total, err := s.db.Locations(ctx, f)
-	for i := range page {
-		page[i].Prices = wallet.PricesAt(page[i].Prices, s.BusinessClock())
+	return s.db.FindLocations(ctx, f, s.BusinessClock())
+}
+
+// ReadFoundLocations reads places that were found, in their order, with the prices and offers that count now. What is not
+// public any more is left out.
+func (s *Service) ReadFoundLocations(ctx context.Context, c wallet.Caller, found []store.FoundLocation) ([]PublicLocation, error) {
+	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
+		return nil, err
 	}
-	return page, total, err
+	places, err := s.db.FoundDocuments(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	withdrawn := map[int64]bool{}
+	for _, one := range found {
+		withdrawn[one.ID] = one.Withdrawn
+	}
+	var public []PublicLocation
+	for i := range places {
+		if places[i].Public || withdrawn[places[i].ID] {
+			public = append(public, s.public(places[i]))
+		}
+	}
+	return public, nil
+}
+
+// PublicLocation is a place as everybody sees it.
+type PublicLocation struct {
+	wallet.Location
+	// Until is how long it looks so while nobody alters it, zero for ever: a price may begin or end, or with another
+	// day another season.
+	Until time.Time
+}
+
+func (s *Service) public(l wallet.Location) PublicLocation {
+	now := s.BusinessClock()
+	p := PublicLocation{Location: l}
+	until := func(t time.Time) {
+		if t.After(now) && (p.Until.IsZero() || t.Before(p.Until)) {
+			p.Until = t
+		}
+	}
+	for _, price := range l.Prices {
+		until(price.ValidFrom)
+		until(price.ValidUntil)
+	}
+	p.Prices = wallet.PricesAt(l.Prices, now)
+	if slices.ContainsFunc(l.Hours.Rules(), func(r hours.Rule) bool { return len(r.Dates) > 0 }) {
+		in, err := zone.Named(l.Timezone)
+		if err != nil {
+			in = time.UTC
+		}
+		today := now.In(in)
+		until(time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, in))
+	}
+	return p
+}
+
+// LocationsCopied is a page of what a copy of the public places lacks.
+type LocationsCopied struct {
+	Places []LocationView
+	// Now is where the copy then stands, and More whether it lacks more.
+	Now  store.LocationsSince
+	More bool
+	// Total is how many public places there are.
+	Total int
+}
+
+// CopyLocations returns what a copy of the public places lacks that stands somewhere; the zero value begins one. What is
+// no longer public comes once more, as nothing but a place that is not in use. It fails with InvalidParameters for a copy that
+// is of another database.
+func (s *Service) CopyLocations(ctx context.Context, c wallet.Caller, since store.LocationsSince, limit int) (LocationsCopied, error) {
+	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
+		return LocationsCopied{}, err
+	}
+	all, err := s.db.FindLocations(ctx, wallet.LocationFilter{PublicOnly: true, Limit: 1}, s.BusinessClock())
+	if err != nil {
+		return LocationsCopied{}, err
+	}
+	page, now, more, err := s.db.ChangedLocations(ctx, since, limit)
+	if errors.Is(err, store.ErrForeignCopy) {
+		return LocationsCopied{}, wallet.FieldError("sync", "is of another database, or of one that was restored since: begin anew with sync=begin")
+	}
+	copied := LocationsCopied{Now: now, More: more, Total: all.Total}
+	for _, l := range page {
+		copied.Places = append(copied.Places, s.viewOf(s.public(l).Location, nil))
+	}
+	return copied, err
 }
 
 // ListPayCategories returns all pay categories by id.

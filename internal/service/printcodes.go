@@ -73,7 +73,9 @@ func (s *Service) ListCodes(ctx context.Context, c wallet.Caller, project, place
 	return s.spotCodes(ctx, codes, place)
 }
 
-func (s *Service) printed(code string) Printed { return Printed{code, wallet.WrapCode(s.CodeLink, code)} }
+func (s *Service) printed(code string) Printed {
+	return Printed{code, wallet.WrapCode(s.CodeLink, code)}
+}
 
 // spotCodes adds the codes of spots.
 func (s *Service) spotCodes(ctx context.Context, codes Codes, place int64) (Codes, error) {

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
-	"github.com/purserhq/purser/internal/mapfile"
 	"github.com/purserhq/purser/internal/nearby"
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -64,11 +64,14 @@ func newLandmarks(distance float64) *landmarks {
 
 func (a *landmarks) at(number int32) *landmark { return &a.boxes[number/boxSize][number%boxSize] }
 
+// unwritten are marks that some write in a name and some do not: McDonald's.
+var unwritten = strings.NewReplacer("'", "", "’", "", ".", "")
+
 // namesOf are those of a title in all its languages, each once.
 func (a *landmarks) namesOf(title map[string]string) []uint64 {
 	names := make([]uint64, 0, len(title))
 	for _, words := range title {
-		if folded := mapfile.Fold(words); folded != "" {
+		if folded := wallet.Folded(unwritten.Replace(words)); folded != "" {
 			names = append(names, maphash.String(a.seed, folded))
 		}
 	}

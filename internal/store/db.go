@@ -59,6 +59,7 @@ type DB struct {
 	directory   *directory
 	money       *moneyWriter
 	uses        *uses
+	atlas       *atlas
 	// turn is held by the one Update of this process that runs. They all raise the same rows, so
 	// that on PostgreSQL those which run at once would only throw each other back; SQLite has one
 	// writer anyway.
@@ -91,6 +92,7 @@ var operationTimeout = 30 * time.Second
 // checks that opts.Box is the one that its secrets were sealed with.
 func Open(ctx context.Context, address string, opts Options) (*DB, error) {
 	db := &DB{Options: opts, turn: make(chan struct{}, 1), broken: make(chan error, 1)}
+	db.atlas = newAtlas(db)
 	var err error
 	switch {
 	case strings.HasPrefix(address, "sqlite:"):
@@ -125,6 +127,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.hashContacts(ctx); err != nil {
 		return fmt.Errorf("hashing the contacts of users: %w", err)
 	}
+	if err := db.fillCards(ctx); err != nil {
+		return fmt.Errorf("making the cards of places: %w", err)
+	}
 	return nil
 }
 
@@ -148,6 +153,7 @@ func (db *DB) start(ctx context.Context, address string) error {
 	db.uses = newUses()
 	db.money.start(db.background)
 	db.background.Go(func() error { db.uses.run(background, db); return nil })
+	db.background.Go(func() error { db.runAtlas(background); return nil })
 	if db.postgres {
 		db.background.Go(func() error { db.followChanges(background); return nil })
 	}
@@ -276,6 +282,8 @@ type Tx struct {
 	auditIDs numbers
 	// told says that something was put into the outbox.
 	told bool
+	// places is what the transaction alters of places.
+	places placeChange
 }
 
 // alter notes that the transaction alters something that servers keep in memory.
@@ -298,6 +306,9 @@ const manyAltered = 64
 // publish raises the counter that other processes follow, as the last thing in a transaction, and
 // says what was altered.
 func (tx *Tx) publish() error {
+	if err := tx.publishPlaces(); err != nil {
+		return err
+	}
 	if len(tx.altered) == 0 {
 		return nil
 	}
@@ -327,8 +338,25 @@ func (tx *Tx) publish() error {
 // which it then sees, so it must do nothing outside the transaction. An error
 // of work rolls everything back and is returned as it is.
 func (db *DB) Update(ctx context.Context, work func(tx *Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	return db.UpdateWithin(ctx, operationTimeout, work)
+}
+
+// UpdateWithin is Update for what may take longer, such as many places at once. Whoever else writes waits for it.
+func (db *DB) UpdateWithin(ctx context.Context, limit time.Duration, work func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if err := db.updateAgain(ctx, work); err != nil {
+		return err
+	}
+	if db.atlas.behind.Load() {
+		if err := db.atlas.follow(context.WithoutCancel(ctx)); err != nil {
+			db.Log.Warn("cannot read the places that were written; that is tried again", "error", err)
+		}
+	}
+	return nil
+}
+
+func (db *DB) updateAgain(ctx context.Context, work func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.updateOnce(ctx, work)
 		if diskFull(err) {
@@ -379,6 +407,11 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 	}
 	if len(tx.altered) > 0 {
 		db.directory.forget(tx.altered)
+	}
+	if tx.places.many {
+		db.atlas.behind.Store(true)
+	} else if tx.places.seq != 0 {
+		db.atlas.apply(tx.places.seq, tx.places.cards)
 	}
 	return nil
 }

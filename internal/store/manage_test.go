@@ -176,7 +176,7 @@ func TestPlacesAreReplaced(t *testing.T) {
 			{wallet.LocationFilter{Categories: []int64{1}}, 0}, {wallet.LocationFilter{Categories: []int64{3}}, 1},
 			{wallet.LocationFilter{Services: []wallet.Service{wallet.CashIn}}, 0}, {wallet.LocationFilter{PublicOnly: true}, 0},
 			{wallet.LocationFilter{Statuses: []wallet.LocationStatus{wallet.Inactive}}, 1},
-			{wallet.LocationFilter{UpdatedAfter: wallettest.Epoch}, 1},
+			{wallet.LocationFilter{UpdatedSince: wallettest.Epoch.Add(time.Microsecond)}, 1},
 		} {
 			if _, total, err := db.Locations(context.Background(), tc.f); total != tc.want || err != nil {
 				t.Errorf("%+v finds %d places, %v; want %d", tc.f, total, err, tc.want)

@@ -5,49 +5,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
 
 // Places by the thousand: what an import and an export of a whole map need.
-
-// rowsAtOnce are how many rows one statement inserts, the most first: few texts to keep for each statement, and with
-// the widest row fewer parameters than the engines allow. SQLite looks through all parameters for each, so that many rows
-// cost it more than many statements; PostgreSQL waits for each statement.
-func (db *DB) rowsAtOnce() []int {
-	if db.postgres {
-		return []int{256, 32, 4, 1}
-	}
-	return []int{16, 1}
-}
-
-// insertMany adds rows of so many columns, whose values stand one after another, by a statement that ends in VALUES.
-func (tx *Tx) insertMany(statement string, columns int, values []any) error {
-	for _, rows := range tx.db.rowsAtOnce() {
-		for size := rows * columns; len(values) >= size; values = values[size:] {
-			if _, err := tx.exec(manyRows(statement, columns, rows), values[:size]...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// manyRows is the statement with places for the values of so many rows.
-func manyRows(statement string, columns, rows int) string {
-	var text strings.Builder
-	text.WriteString(statement)
-	for i := range rows {
-		if i > 0 {
-			text.WriteByte(',')
-		}
-		text.WriteByte('(')
-		text.WriteString(parameters(1+i*columns, columns))
-		text.WriteByte(')')
-	}
-	return text.String()
-}
 
 // InsertLocations adds places and numbers them, one after another.
 func (tx *Tx) InsertLocations(places []wallet.Location) error {
@@ -58,20 +20,10 @@ func (tx *Tx) InsertLocations(places []wallet.Location) error {
 	if err != nil {
 		return err
 	}
-	var rows, offers []any
 	for i := range places {
 		places[i].ID = first + int64(i)
-		values, err := locationValues(places[i])
-		if err != nil {
-			return err
-		}
-		rows, offers = append(rows, values...), append(offers, offerValues(places[i])...)
 	}
-	columns := strings.Count(locationColumns, ",") + 1
-	if err := tx.insertMany(`INSERT INTO locations (`+locationColumns+`) VALUES `, columns, rows); err != nil {
-		return err
-	}
-	return tx.insertMany(insertOffers, 3, offers)
+	return tx.PutLocations(places)
 }
 
 // LocationsByID returns places as the transaction sees them, by number, leaving out what is not there.

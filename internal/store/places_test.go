@@ -12,11 +12,23 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/purserhq/purser/internal/hours"
+	"github.com/purserhq/purser/internal/nearby"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/money"
 )
+
+// opening is a schedule of a text.
+func opening(t *testing.T, text string) *hours.Schedule {
+	t.Helper()
+	schedule, err := hours.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schedule
+}
 
 // A bakery comes back as it was stored, and so does a place of which next to nothing is known.
 func TestPlacesComeBackAsTheyWere(t *testing.T) {
@@ -25,7 +37,7 @@ func TestPlacesComeBackAsTheyWere(t *testing.T) {
 		Description: wallet.Text{"en": "Bread."}, Address: wallet.Text{"en": "Pilies 1, Vilnius"},
 		Position: &wallet.Position{Lat: 54_682_133, Lng: 25_288_954}, Radius: 40,
 		UpdatedAt: wallettest.Epoch.Add(1234 * time.Microsecond), Status: wallet.Active, Public: true,
-		Hours: wallet.Hours{time.Monday: {Open: 480, Close: 1080}, time.Sunday: {Open: 1320, Close: 120}},
+		Hours: opening(t, "Mo 08:00-12:00,13:00-18:00; Su 22:00-02:00; Dec 24-26 off"), Timezone: "Europe/Vilnius", TimezoneGiven: true,
 		Services: map[wallet.Service]wallet.Offer{
 			wallet.Pay: {Available: true, Categories: []int64{3, 1}}, wallet.CashIn: {Available: true, Types: []string{"bar_code"}},
 			wallet.CashOut: {Available: false, Types: []string{"document"}},
@@ -35,8 +47,8 @@ func TestPlacesComeBackAsTheyWere(t *testing.T) {
 		},
 		PinOpen: "https://pins.example/open.png", PinClosed: "https://pins.example/closed.png",
 	}
-	unknown := wallet.Location{ID: 2, ProjectID: 1, UpdatedAt: wallettest.Epoch, Status: wallet.Inactive}
-	nullIsland := wallet.Location{ID: 3, ProjectID: 1, UpdatedAt: wallettest.Epoch, Status: wallet.Active, Position: &wallet.Position{}}
+	unknown := wallet.Location{ID: 2, ProjectID: 1, UpdatedAt: wallettest.Epoch.Add(time.Second), Status: wallet.Inactive}
+	nullIsland := wallet.Location{ID: 3, ProjectID: 1, UpdatedAt: wallettest.Epoch.Add(time.Minute), Status: wallet.Active, Position: &wallet.Position{}}
 	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
 		seed(t, db)
 		for _, want := range []wallet.Location{bakery, unknown, nullIsland} {
@@ -128,7 +140,7 @@ func matches(f wallet.LocationFilter, l wallet.Location) bool {
 	return (len(f.Statuses) == 0 || slices.Contains(f.Statuses, l.Status)) &&
 		(f.Projects == nil || slices.Contains(f.Projects, l.ProjectID)) &&
 		(!f.PublicOnly || l.Public) &&
-		(f.UpdatedAfter.IsZero() || l.UpdatedAt.After(f.UpdatedAfter)) &&
+		(f.UpdatedSince.IsZero() || !l.UpdatedAt.Before(f.UpdatedSince)) &&
 		(len(f.Services) == 0 || slices.ContainsFunc(f.Services, offers)) &&
 		(len(f.Categories) == 0 || slices.ContainsFunc(f.Categories, pays)) &&
 		(f.Near == nil || l.Position != nil && f.Near.Distance(*l.Position) <= f.Distance)
@@ -150,6 +162,9 @@ func bruteForce(f wallet.LocationFilter, places []wallet.Location) (ids []int64)
 			return 0
 		})
 	}
+	if f.Near == nil && !f.UpdatedSince.IsZero() {
+		slices.SortStableFunc(found, func(a, b wallet.Location) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	}
 	for _, place := range found {
 		ids = append(ids, place.ID)
 	}
@@ -167,7 +182,7 @@ func drawFilter(t *rapid.T, places []wallet.Location) wallet.LocationFilter {
 		f.Projects = append([]int64{}, rapid.SliceOfNDistinct(rapid.Int64Range(1, 4), 0, 3, rapid.ID).Draw(t, "projects")...)
 	}
 	if some("by edit", 3) {
-		f.UpdatedAfter = wallettest.Epoch.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "updated after")) * time.Microsecond)
+		f.UpdatedSince = wallettest.Epoch.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "updated since")) * time.Microsecond)
 	}
 	if some("by service", 3) {
 		f.Services = rapid.SliceOfDistinct(rapid.SampledFrom(wallet.Services()), rapid.ID).Draw(t, "services")
@@ -183,7 +198,7 @@ func drawFilter(t *rapid.T, places []wallet.Location) wallet.LocationFilter {
 	})).Draw(t, "near")
 	f.Near = &center
 	f.Distance = rapid.OneOf(
-		rapid.SampledFrom([]float64{0, 1e-9, 0.2, 111, 1e5, math.Pi * wallet.EarthRadius / 2, math.Pi * wallet.EarthRadius, 1e9, math.MaxFloat64}),
+		rapid.SampledFrom([]float64{0, 1e-9, 0.2, 111, 1e5, nearby.Farthest / 2, nearby.Farthest, 1e9, math.MaxFloat64}),
 		rapid.Float64Range(0, 3e7), rapid.Float64Range(0, 3e3),
 		rapid.Map(rapid.SampledFrom(places), func(l wallet.Location) float64 { // as far as to some place, to the last bit
 			if l.Position == nil {

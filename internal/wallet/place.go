@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/purserhq/purser/internal/hours"
+	"github.com/purserhq/purser/internal/nearby"
 	"github.com/purserhq/purser/money"
 )
 
@@ -111,45 +113,6 @@ type Offer struct {
 	Types []string
 }
 
-// Hours maps a day to its opening hours. A day that is missing is closed.
-type Hours map[time.Weekday]Interval
-
-// Interval is a span of one day in minutes since midnight; a Close that is not after Open
-// is on the next day, and 1440 is midnight at the end of the day.
-type Interval struct{ Open, Close int }
-
-// dayMinutes is how many minutes a day has.
-const dayMinutes = 24 * 60
-
-// Valid says whether the interval begins on its day and ends by the end of it or of the next.
-func (i Interval) Valid() bool {
-	return i.Open >= 0 && i.Open < dayMinutes && i.Close >= 0 && i.Close <= dayMinutes
-}
-
-// ParseTime reads a time of day as minutes since midnight: HH:MM, or H:M as one client writes it
-// (spec/php-client.md §8.3). 24:00 is 1440.
-func ParseTime(text string) (minutes int, ok bool) {
-	hour, minute, found := strings.Cut(text, ":")
-	h, ok1 := twoDigits(hour)
-	m, ok2 := twoDigits(minute)
-	minutes = 60*h + m
-	return minutes, found && ok1 && ok2 && m < 60 && minutes <= dayMinutes
-}
-
-// twoDigits is a number of one digit or two.
-func twoDigits(text string) (n int, ok bool) {
-	if len(text) < 1 || len(text) > 2 {
-		return 0, false
-	}
-	for _, r := range text {
-		if r < '0' || r > '9' {
-			return 0, false
-		}
-		n = 10*n + int(r-'0')
-	}
-	return n, true
-}
-
 // Price is a price of a place or, without an amount, a special offer.
 type Price struct {
 	Title  Text
@@ -196,21 +159,9 @@ func (p Position) OnEarth() bool {
 	return p.Lat >= -90*microdegrees && p.Lat <= 90*microdegrees && p.Lng >= -180*microdegrees && p.Lng <= 180*microdegrees
 }
 
-// EarthRadius is the mean radius of the earth in metres (decisions.md 15).
-const EarthRadius = 6_371_008.8
-
-// Distance is the great-circle distance to q in metres.
+// Distance is the great-circle distance to q in metres; see [nearby.Distance]. Both are on the earth.
 func (p Position) Distance(q Position) float64 {
-	lat1, lng1 := p.radians()
-	lat2, lng2 := q.radians()
-	sinLat, sinLng := math.Sin((lat2-lat1)/2), math.Sin((lng2-lng1)/2)
-	h := sinLat*sinLat + math.Cos(lat1)*math.Cos(lat2)*sinLng*sinLng
-	return 2 * EarthRadius * math.Asin(math.Sqrt(min(h, 1)))
-}
-
-func (p Position) radians() (lat, lng float64) {
-	lat, lng = p.Degrees()
-	return lat * math.Pi / 180, lng * math.Pi / 180
+	return nearby.Distance(int32(p.Lat), int32(p.Lng), int32(q.Lat), int32(q.Lng))
 }
 
 // Location is a physical place of a project.
@@ -229,31 +180,17 @@ type Location struct {
 	// Public places are shown to everybody, others to the project's clients only.
 	Public bool
 	// Hours is nil when they are not known.
-	Hours    Hours
-	Services map[Service]Offer
-	Prices   []Price
+	Hours *hours.Schedule
+	// Timezone is the IANA name of the zone that the place's clocks show, empty when that is not known. It is
+	// the one of its position, unless TimezoneGiven says that somebody named it.
+	Timezone      string
+	TimezoneGiven bool
+	Services      map[Service]Offer
+	Prices        []Price
 	// PinOpen and PinClosed are addresses of images; both or none.
 	PinOpen, PinClosed string
 	// RemoteSpot is the spot where people order before they come; 0 for none.
 	RemoteSpot int64
-}
-
-// LocationFilter says which places a list holds. A zero field does not narrow it.
-type LocationFilter struct {
-	Statuses []LocationStatus
-	// Projects nil means all projects; empty means none.
-	Projects   []int64
-	PublicOnly bool
-	// UpdatedAfter leaves out what was not edited since.
-	UpdatedAfter time.Time
-	// Services: places that offer any of these; Categories: where one pays in any of these.
-	Services   []Service
-	Categories []int64
-	// Near and Distance, in metres, give the circle, nearest places first.
-	Near     *Position
-	Distance float64
-	// Limit 0 means all.
-	Limit, Offset int
 }
 
 // PayCategory is a kind of shop; categories form a tree.

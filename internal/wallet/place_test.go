@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/purserhq/purser/internal/nearby"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -32,7 +33,7 @@ func TestDistancesAreGreatCircles(t *testing.T) {
 		{"a degree of latitude", wallet.At(0, 0), wallet.At(1, 0), 111195.08},
 		{"across the date line", wallet.At(0, 179.5), wallet.At(0, -179.5), 111195.08},
 		{"over the pole", wallet.At(89.5, 0), wallet.At(89.5, 180), 111195.08},
-		{"to the other side of the earth", wallet.At(0, 0), wallet.At(0, 180), math.Pi * wallet.EarthRadius},
+		{"to the other side of the earth", wallet.At(0, 0), wallet.At(0, 180), math.Pi * nearby.EarthRadius},
 		{"Vilnius to Kaunas", wallet.At(54.6872, 25.2797), wallet.At(54.8966, 23.9126), 90682.35},
 	}
 	for _, test := range tests {

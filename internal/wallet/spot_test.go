@@ -70,19 +70,6 @@ func TestAnOrderIsPaidWhenItIsConfirmed(t *testing.T) {
 	}
 }
 
-func TestTimesOfDay(t *testing.T) {
-	for text, want := range map[string]int{"09:00": 540, "9:5": 545, "0:0": 0, "23:59": 1439, "24:00": 1440, "00:00": 0} {
-		if got, ok := wallet.ParseTime(text); !ok || got != want {
-			t.Errorf("%q is %d, %v", text, got, ok)
-		}
-	}
-	for _, text := range []string{"", "9", ":", "9:", ":5", "24:01", "25:00", "12:60", "-1:00", "+9:00", "9:00:00", "009:00", " 9:00", "٩:٠٠"} {
-		if got, ok := wallet.ParseTime(text); ok {
-			t.Errorf("%q is read as %d", text, got)
-		}
-	}
-}
-
 // A program shows a text in one language and writes it back: nothing changes, whatever language it really is.
 func TestWordsChangeTheLanguageTheyAreReadIn(t *testing.T) {
 	plain := func(text, locale string) wallet.Words {

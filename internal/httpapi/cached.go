@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/maypok86/otter/v2"
+
+	"github.com/purserhq/purser/internal/hours"
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/walletapi"
+)
+
+// What everybody may read may also be kept by everybody, and is asked for again with its ETag: that is made of the bytes of
+// the answer, so that it is another one whenever anything in it is, be it only that a place has opened.
+
+// cachedAnswer is an answer that may be kept.
+type cachedAnswer struct {
+	content []byte
+	etag    string
+	// unchanged says that who asked has it already.
+	unchanged bool
+	// buffer is where content stands, nil when it is nobody else's.
+	buffer *[]byte
+}
+
+// cacheControl lets answers be kept, and asked for again before they are used.
+var cacheControl = []string{"public, no-cache"}
+
+func cached(r *request, content []byte, buffer *[]byte) *cachedAnswer {
+	c := &cachedAnswer{content: content, buffer: buffer}
+	c.etag = `"` + strconv.FormatUint(xxhash.Sum64(content), 36) + `"`
+	c.unchanged = has(r.Header["If-None-Match"], c.etag)
+	return c
+}
+
+// has says whether the ETag is one of those in a header.
+func has(headers []string, etag string) bool {
+	for _, header := range headers {
+		for one := range strings.SplitSeq(header, ",") {
+			if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// write sends the answer, or that it is unchanged.
+func (c *cachedAnswer) write(w http.ResponseWriter, id string) (status int) {
+	header := w.Header()
+	header["Etag"] = []string{c.etag}
+	header["Cache-Control"] = cacheControl
+	header["Paysera-Correlation-Id"] = []string{id}
+	status = http.StatusNotModified
+	if c.unchanged {
+		w.WriteHeader(status)
+	} else {
+		status = http.StatusOK
+		header["Content-Type"] = jsonHeader
+		header["Content-Length"] = []string{strconv.Itoa(len(c.content))}
+		w.Write(c.content)
+	}
+	if c.buffer != nil {
+		*c.buffer = c.content[:0]
+		pages.Put(c.buffer)
+	}
+	return status
+}
+
+// pages are where answers are put together.
+var pages = sync.Pool{New: func() any { return new([]byte) }}
+
+// marshal encodes an answer as reply does.
+func marshal(out any) ([]byte, error) {
+	buffer := buffers.Get().(*jsonBuffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	if err := buffer.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))), nil
+}
+
+// documents keeps places as they are written, but for what depends on the time of day and on who asks.
+type documents = otter.Cache[documentKey, *document]
+
+type documentKey struct {
+	id     int64
+	locale string
+}
+
+type document struct {
+	// updatedAt is the state of the place, in microseconds; until is how long it looks so, 0 for ever.
+	updatedAt, until int64
+	// json lacks its closing brace.
+	json []byte
+}
+
+// documentsMost is how much memory the documents take, in bytes; documentCost is what each takes beside its own length.
+const (
+	documentsMost = 64 << 20
+	documentCost  = 256
+)
+
+func newDocuments() *documents {
+	return otter.Must(&otter.Options[documentKey, *document]{
+		MaximumWeight: documentsMost,
+		Weigher:       func(k documentKey, d *document) uint32 { return uint32(documentCost + len(k.locale) + len(d.json)) },
+	})
+}
+
+// maxLocale bounds the languages that documents are kept in: their names are as short.
+const maxLocale = 5
+
+// gathered finds the documents of places, and reads those that are not kept. One that is gone meanwhile is nil.
+func (a *API) gathered(ctx context.Context, r *request, found []service.FoundLocation, locale string) ([]*document, error) {
+	all := make([]*document, len(found))
+	now := a.Service.BusinessClock()
+	var missing []service.FoundLocation
+	for i := range found {
+		one := &found[i]
+		kept, ok := a.documents.GetIfPresent(documentKey{one.ID, locale})
+		if ok && !one.Withdrawn && kept.updatedAt == one.UpdatedAt.UnixMicro() && (kept.until == 0 || now.UnixMicro() < kept.until) {
+			all[i] = kept
+		} else {
+			missing = append(missing, *one)
+		}
+	}
+	if len(missing) == 0 {
+		return all, nil
+	}
+	places, err := a.Service.ReadFoundLocations(ctx, r.caller, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		if all[i] != nil || len(places) == 0 || places[0].ID != found[i].ID {
+			continue
+		}
+		if all[i], err = a.document(&places[0], locale, now); err != nil {
+			return nil, err
+		}
+		if !found[i].Withdrawn && len(locale) <= maxLocale {
+			a.documents.Set(documentKey{found[i].ID, locale}, all[i])
+		}
+		places = places[1:]
+	}
+	return all, nil
+}
+
+// document writes a place.
+func (a *API) document(l *service.PublicLocation, locale string, now time.Time) (*document, error) {
+	out, err := wireLocation(&l.Location, locale, now)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := marshal(out)
+	if err != nil {
+		return nil, err
+	}
+	d := &document{updatedAt: l.UpdatedAt.UnixMicro(), json: raw[:len(raw)-1]}
+	if !l.Until.IsZero() {
+		d.until = l.Until.UnixMicro()
+	}
+	return d, nil
+}
+
+// written puts a page of places together.
+func (a *API) written(ctx context.Context, r *request, found []service.FoundLocation, metadata walletapi.LocationsMetadata, locale string, distances bool) (any, error) {
+	all, err := a.gathered(ctx, r, found, locale)
+	if err != nil {
+		return nil, err
+	}
+	end, err := marshal(metadata)
+	if err != nil {
+		return nil, err
+	}
+	buffer := pages.Get().(*[]byte)
+	out := append((*buffer)[:0], `{"locations":[`...)
+	first := true
+	for i, d := range all {
+		if d == nil {
+			continue
+		}
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = append(out, d.json...)
+		switch found[i].State {
+		case hours.Open:
+			out = append(out, `,"open_now":true`...)
+		case hours.Closed:
+			out = append(out, `,"open_now":false`...)
+		}
+		if found[i].NextChange != 0 {
+			out = strconv.AppendInt(append(out, `,"next_change_at":`...), found[i].NextChange, 10)
+		}
+		if distances {
+			out = strconv.AppendFloat(append(out, `,"distance":`...), metres(found[i].Distance), 'f', -1, 64)
+		}
+		out = append(out, '}')
+	}
+	out = append(append(append(out, `],"_metadata":`...), end...), '}')
+	return cached(r, out, buffer), nil
+}
