@@ -104,7 +104,6 @@ func TestCodesInABrowser(t *testing.T) {
 	b.Follow("Café on Freedom Avenue")
 	b.See("Codes of Café on Freedom Avenue")
 	b.See("Table 2")
-	b.Screenshot("/tmp/imp/codes.png")
 	b.Follow("Codes of My E-Commerce Store")
 	if errors := b.ConsoleErrors(); len(errors) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(errors, "\n"))
