@@ -447,27 +447,52 @@ func placeFileVerbs(mux *http.ServeMux, s *service.Service) {
 	})
 }
 
-// importRows are the rows of a request, until its end is said.
+// importRows are the rows of a request, until its end is said. They are read while others are written.
 func importRows(lines *json.Decoder) func(yield func(mapfile.Row, error) bool) {
 	return func(yield func(mapfile.Row, error) bool) {
-		for {
-			var line importLine
-			err := lines.Decode(&line)
-			switch {
-			case err != nil:
-				yield(mapfile.Row{}, wallet.Errorf(wallet.InvalidRequest, "the rows broke off (%s): what came before counts.", err))
-				return
-			case line.End:
-				return
-			case line.Row == nil:
-				yield(mapfile.Row{}, wallet.Errorf(wallet.InvalidRequest, "a line holds no row"))
-				return
+		read, stop := make(chan readRow, 1000), make(chan struct{})
+		defer close(stop)
+		go func() {
+			defer close(read)
+			for more := true; more; {
+				var row readRow
+				if row, more = nextRow(lines); !more && row.err == nil {
+					return
+				}
+				select {
+				case read <- row:
+				case <-stop:
+					return
+				}
 			}
-			if !yield(*line.Row, nil) {
+		}()
+		for row := range read {
+			if !yield(row.Row, row.err) || row.err != nil {
 				return
 			}
 		}
 	}
+}
+
+// readRow is a row as it was read, or why there is none.
+type readRow struct {
+	mapfile.Row
+	err error
+}
+
+// nextRow reads a row; more is false at the end, and after an error.
+func nextRow(lines *json.Decoder) (row readRow, more bool) {
+	var line importLine
+	err := lines.Decode(&line)
+	switch {
+	case err != nil:
+		return readRow{err: wallet.Errorf(wallet.InvalidRequest, "the rows broke off (%s): what came before counts.", err)}, false
+	case line.End:
+		return readRow{}, false
+	case line.Row == nil:
+		return readRow{err: wallet.Errorf(wallet.InvalidRequest, "a line holds no row")}, false
+	}
+	return readRow{Row: *line.Row}, true
 }
 
 func newPlaceExport(p *program) *cobra.Command {
