@@ -18,7 +18,13 @@ type codesPage struct {
 	// Title is the place's, or the project's.
 	Title  string
 	Wallet printedCode
-	Spots  []printedCode
+	Places []placeCodes
+}
+
+// placeCodes are the codes of one place; Title and Link, the page of these alone, are empty where this is it.
+type placeCodes struct {
+	Title, Link string
+	Spots       []printedCode
 }
 
 // printedCode is one code.
@@ -26,8 +32,6 @@ type printedCode struct {
 	service.Printed
 	Picture template.URL
 	Title   string
-	// Place is where a spot is, PlaceLink the page of that place's codes; empty where this is it.
-	Place, PlaceLink string
 	// File is the address of the code's files, without what they end in.
 	File string
 }
@@ -49,7 +53,17 @@ func (p *pages) showCodes(ctx context.Context, r *request) (reply, error) {
 		return reply{}, err
 	}
 	page.Wallet.Title = codes.Project.Title
+	last := int64(0)
 	for _, spot := range codes.Spots {
+		if spot.LocationID != last {
+			last = spot.LocationID
+			of := placeCodes{}
+			if codes.Place == nil {
+				of.Title = spot.Place.In(r.language.code)
+				of.Link = r.link(fmt.Sprintf("/projects/%d/places/%d/codes", codes.Project.ID, spot.LocationID))
+			}
+			page.Places = append(page.Places, of)
+		}
 		one, err := newCode(spot.Printed, fmt.Sprintf("%s/spot-%d", here, spot.ID))
 		if err != nil {
 			return reply{}, err
@@ -57,11 +71,8 @@ func (p *pages) showCodes(ctx context.Context, r *request) (reply, error) {
 		if one.Title = spot.Title.In(r.language.code); one.Title == "" {
 			one.Title = spot.Identifier
 		}
-		if codes.Place == nil {
-			one.Place = spot.Place.In(r.language.code)
-			one.PlaceLink = r.link(fmt.Sprintf("/projects/%d/places/%d/codes", codes.Project.ID, spot.LocationID))
-		}
-		page.Spots = append(page.Spots, one)
+		of := &page.Places[len(page.Places)-1]
+		of.Spots = append(of.Spots, one)
 	}
 	return reply{template: "codes", content: page}, nil
 }

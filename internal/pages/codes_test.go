@@ -85,7 +85,9 @@ func TestCodesOfAProject(t *testing.T) {
 		rita.post(answer, "answer", "accept").leads("/frontend/account?notice=accepted")
 		rita.get("/frontend/projects/1/codes").shows(200, "CAFE*1:T1")
 		rita.get("/frontend/account").has(`href="/frontend/projects/1/codes"`)
-	}, func(o *service.Options, _ *pages.Options) { o.SpotPrefix, o.CodeLink = "CAFE", "https://pay.example/app" })
+	}, func(o *service.Options, _ *pages.Options) {
+		o.SpotPrefix, o.CodeLink = "CAFE", "https://pay.example/app"
+	})
 }
 
 // In a browser the pictures are there, and the way from the account to the café's own codes is three clicks.
