@@ -28,19 +28,21 @@ var mayImport = map[string]string{
 	"internal/nearby":     "",
 	"internal/hours":      "",
 	"internal/zone":       "",
+	"internal/mapfile":    "internal/hours",
+	"internal/qr":         "",
 	"internal/wallet":     "money internal/ledger internal/hours internal/nearby",
 	"internal/secret":     "",
 	"internal/pki":        "internal/secret",
 	"internal/message":    "internal/wallet internal/secret",
 	"internal/store":      "money internal/ledger internal/wallet internal/hours internal/zone internal/nearby internal/secret",
-	"internal/service":    "money internal/ledger internal/wallet internal/hours internal/zone internal/secret internal/store internal/pki",
+	"internal/service":    "money internal/ledger internal/wallet internal/hours internal/zone internal/nearby internal/mapfile internal/secret internal/store internal/pki",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/hours internal/secret internal/service internal/auth",
-	"internal/pages":      "money internal/wallet internal/secret internal/service internal/message",
+	"internal/pages":      "money internal/qr internal/wallet internal/secret internal/service internal/message",
 	"internal/sandbox":    "money internal/wallet internal/hours internal/secret internal/pki internal/service",
 	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/pages internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/hours internal/zone internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/hours internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
@@ -59,6 +61,8 @@ var mayUse = map[string]string{
 	"github.com/emersion":      "", // the mail server of tests
 	"os/exec":                  "internal/message bench",
 	"github.com/ringsaturn":    "internal/zone",
+	"github.com/boombuler":     "internal/qr",
+	"github.com/makiuchi-d":    "", // reads codes in tests
 	"github.com/getkin":        "internal/wallettest",
 	"github.com/chromedp":      "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory

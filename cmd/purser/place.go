@@ -32,7 +32,7 @@ func newPlace(p *program) *cobra.Command {
 		Long: "A place is where a project is in the world: what maps show, and what a client can be based on. Places\n" +
 			"are never deleted, so that apps which keep copies learn that one is gone: `place update --status inactive`.",
 	}
-	command.AddCommand(newPlaceCreate(p), newPlaceList(p), newPlaceShow(p), newPlaceUpdate(p))
+	command.AddCommand(newPlaceCreate(p), newPlaceList(p), newPlaceShow(p), newPlaceUpdate(p), newPlaceImport(p), newPlaceExport(p), newPlaceCodes(p))
 	return command
 }
 

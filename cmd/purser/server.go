@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -97,6 +98,9 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if !spotPrefixForm.MatchString(s.config.spotPrefix) {
 		return nil, nil, errors.New("--spot-prefix must be 1 to 20 letters or digits")
 	}
+	if !isCodeLink(s.config.codeLink) {
+		return nil, nil, errors.New("--code-link must be an address that ends in /app, such as https://pay.example/app")
+	}
 	currencies, err := s.config.parseCurrencies()
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +118,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier, SpotPrefix: s.config.spotPrefix,
+		Told: s.wakeCourier, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -125,6 +129,13 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 
 // spotPrefixForm is what codes of spots may begin with: what stands in an address without being encoded.
 var spotPrefixForm = regexp.MustCompile(`^[A-Za-z0-9]{1,20}$`)
+
+// isCodeLink says whether codes may stand in the address: it is one that wallet.ParseSpotCode reads, or none.
+func isCodeLink(address string) bool {
+	u, err := url.Parse(address)
+	return address == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && strings.HasSuffix(u.Path, "/app") &&
+		u.RawQuery == "" && u.Fragment == "" && u.User == nil && len(address) <= 200
+}
 
 // publicURL is what the server is called by from outside: its first origin; empty when it has none.
 func (s *server) publicURL() string {

@@ -78,11 +78,27 @@ type reply struct {
 	template string
 	content  any
 	to       string
+	// file is what the answer is instead of a page.
+	file *file
 	// form is the form that the page shows; where it was refused, the answer says so.
 	form form
 	// action is where a form of the page may lead to, besides ourselves (see policy).
 	action string
 	cookie *http.Cookie
+}
+
+// file is something to keep rather than to read.
+type file struct {
+	name, kind string
+	body       []byte
+}
+
+func (f *file) send(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", f.kind)
+	h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+	h.Set("Content-Length", strconv.Itoa(len(f.body)))
+	w.Write(f.body)
 }
 
 // told is a refusal with words of its own, under a key of the texts.
@@ -141,6 +157,10 @@ func (p *pages) reply(w http.ResponseWriter, r *request, out reply, err error) (
 		h.Set("Location", out.to)
 		w.WriteHeader(http.StatusSeeOther)
 		return http.StatusSeeOther, ""
+	}
+	if err == nil && out.file != nil {
+		out.file.send(w)
+		return http.StatusOK, ""
 	}
 	code := out.form.code
 	wait := out.form.wait

@@ -25,14 +25,14 @@ const (
 func (s *Service) checkPlace(tx *store.Tx, l wallet.Location, change LocationChange) error {
 	refused := wallet.FieldErrors{}
 	change.judgeHours(refused, l)
-	if err := s.judgePlace(tx, l, refused); err != nil {
+	if err := s.judgePlace(tx.PayCategoryExists, l, refused); err != nil {
 		return err
 	}
 	return refused.Err()
 }
 
-// judgePlace gathers what is wrong with a place.
-func (s *Service) judgePlace(tx *store.Tx, l wallet.Location, refused wallet.FieldErrors) error {
+// judgePlace gathers what is wrong with a place; isCategory says whether there is a pay category.
+func (s *Service) judgePlace(isCategory func(int64) (bool, error), l wallet.Location, refused wallet.FieldErrors) error {
 	if l.Status != wallet.Active && l.Status != wallet.Inactive {
 		refused.Refuse("status", "must be active or inactive")
 	}
@@ -65,7 +65,7 @@ func (s *Service) judgePlace(tx *store.Tx, l wallet.Location, refused wallet.Fie
 		}
 	}
 	s.judgePrices(refused, l.Prices)
-	return judgeServices(tx, refused, l.Services)
+	return judgeServices(isCategory, refused, l.Services)
 }
 
 // checkImage refuses what is not the address of an image; none at all is one.
@@ -98,7 +98,7 @@ func (s *Service) judgePrices(refused wallet.FieldErrors, prices []wallet.Price)
 	}
 }
 
-func judgeServices(tx *store.Tx, refused wallet.FieldErrors, services map[wallet.Service]wallet.Offer) error {
+func judgeServices(isCategory func(int64) (bool, error), refused wallet.FieldErrors, services map[wallet.Service]wallet.Offer) error {
 	for service, offer := range services {
 		field := "services." + string(service)
 		if !slices.Contains(wallet.Services(), service) {
@@ -124,7 +124,7 @@ func judgeServices(tx *store.Tx, refused wallet.FieldErrors, services map[wallet
 				refused.Refuse(at, "%d stands there twice", category)
 				continue
 			}
-			there, err := tx.PayCategoryExists(category)
+			there, err := isCategory(category)
 			if err != nil {
 				return err
 			}

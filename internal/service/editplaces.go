@@ -283,7 +283,7 @@ func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Locati
 		return LocationView{}, err
 	}
 	e.judgeHours(refused, after)
-	if err := s.judgePlace(tx, after, refused); err != nil {
+	if err := s.judgePlace(tx.PayCategoryExists, after, refused); err != nil {
 		return LocationView{}, err
 	}
 	if err := refused.Err(); err != nil {

@@ -44,6 +44,8 @@ type Options struct {
 	PublicURL string
 	// SpotPrefix is what the codes of spots begin with; empty is that of the protocol.
 	SpotPrefix string
+	// CodeLink is the address that printed codes stand in, such as https://pay.example/app; empty prints them bare.
+	CodeLink string
 	// AccessTokenLifetime and RefreshTokenLifetime are how long tokens work, on the business clock; 0
 	// is an hour and 90 days.
 	AccessTokenLifetime, RefreshTokenLifetime time.Duration

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
@@ -22,9 +21,6 @@ type SpotEdit struct {
 	// LocationID is the place as the program repeats it, 0 where it does not.
 	LocationID int64
 }
-
-// maxIdentifier bounds what a spot is called in its code, in bytes.
-const maxIdentifier = 64
 
 // spots are all that a place has after the edit, by number; new ones are numbered. What is wrong is gathered.
 func (e LocationEdit) spots(tx *store.Tx, now, after wallet.Location, had []wallet.Spot, refused wallet.FieldErrors) ([]wallet.Spot, error) {
@@ -77,8 +73,8 @@ func (e SpotEdit) base(location int64, had []wallet.Spot) (spot wallet.Spot, ok 
 // on changes a spot.
 func (e SpotEdit) on(spot *wallet.Spot, at string, refused wallet.FieldErrors, now, after wallet.Location) {
 	spot.Identifier = cmp.Or(e.Identifier, spot.Identifier)
-	if spot.Identifier == "" || len(spot.Identifier) > maxIdentifier || !isWords(spot.Identifier) || strings.ContainsAny(spot.Identifier, " \n") {
-		refused.Refuse(at+".identifier", "must be 1 to %d bytes of text, without blanks", maxIdentifier)
+	if !wallet.IsIdentifier(spot.Identifier) {
+		refused.Refuse(at+".identifier", "must be 1 to %d bytes of text, without blanks", wallet.MaxIdentifier)
 	}
 	info := at + ".place_info"
 	if e.LocationID != 0 && e.LocationID != spot.LocationID {

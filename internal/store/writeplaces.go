@@ -68,7 +68,7 @@ func (tx *Tx) UpdateLocation(l wallet.Location) error { return tx.PutLocations([
 // PutLocations adds places, or replaces all of those that are there, each once. A place's project must stay the same: clients
 // are based there. UpdatedAt is raised to PlaceTime where it is earlier.
 func (tx *Tx) PutLocations(places []wallet.Location) error {
-	for some := range slices.Chunk(places, placesAtOnce) {
+	for some := range slices.Chunk(places, tx.db.placesAtOnce()) {
 		err := tx.writeLocations(some, `INSERT INTO locations (`+locationColumns+`) VALUES `, ` ON CONFLICT (id) DO UPDATE SET
 			status = excluded.status, public = excluded.public, lat = excluded.lat, lng = excluded.lng,
 			updated_at = excluded.updated_at, document = excluded.document`)
@@ -79,8 +79,14 @@ func (tx *Tx) PutLocations(places []wallet.Location) error {
 	return nil
 }
 
-// placesAtOnce is how many places one statement writes.
-const placesAtOnce = 100
+// placesAtOnce is how many places one statement writes. SQLite looks through all of a statement's parameters for each one, so
+// that few places cost it less; PostgreSQL waits for each statement.
+func (db *DB) placesAtOnce() int {
+	if db.postgres {
+		return 100
+	}
+	return 16
+}
 
 // writeLocations runs a statement on the values of locationColumns, then writes the cards.
 func (tx *Tx) writeLocations(places []wallet.Location, statement, conflict string) error {
@@ -234,7 +240,7 @@ func (db *DB) fillCards(ctx context.Context) error {
 					return err
 				}
 			}
-			for some := range slices.Chunk(places, placesAtOnce) {
+			for some := range slices.Chunk(places, db.placesAtOnce()) {
 				if err := tx.writeCards(some); err != nil {
 					return err
 				}

@@ -955,6 +955,7 @@ var policies = map[Action]*policy{
 	ListClientLocations:  {gates: walletArea},
 	ReadLocation:         {operator: true, gates: walletArea, missing: noLocation, grounds: []rule{isPublic, administersPlaces, projectsPlace}},
 	ListProjectLocations: {operator: true, gates: walletArea, missing: noProject, about: []rule{representsProject}},
+	PrintCodes:           {operator: true, gates: []rule{signedIn}, missing: noProject, about: []rule{administersProject}},
 	ManageLocation:       {operator: true, gates: walletArea, missing: noProject, grounds: []rule{administersPlaces, managesPlaces}},
 	ReadSpot:             {gates: walletArea, missing: noLocation, grounds: []rule{atThePlace, administersPlaces, servesPlaces}},
 	UseSpot:              {gates: append(slices.Clone(walletArea), usersToken), missing: noLocation, about: []rule{placeInUse}},

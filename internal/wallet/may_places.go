@@ -19,6 +19,8 @@ const (
 	UseSpot   Action = "use_spot"
 	ServeSpot Action = "serve_spot"
 	ListSpots Action = "list_spots"
+	// PrintCodes is reading the codes of a project and its places, to print them.
+	PrintCodes Action = "print_codes"
 )
 
 // isPublic is everybody's ground.
@@ -43,10 +45,27 @@ var projectsPlace = rule{
 	cure: func(q *question) []Grant { return []Grant{{Kind: GrantProject, ID: q.subject.Location.ProjectID}} },
 }
 
+// administersProject asks for the owner of the project, who acts for it, or who was made its administrator.
+var administersProject = rule{
+	name:  "administers_project",
+	holds: func(q *question) bool { return q.administrates() },
+	fact: func(q *question) string {
+		if q.administrates() {
+			return fmt.Sprintf("user %d administers project %d", q.UserID(), q.subject.Project.ID)
+		}
+		return fmt.Sprintf("user %d does not administer project %d", q.UserID(), q.subject.Project.ID)
+	},
+}
+
+// administrates says whether the user, signed in on the pages or behind a token, administers the project.
+func (q *question) administrates() bool {
+	s := &q.subject
+	return s.Owner != nil && s.Owner.isOrActsFor(q.UserID()) || slices.Contains(s.Administrators, q.UserID())
+}
+
 // administers says whether the user behind a token owns the project, acts for its owner, or was made its administrator.
 func (q *question) administers() bool {
-	s := &q.subject
-	return q.Kind == ByToken && (s.Owner != nil && s.Owner.isOrActsFor(q.UserID()) || slices.Contains(s.Administrators, q.UserID()))
+	return q.Kind == ByToken && q.administrates()
 }
 
 // administersPlaces is the ground of a user who administers the project, and agreed to the scope projects.

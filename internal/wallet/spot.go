@@ -1,9 +1,12 @@
 package wallet
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // SpotStatus says what happens at a spot (spec/wallet-api.md §4.12, spec/mobile-sdks.md §3).
@@ -66,12 +69,33 @@ func OrderStatusOf(t TransactionStatus, spot SpotStatus) OrderStatus {
 	return OrderClosed
 }
 
+// MaxIdentifier bounds what a spot is called in its code, in bytes.
+const MaxIdentifier = 64
+
+// IsIdentifier says whether a spot may be called that in its code.
+func IsIdentifier(text string) bool {
+	return text != "" && len(text) <= MaxIdentifier && utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == ' ' })
+}
+
 // DefaultSpotPrefix is what codes of spots begin with in the protocol.
 const DefaultSpotPrefix = "PAYSERA"
 
 // SpotCode is what the QR code of a spot says: PREFIX*PLACE:IDENTIFIER.
 func SpotCode(prefix string, location int64, identifier string) string {
 	return prefix + "*" + strconv.FormatInt(location, 10) + ":" + identifier
+}
+
+// WalletCode is what the QR code of a wallet says (spec/wallet-api.md §4.12): as its account number, EVP and twelve digits.
+func WalletCode(id int64) string { return fmt.Sprintf("EVP%012d", id) }
+
+// WrapCode is a code as an address for people who scan it with another program (spec/wallet-api.md §4.12); the code as
+// it is without an address.
+func WrapCode(address, code string) string {
+	if address == "" {
+		return code
+	}
+	return address + "?qr=" + url.QueryEscape(code)
 }
 
 // ParseSpotCode reads the code of a spot, also one that stands in an address for those who scan it with another

@@ -1,0 +1,118 @@
+package mapfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// column is what a column of a CSV file is read as; an empty field is ignored.
+type column struct{ field, locale string }
+
+// readCSV reads a file whose first line names the columns.
+func (r *Reader) readCSV(yield func(Row, error) bool) {
+	r.in.next()
+	buffered := bufio.NewReader(r.in)
+	if mark, _ := buffered.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
+		buffered.Discard(3)
+	}
+	reader := csv.NewReader(buffered)
+	reader.Comma = separator(buffered)
+	reader.ReuseRecord, reader.FieldsPerRecord = true, -1
+	columns, err := r.columns(reader)
+	if err != nil {
+		yield(Row{}, err)
+		return
+	}
+	for {
+		r.in.next()
+		cells, err := reader.Read()
+		var wrong *csv.ParseError
+		row := Row{}
+		switch {
+		case err == io.EOF:
+			return
+		case errors.As(err, &wrong):
+			row = Row{Where: fmt.Sprintf("line %d", wrong.StartLine), Problems: []Problem{{Reason: fmt.Sprintf("cannot be read: %s", wrong.Err)}}}
+		case err != nil:
+			yield(Row{}, err)
+			return
+		default:
+			line, _ := reader.FieldPos(0)
+			row = r.csvRow(fmt.Sprintf("line %d", line), columns, cells)
+		}
+		if !yield(row, nil) {
+			return
+		}
+	}
+}
+
+// separator is what separates the columns: the most frequent of comma, semicolon and tab in the first line.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(in.Size())
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	best, most := ',', 0
+	for _, mark := range []rune{',', ';', '\t'} {
+		if n := bytes.Count(line, []byte(string(mark))); n > most {
+			best, most = mark, n
+		}
+	}
+	return best
+}
+
+// columns reads the first line.
+func (r *Reader) columns(reader *csv.Reader) ([]column, error) {
+	names, err := reader.Read()
+	switch {
+	case err == io.EOF:
+		return nil, errors.New("the file is empty")
+	case err != nil:
+		return nil, fmt.Errorf("the first line, which names the columns, cannot be read: %w", err)
+	}
+	var columns []column
+	there := map[column]bool{}
+	for _, name := range names {
+		var c column
+		if c.field, c.locale = known(name); c.field == "" {
+			r.ignore(name)
+		} else if there[c] {
+			return nil, fmt.Errorf("two columns are read as %s", strings.TrimSuffix(c.field+":"+c.locale, ":"))
+		}
+		there[c] = true
+		columns = append(columns, c)
+	}
+	has := func(field string) bool {
+		for c := range there {
+			if c.field == field {
+				return true
+			}
+		}
+		return false
+	}
+	if !has("title") && !has("id") {
+		return nil, errors.New("the first line must name the columns, and none is called title, name or id")
+	}
+	return columns, nil
+}
+
+func (r *Reader) csvRow(where string, columns []column, cells []string) Row {
+	b := builder{canonical: r.canonical}
+	if len(cells) != len(columns) {
+		b.refuse("", "has %d cells, and there are %d columns", len(cells), len(columns))
+	}
+	for i, text := range cells[:min(len(cells), len(columns))] {
+		switch c := columns[i]; {
+		case c.field == "":
+		case !utf8.ValidString(text):
+			b.refuse(c.field, "is not UTF-8")
+		default:
+			b.set(c.field, c.locale, strings.Clone(text)) // the row's memory is used again
+		}
+	}
+	return b.row(where, r.Locale)
+}
