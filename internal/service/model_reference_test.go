@@ -50,17 +50,17 @@ type refPayment struct {
 }
 
 type refTransaction struct {
-	id, project, payer int64
-	key                string
-	status             wallet.TransactionStatus
-	how                wallet.AcceptanceType
-	created, accepted  time.Time
-	reserveFor         time.Duration
-	reserveUntil       time.Time
-	auto               bool
-	asks               *wallet.Restrictions
-	payments           []*refPayment
-	counted            []*refWindow
+	id, project, payer, by int64
+	key                    string
+	status                 wallet.TransactionStatus
+	how                    wallet.AcceptanceType
+	created, accepted      time.Time
+	reserveFor             time.Duration
+	reserveUntil           time.Time
+	auto                   bool
+	asks                   *wallet.Restrictions
+	payments               []*refPayment
+	counted                []*refWindow
 }
 
 // refWindow is what a user has spent since a window of theirs began.
@@ -201,7 +201,7 @@ func (m *reference) acts(user, owner int64) bool {
 
 // accept is a payer's yes; prices are those that the payer chose, nil standing for a payment that is not there.
 func (m *reference) accept(t *refTransaction, payer, by int64, how wallet.AcceptanceType, prices map[*refPayment]money.Amount) string {
-	if t.payer == payer && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed) {
+	if t.payer == payer && t.by == by && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed) {
 		return yes
 	}
 	if !t.open() {
@@ -219,7 +219,7 @@ func (m *reference) accept(t *refTransaction, payer, by int64, how wallet.Accept
 	for p, price := range prices {
 		before[p], p.price = p.price, price.Minor
 	}
-	t.payer = payer
+	t.payer, t.by = payer, by
 	why := m.hold(t)
 	switch {
 	case why == "not_enough_funds" && (how == wallet.ByApp || how == wallet.ByPage):

@@ -297,48 +297,6 @@ func (tx *Tx) SetAttempts(fingerprint []byte, a Attempts) error {
 	return err
 }
 
-// SpendingLimits returns what bounds the payments of a user.
-func (db *DB) SpendingLimits(ctx context.Context, user int64) ([]wallet.SpendingLimit, error) {
-	return db.spendingLimits(ctx, db.read, user)
-}
-
-// SpendingLimits is the same as the transaction sees it.
-func (tx *Tx) SpendingLimits(user int64) ([]wallet.SpendingLimit, error) {
-	return tx.db.spendingLimits(tx.ctx, tx.Tx, user)
-}
-
-func (db *DB) spendingLimits(ctx context.Context, q querier, user int64) ([]wallet.SpendingLimit, error) {
-	rows, err := db.query(ctx, q, `SELECT kind, currency, seconds, minor FROM user_limits WHERE user_id = $1 ORDER BY kind, currency, seconds`, user)
-	return collect(rows, err, func(rows *sql.Rows) (l wallet.SpendingLimit, err error) {
-		var seconds int64
-		err = rows.Scan(&l.Kind, &l.Amount.Currency, &seconds, &l.Amount.Minor)
-		l.Within = time.Duration(seconds) * time.Second
-		return l, err
-	})
-}
-
-// SetSpendingLimits replaces what bounds the payments of a user.
-func (tx *Tx) SetSpendingLimits(user int64, limits []wallet.SpendingLimit) error {
-	if err := tx.alterHolders(user); err != nil {
-		return err
-	}
-	if _, err := tx.exec(`DELETE FROM user_limits WHERE user_id = $1`, user); err != nil {
-		return err
-	}
-	for _, l := range limits {
-		_, err := tx.exec(`INSERT INTO user_limits (user_id, kind, currency, seconds, minor) VALUES ($1, $2, $3, $4, $5)`,
-			user, l.Kind, l.Amount.Currency, int64(l.Within/time.Second), l.Amount.Minor)
-		if err != nil {
-			return err
-		}
-	}
-	// A window is forgotten with its limit. Else it would go on later, and know nothing of what was paid and given back
-	// in the meantime.
-	_, err := tx.exec(`DELETE FROM spending WHERE holder = $1 AND holder_id = $2 AND NOT EXISTS
-		(SELECT 1 FROM user_limits l WHERE l.user_id = $2 AND l.currency = spending.currency AND l.seconds = spending.seconds)`, wallet.SpenderUser, user)
-	return err
-}
-
 // Invitation asks whoever reads a contact to administer a project.
 type Invitation struct {
 	ID, ProjectID int64

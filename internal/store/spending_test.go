@@ -67,3 +67,44 @@ func TestFirstSpendingIsCountedOnce(t *testing.T) {
 		}
 	})
 }
+
+// A window is forgotten with its limit, whoever it bounds: when the limit comes back, it counts from then.
+func TestSpendingIsForgottenWithItsLimit(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		limits := []wallet.SpendingLimit{{Kind: wallet.OrdinaryLimit, Amount: money.Amount{Minor: 1000, Currency: "EUR"}, Within: time.Hour}}
+		for who, set := range map[wallet.Spender]func(tx *store.Tx, limits []wallet.SpendingLimit) error{
+			{Kind: wallet.SpenderUser, ID: 1}:   func(tx *store.Tx, limits []wallet.SpendingLimit) error { return tx.SetSpendingLimits(1, limits) },
+			{Kind: wallet.SpenderWallet, ID: 1}: func(tx *store.Tx, limits []wallet.SpendingLimit) error { return tx.SetWalletLimits(1, limits) },
+		} {
+			sets := func(limits []wallet.SpendingLimit) {
+				update(t, db, func(tx *store.Tx) error { return set(tx, limits) })
+			}
+			spent := func(more ...wallet.Spent) (found []wallet.Spent) {
+				_, err := store.Money(context.Background(), db, store.MoneyCommand[int]{
+					Needs: store.Needs{Spenders: []wallet.Spender{who}},
+					Decide: func(m *store.MoneyTx) (_ int, err error) {
+						found, err = m.Spent(who)
+						m.KeepSpent(more...)
+						return 0, err
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return found
+			}
+			sets(limits)
+			spent(wallet.Spent{Spender: who, Currency: "EUR", Within: time.Hour, Since: time.Unix(1e9, 0), Minor: 900})
+			sets(limits)
+			if found := spent(); len(found) != 1 || found[0].Minor != 900 {
+				t.Errorf("%v, whose limit stays: %v is counted, want 900", who, found)
+			}
+			sets(nil)
+			sets(limits)
+			if found := spent(); len(found) != 0 {
+				t.Errorf("%v, whose limit was gone: %v is counted still", who, found)
+			}
+		}
+	})
+}

@@ -7,8 +7,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -154,42 +152,6 @@ func (db *DB) CompanyByCode(ctx context.Context, country, code string) (int64, e
 		return 0, err
 	}
 	return found[0], nil
-}
-
-// WalletLimits returns what bounds the payments out of a wallet, whoever makes them.
-func (db *DB) WalletLimits(ctx context.Context, id int64) ([]wallet.SpendingLimit, error) {
-	return db.walletLimits(ctx, db.read, id)
-}
-
-// WalletLimits is the same as the transaction sees it.
-func (tx *Tx) WalletLimits(id int64) ([]wallet.SpendingLimit, error) {
-	return tx.db.walletLimits(tx.ctx, tx.Tx, id)
-}
-
-func (db *DB) walletLimits(ctx context.Context, q querier, id int64) ([]wallet.SpendingLimit, error) {
-	rows, err := db.query(ctx, q, `SELECT kind, currency, seconds, minor FROM wallet_limits WHERE wallet_id = $1 ORDER BY kind, currency, seconds`, id)
-	return collect(rows, err, func(rows *sql.Rows) (l wallet.SpendingLimit, err error) {
-		var seconds int64
-		err = rows.Scan(&l.Kind, &l.Amount.Currency, &seconds, &l.Amount.Minor)
-		l.Within = time.Duration(seconds) * time.Second
-		return l, err
-	})
-}
-
-// SetWalletLimits replaces what bounds the payments out of a wallet.
-func (tx *Tx) SetWalletLimits(id int64, limits []wallet.SpendingLimit) error {
-	tx.alter(alteredHolder, strconv.FormatInt(id, 10))
-	if _, err := tx.exec(`DELETE FROM wallet_limits WHERE wallet_id = $1`, id); err != nil {
-		return err
-	}
-	for _, l := range limits {
-		_, err := tx.exec(`INSERT INTO wallet_limits (wallet_id, kind, currency, seconds, minor) VALUES ($1, $2, $3, $4, $5)`,
-			id, l.Kind, l.Amount.Currency, int64(l.Within/time.Second), l.Amount.Minor)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // walletStatus is the column for a wallet that is in use or not.
