@@ -147,6 +147,7 @@ func (s *server) publicURL() string {
 
 // listen opens the port and answers from then on.
 func (s *server) listen(db *store.DB, sandbox bool) error {
+	db.ReadPlaces()
 	if s.config.clockSkew <= 0 || s.config.clockSkew > auth.MaxWindow {
 		return fmt.Errorf("--clock-skew must be more than zero and at most %s", auth.MaxWindow)
 	}

@@ -16,14 +16,15 @@ import (
 	"github.com/purserhq/purser/internal/zone"
 )
 
-// atlas holds in memory what searches for places look at. It is read when a server starts, beside everything else, and
-// follows what is written: at once by the process that wrote, soon by others on the same database. Those who search wait
-// until it has been read.
+// atlas holds in memory what searches for places look at. It is read when a server starts, beside everything else, or when
+// somebody searches, and follows what is written: at once by the process that wrote, soon by others on the same database. Those
+// who search wait until it has been read.
 type atlas struct {
 	db *DB
-	// read is closed, once, when the places can be searched.
-	read chan struct{}
-	once sync.Once
+	// wanted is closed, once, when somebody is going to search: who only writes places needs no atlas. read is closed, once,
+	// when they can be searched.
+	wanted, read  chan struct{}
+	asked, opened sync.Once
 	// following says that changes are to be told here, behind that some could not be taken over.
 	following, behind atomic.Bool
 	// now is what searches look at.
@@ -141,7 +142,7 @@ func (t *timetable) at(now time.Time) *opening {
 }
 
 func newAtlas(db *DB) *atlas {
-	return &atlas{db: db, read: make(chan struct{}), tables: make([]*timetable, 1), named: map[string]uint32{}, sets: map[string]nearby.CategorySet{}, index: nearby.New()}
+	return &atlas{db: db, wanted: make(chan struct{}), read: make(chan struct{}), tables: make([]*timetable, 1), named: map[string]uint32{}, sets: map[string]nearby.CategorySet{}, index: nearby.New()}
 }
 
 // view is the atlas as it is now, when it has been read.
@@ -149,6 +150,7 @@ func (a *atlas) view(ctx context.Context) (*sheet, error) {
 	if now := a.now.Load(); now != nil {
 		return now, nil
 	}
+	a.want()
 	select {
 	case <-a.read:
 		return a.now.Load(), nil
@@ -156,6 +158,13 @@ func (a *atlas) view(ctx context.Context) (*sheet, error) {
 		return nil, ctx.Err()
 	}
 }
+
+// want begins to read the places.
+func (a *atlas) want() { a.asked.Do(func() { close(a.wanted) }) }
+
+// ReadPlaces begins to read what searches for places look at, so that the first search finds it there. A process that does
+// not search does without.
+func (db *DB) ReadPlaces() { db.atlas.want() }
 
 // publish shows what was altered. The caller holds altering.
 func (a *atlas) publish() {
@@ -187,8 +196,13 @@ func (a *atlas) enter(c card, withdrawn int64) nearby.Place {
 	return c.place
 }
 
-// runAtlas reads all places, again and again until that succeeds, and then follows what others write.
+// runAtlas reads all places once they are wanted, again and again until that succeeds, and then follows what others write.
 func (db *DB) runAtlas(ctx context.Context) {
+	select {
+	case <-db.atlas.wanted:
+	case <-ctx.Done():
+		return
+	}
 	for attempt := 1; ; attempt++ {
 		err := db.atlas.load(ctx)
 		if err == nil {
@@ -262,7 +276,7 @@ func (a *atlas) load(ctx context.Context) error {
 	if err := a.catchUp(ctx); err != nil {
 		return err
 	}
-	a.once.Do(func() { close(a.read) })
+	a.opened.Do(func() { close(a.read) })
 	return nil
 }
 

@@ -348,7 +348,7 @@ func (db *DB) UpdateWithin(ctx context.Context, limit time.Duration, work func(t
 	if err := db.updateAgain(ctx, work); err != nil {
 		return err
 	}
-	if db.atlas.behind.Load() {
+	if db.atlas.following.Load() && db.atlas.behind.Load() {
 		if err := db.atlas.follow(context.WithoutCancel(ctx)); err != nil {
 			db.Log.Warn("cannot read the places that were written; that is tried again", "error", err)
 		}
