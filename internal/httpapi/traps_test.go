@@ -1132,7 +1132,7 @@ func TestNoAnswerInTimeIsAnErrorObject(t *testing.T) {
 		expect(t, server.Send("shop", "GET", balancePath), 200, "")
 		change(t, server, "ALTER TABLE locations RENAME TO mislaid", `CREATE VIEW locations AS
 			WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless)
-			SELECT n AS id, 1 AS project_id, 'active' AS status, 1 AS public, 0 AS lat, 0 AS lng, 0 AS updated_at, '' AS document FROM endless`)
+			SELECT -n AS id, 1 AS project_id, 'active' AS status, 1 AS public, 0 AS lat, 0 AS lng, 0 AS updated_at, '' AS document FROM endless`)
 		impatient, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		defer cancel()
 		expect(t, within(t, server, impatient).Send(wallettest.Anonymous, "GET", "/rest/v1/locations"), 503, wallet.ServiceUnavailable)
