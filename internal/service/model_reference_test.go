@@ -26,7 +26,6 @@ type refUser struct {
 	standing     wallet.Standing
 	level        wallet.IdentificationLevel
 	email, phone string
-	pin          bool
 	wallet       int64
 	companies    []int64 // the users whom this one acts for
 	limits       []wallet.SpendingLimit
@@ -65,9 +64,9 @@ type refTransaction struct {
 
 // refWindow is what a user has spent since a window of theirs began.
 type refWindow struct {
-	of           refWindowKey
-	since        time.Time
-	minor, limit int64
+	of    refWindowKey
+	since time.Time
+	minor int64
 }
 
 type refWindowKey struct {

@@ -94,8 +94,6 @@ type search struct {
 	*sheet
 	*wallet.LocationFilter
 	filter nearby.Filter
-	// match is what the filter asks beyond what the index knows, nil for nothing.
-	match func(*nearby.Place) bool
 }
 
 // read makes the filter of the index.
