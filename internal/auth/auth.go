@@ -100,6 +100,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, body 
 		caller.Once, err = once(r, body, caller, ext)
 	}
 	if err != nil {
+		a.Settle(caller)
 		return wallet.Caller{}, explained(err, caller.Client.ID)
 	}
 	return caller, nil
@@ -113,9 +114,22 @@ func (a *Authenticator) AuthenticateAlone(ctx context.Context, r *http.Request, 
 		return wallet.Caller{}, err
 	}
 	if caller.Once, err = once(r, body, caller, ext); err != nil {
+		a.Settle(caller)
 		return wallet.Caller{}, explained(err, caller.Client.ID)
 	}
 	return caller, nil
+}
+
+// Settle ends what Authenticate began, when the request has been answered: the nonce that a commit has claimed is
+// the database's to remember, any other stays used up here, over a restart too (decisions.md 22).
+func (a *Authenticator) Settle(c wallet.Caller) {
+	switch {
+	case c.Claim == nil:
+	case c.Claim.Committed():
+		a.Nonces.Forget(c.Nonce.TS, c.Claim.Record)
+	default:
+		a.Nonces.Keep(c.Claim.Record)
+	}
 }
 
 // whoCalls proves the request. ext is what its signature covers beside the address and the body.
@@ -128,7 +142,9 @@ func (a *Authenticator) whoCalls(ctx context.Context, r *http.Request, body []by
 	if len(r.Header["Authorization"]) == 0 && certificate != nil {
 		caller, err = a.byCertificate(ctx, certificate, from)
 	} else if caller, ext, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
-		err = a.sameClient(ctx, certificate, caller)
+		if err = a.sameClient(ctx, certificate, caller); err != nil {
+			a.Settle(caller)
+		}
 	}
 	if err != nil {
 		return wallet.Caller{}, walletapi.Ext{}, err
@@ -159,19 +175,24 @@ func (a *Authenticator) byMAC(ctx context.Context, r *http.Request, body []byte,
 	if err != nil {
 		return nobody(err)
 	}
-	ts, err := a.checkTime(header)
+	ts, record, err := a.checkTime(header)
 	if err != nil {
 		return nobody(err)
 	}
 	caller := wallet.Caller{Kind: wallet.ByClient, Client: credential.Client}
+	expired := false
 	if credential.Token != nil {
-		if !a.BusinessClock().Before(credential.Token.ExpiresAt) {
-			return nobody(wallet.Errorf(wallet.InvalidGrant, Expired))
-		}
 		caller.Kind, caller.Token = wallet.ByToken, credential.Token
+		expired = !a.BusinessClock().Before(credential.Token.ExpiresAt)
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if reads := r.Method == http.MethodGet || r.Method == http.MethodHead; reads || expired {
+		a.Nonces.Keep(record)
+	} else {
 		caller.Nonce = wallet.Nonce{Fingerprint: nonceFingerprint(header), TS: ts}
+		caller.Claim = &wallet.Claim{Record: record}
+	}
+	if expired {
+		return nobody(wallet.Errorf(wallet.InvalidGrant, Expired))
 	}
 	a.DB.NoteKey(key, wallet.Use{At: a.BusinessClock(), Address: from.Address, Agent: from.Agent})
 	return caller, ext, nil
@@ -362,27 +383,28 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 	return ext, nil
 }
 
-// checkTime judges ts, which it returns, and uses up the nonce. Only a clock that is off is invalid_timestamp:
+// checkTime judges ts, which it returns, and uses up the nonce, whose record it returns. Only a clock that is off is invalid_timestamp:
 // clients repeat after that without limit (spec/mobile-sdks.md §0.3).
-func (a *Authenticator) checkTime(header walletapi.Authorization) (seconds int64, err error) {
+func (a *Authenticator) checkTime(header walletapi.Authorization) (seconds int64, record uint64, err error) {
 	ts, ok := parseTS(header.TS)
 	if !ok {
-		return 0, wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
+		return 0, 0, wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
 	}
 	now := a.WallClock()
 	switch off := ts - now.UnixMicro(); {
 	case off > a.Window.Microseconds():
-		return 0, wallet.Errorf(wallet.InvalidTimestamp, InFuture)
+		return 0, 0, wallet.Errorf(wallet.InvalidTimestamp, InFuture)
 	case off < -a.Window.Microseconds():
-		return 0, wallet.Errorf(wallet.InvalidTimestamp, TooOld)
+		return 0, 0, wallet.Errorf(wallet.InvalidTimestamp, TooOld)
 	}
-	switch err := a.Nonces.Claim(now, ts/1e6, header.ID, header.TS, header.Nonce); {
+	record, err = a.Nonces.Claim(now, ts/1e6, header.ID, header.TS, header.Nonce)
+	switch {
 	case errors.Is(err, errReplay):
-		return 0, wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
+		return 0, 0, wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
 	case err != nil:
-		return 0, wallet.Errorf(wallet.ServiceUnavailable, "The server is taking more signed requests than it can remember; try again in a minute.")
+		return 0, 0, wallet.Errorf(wallet.ServiceUnavailable, "The server is taking more signed requests than it can remember; try again in a minute.")
 	}
-	return ts / 1e6, nil
+	return ts / 1e6, record, nil
 }
 
 // parseTS reads UNIX seconds, which may have a fraction (spec/mobile-sdks.md §0.7), as

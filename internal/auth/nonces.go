@@ -85,21 +85,31 @@ func (n *Nonces) Close() error {
 
 // Claim uses up a nonce at the given second of its ts, which must lie in the window. It
 // returns errReplay when it was used before and errFull when no more can be remembered.
-func (n *Nonces) Claim(now time.Time, second int64, id, ts, nonce string) error {
+// The record that it returns is to be kept, or to be forgotten once a commit has claimed the nonce.
+func (n *Nonces) Claim(now time.Time, second int64, id, ts, nonce string) (record uint64, err error) {
 	if at := now.Unix(); n.swept.Swap(at) != at {
 		n.sweep(at)
 	}
 	if n.count.Load() >= maxNonces {
-		return errFull
+		return 0, errFull
 	}
-	record := n.record(second, id, ts, nonce)
+	record = n.record(second, id, ts, nonce)
 	if !n.seconds[second%rememberedSeconds].add(second, record, &n.count) {
-		return errReplay
+		return 0, errReplay
 	}
+	return record, nil
+}
+
+// Keep remembers a claimed record over a restart too.
+func (n *Nonces) Keep(record uint64) {
 	if n.file != nil {
 		n.file.append(record)
 	}
-	return nil
+}
+
+// Forget drops a claimed record of the second, which the database remembers from now on.
+func (n *Nonces) Forget(second int64, record uint64) {
+	n.seconds[second%rememberedSeconds].remove(second, record, &n.count)
 }
 
 // record is a nonce in eight bytes: the low 16 bits of its second and 48 bits of a keyed hash,
@@ -155,6 +165,31 @@ func (s *secondSet) add(second int64, record uint64, count *atomic.Int64) bool {
 	s.used++
 	count.Add(1)
 	return true
+}
+
+// remove takes a record out again. Those that had to go on to a later slot because of it move back, so that
+// find never meets a gap before what it looks for.
+func (s *secondSet) remove(second int64, record uint64, count *atomic.Int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.second != second || s.used == 0 {
+		return // the second has left the window
+	}
+	gap := s.find(record)
+	if s.slots[gap] != record {
+		return
+	}
+	mask := len(s.slots) - 1
+	for at := (gap + 1) & mask; s.slots[at] != 0; at = (at + 1) & mask {
+		home := int(s.slots[at]>>16) & mask
+		if (at-home)&mask >= (at-gap)&mask {
+			s.slots[gap] = s.slots[at]
+			gap = at
+		}
+	}
+	s.slots[gap] = 0
+	s.used--
+	count.Add(-1)
 }
 
 // find is where the record is, or the empty slot where it would go.

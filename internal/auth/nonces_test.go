@@ -9,13 +9,19 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 var noon = time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
 
 func claim(n *Nonces, now time.Time, nonce string) error {
 	second := now.Unix()
-	return n.Claim(now, second, "client", fmt.Sprint(second), nonce)
+	record, err := n.Claim(now, second, "client", fmt.Sprint(second), nonce)
+	if err == nil {
+		n.Keep(record)
+	}
+	return err
 }
 
 func openNonces(t *testing.T, path string, now time.Time) *Nonces {
@@ -36,20 +42,20 @@ func TestANonceWorksOnce(t *testing.T) {
 		t.Errorf("the second use: %v", err)
 	}
 	// The triple of id, ts and nonce is what may not repeat: each of these differs in one.
-	if err := n.Claim(noon, noon.Unix(), "other client", fmt.Sprint(noon.Unix()), "a"); err != nil {
+	if _, err := n.Claim(noon, noon.Unix(), "other client", fmt.Sprint(noon.Unix()), "a"); err != nil {
 		t.Errorf("another client's nonce: %v", err)
 	}
-	if err := n.Claim(noon, noon.Unix(), "client", fmt.Sprint(noon.Unix())+".5", "a"); err != nil {
+	if _, err := n.Claim(noon, noon.Unix(), "client", fmt.Sprint(noon.Unix())+".5", "a"); err != nil {
 		t.Errorf("another ts: %v", err)
 	}
 	if err := claim(n, noon, "b"); err != nil {
 		t.Errorf("another nonce: %v", err)
 	}
 	// Where one part ends and the next begins matters too.
-	if err := n.Claim(noon, noon.Unix(), "clienta", "", ""); err != nil {
+	if _, err := n.Claim(noon, noon.Unix(), "clienta", "", ""); err != nil {
 		t.Error(err)
 	}
-	if err := n.Claim(noon, noon.Unix(), "client", "a", ""); err != nil {
+	if _, err := n.Claim(noon, noon.Unix(), "client", "a", ""); err != nil {
 		t.Errorf("parts that only look alike when joined: %v", err)
 	}
 }
@@ -162,10 +168,10 @@ func TestAWindowNeedNotBeWholeSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	signed := noon.Unix()
-	if err := n.Claim(noon.Add(900*time.Millisecond), signed, "client", "ts", "a"); err != nil {
+	if _, err := n.Claim(noon.Add(900*time.Millisecond), signed, "client", "ts", "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Claim(noon.Add(2*time.Second), signed, "client", "ts", "a"); !errors.Is(err, errReplay) {
+	if _, err := n.Claim(noon.Add(2*time.Second), signed, "client", "ts", "a"); !errors.Is(err, errReplay) {
 		t.Errorf("the second use: %v", err)
 	}
 }
@@ -188,5 +194,48 @@ func TestTimesOfSigning(t *testing.T) {
 	}
 	if got, ok := parseTS("1343811600000"); !ok || got < 4e17 {
 		t.Errorf("milliseconds are far in the future, not %d", got)
+	}
+}
+
+// What a commit has claimed is forgotten here, and nothing else: whatever order they come and go in, those that
+// are left are found.
+func TestForgettingLeavesTheOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var set secondSet
+		var count atomic.Int64
+		second := noon.Unix()
+		left := map[uint64]bool{}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			record := rapid.Uint64Range(1, 40).Draw(t, "record") * 0x1_0003_0000 // their low bits often meet
+			if rapid.Bool().Draw(t, "comes") {
+				if set.add(second, record, &count) == left[record] {
+					t.Fatalf("record %x: added, although it was there: %v", record, left[record])
+				}
+				left[record] = true
+			} else {
+				set.remove(second, record, &count)
+				delete(left, record)
+			}
+			if int(count.Load()) != len(left) || set.used != len(left) {
+				t.Fatalf("%d counted of %d", count.Load(), len(left))
+			}
+			for record := range left {
+				if set.slots[set.find(record)] != record {
+					t.Fatalf("record %x is lost", record)
+				}
+			}
+		}
+	})
+}
+
+func TestForgettingBeforeTheFirstAndAfterTheWindow(t *testing.T) {
+	n := openNonces(t, "", noon)
+	n.Forget(noon.Unix(), 7<<16) // nothing was ever claimed
+	if err := claim(n, noon, "a"); err != nil {
+		t.Fatal(err)
+	}
+	n.Forget(noon.Unix()+1, n.record(noon.Unix(), "client", fmt.Sprint(noon.Unix()), "a")) // of another second
+	if err := claim(n, noon, "a"); !errors.Is(err, errReplay) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,8 +2,12 @@ package auth_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -232,5 +236,54 @@ func TestWhichKeysSign(t *testing.T) {
 		})
 		signs("the retired key", till, false)
 		signs("the next key", next, true)
+	})
+}
+
+// The process remembers the nonce of a change until a commit has claimed it, and of one that came to nothing for good.
+func TestWhatACommitClaimedIsTheDatabasesToRemember(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		people(t, db)
+		file := filepath.Join(t.TempDir(), "nonces")
+		open := func() *auth.Authenticator {
+			nonces, err := auth.OpenNonces(file, auth.DefaultWindow, wallettest.Epoch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { nonces.Close() })
+			return prover(t, db, func(o *auth.Options) { o.Nonces = nonces })
+		}
+		a := open()
+		post := func() *http.Request {
+			header := walletapi.Authorization{ID: till.ID, TS: strconv.FormatInt(wallettest.Epoch.Unix(), 10), Nonce: rand.Text()}
+			r := httptest.NewRequest(http.MethodPost, "/rest/v1/payment", nil)
+			header.MAC = walletapi.Request{TS: header.TS, Nonce: header.Nonce, Method: r.Method, Target: r.RequestURI, Host: r.Host, Port: "443"}.Sign(till.Secret)
+			r.Header.Set("Authorization", header.String())
+			return r
+		}
+		call := func(a *auth.Authenticator, r *http.Request) (wallet.Caller, error) {
+			return a.Authenticate(context.Background(), r, nil, "")
+		}
+		changed, refused := post(), post()
+		c, err := call(a, changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := call(a, changed); code(err) != wallet.Unauthorized {
+			t.Errorf("the same request while the first is on its way: %v", err)
+		}
+		c.Claim.Commit()
+		a.Settle(c)
+		if again, err := call(a, changed); err != nil || again.Nonce != c.Nonce {
+			t.Errorf("after the commit it is the database that refuses, not %v", err)
+		}
+		if c, err = call(a, refused); err != nil {
+			t.Fatal(err)
+		}
+		a.Settle(c)
+		for when, a := range map[string]*auth.Authenticator{"afterwards": a, "after a restart": open()} {
+			if _, err := call(a, refused); code(err) != wallet.Unauthorized {
+				t.Errorf("a request that came to nothing, %s: %v", when, err)
+			}
+		}
 	})
 }

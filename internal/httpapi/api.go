@@ -109,6 +109,7 @@ func (a *API) proven(h handler, who proof) handler {
 		if err != nil {
 			return nil, err
 		}
+		defer a.Auth.Settle(caller)
 		r.caller = caller
 		if err := a.count(r, caller.CountedAs(), a.budget(caller)); err != nil {
 			return nil, err

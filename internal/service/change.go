@@ -34,6 +34,9 @@ func (s *Service) change(ctx context.Context, c wallet.Caller, work func(tx *sto
 		told = tx.Told()
 		return err
 	})
+	if err == nil {
+		c.Claim.Commit()
+	}
 	if err == nil && told {
 		s.Told()
 	}

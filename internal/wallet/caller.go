@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // CallerKind says how a caller proved its identity.
@@ -46,6 +47,8 @@ type Caller struct {
 	// Nonce is what a request that changes something uses up in the commit of its effect; zero
 	// for callers that sign nothing.
 	Nonce Nonce
+	// Claim follows Nonce to that commit; nil for callers whose nonce waits for none.
+	Claim *Claim
 	// Once is set for a request that has its effect once, nil for one whose caller gave it no key.
 	Once *Once
 
@@ -88,6 +91,24 @@ type Nonce struct {
 	Fingerprint [16]byte
 	TS          int64
 }
+
+// Claim follows a nonce from the signature that was checked to the commit that uses it up. Until then the
+// process remembers it, and for good when no commit comes: a refused request does not come again either.
+type Claim struct {
+	// Record is what the process remembers the nonce as.
+	Record    uint64
+	committed atomic.Bool
+}
+
+// Commit says that the database remembers the nonce from now on.
+func (c *Claim) Commit() {
+	if c != nil {
+		c.committed.Store(true)
+	}
+}
+
+// Committed says whether it does.
+func (c *Claim) Committed() bool { return c.committed.Load() }
 
 // OwnsClient says whether the caller is the owner of the client that calls, or the owner's own
 // program: who may read why it was refused. What an application or a device sends comes out of
