@@ -86,7 +86,7 @@ func (s *Service) HasFunds(ctx context.Context, c wallet.Caller, id int64, amoun
 	enough := amount.Minor == 0
 	for _, f := range funds {
 		if f.Available.Currency == amount.Currency {
-			enough = f.Available.Minor >= amount.Minor
+			enough = f.Available.Minor >= amount.Minor-f.CreditLimit // as a payment would ask
 		}
 	}
 	return enough && err == nil, err

@@ -3,6 +3,7 @@ package service_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
+	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/money"
 )
 
@@ -759,5 +761,39 @@ func TestNobodyPaysWithAPINThatWasChangedMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		refuses(t, "a PIN that was changed", decidesOn(seen), wallet.InvalidParameters, "pin")
+	})
+}
+
+// One transaction of which the database can make nothing any more is reported, and holds no other up: neither those
+// whose time is over, nor payments that wait for something else.
+func TestWhatCannotBeDoneHoldsNothingElseUp(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		spoiled, left := w.offers(eur(100)), w.offers(eur(200))
+		wallettest.Spoil(t, w.address, fmt.Sprintf(`UPDATE transactions SET document = '{' || document WHERE id = %d`, spoiled.ID))
+		w.business.Advance(31 * 24 * time.Hour)
+		waits, err := w.paysInApp(w.offers(eur(20000)).Key)
+		w.is(waits, err, wallet.WaitingFunds, wallet.PaymentWaiting)
+		w.gives(3, eur(15000))
+		again := newServer(t, w.address, w.wall, w.business) // which remembers nothing
+		if _, err := again.DoDue(ctx, operator); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("transaction %d:", spoiled.ID)) {
+			t.Errorf("what cannot be done is reported as %v", err)
+		}
+		again.is(again.seen(left.Key), nil, wallet.TransactionDeleted, wallet.PaymentDeleted)
+		again.is(again.seen(waits.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+		wallettest.Spoil(t, w.address, fmt.Sprintf(`UPDATE transactions SET document = substr(document, 2) WHERE id = %d`, spoiled.ID))
+	})
+}
+
+// A wallet that may go below zero has enough as long as a payment would be accepted.
+func TestACreditLimitCountsAsFunds(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		if _, err := w.LimitCredit(ctx, operator, 1, eur(5000), true); err != nil {
+			t.Fatal(err)
+		}
+		for minor, want := range map[int64]bool{0: true, 5000: true, 5001: false} {
+			if got, err := w.HasFunds(ctx, w.by(till), 1, eur(minor)); err != nil || got != want {
+				t.Errorf("%d cents: %v, %v", minor, got, err)
+			}
+		}
 	})
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/purserhq/purser/internal/ledger"
@@ -59,18 +60,17 @@ func (s *Service) tick(ctx context.Context, c wallet.Caller, mine *time.Time) er
 	return s.db.ForgetNonces(ctx, s.WallClock())
 }
 
-// DoDue does all that is due now, and returns how much that was. It fails with Forbidden.
+// DoDue does all that is due now, and returns how much that was. What cannot be done holds nothing else up, and is
+// in the error. It fails with Forbidden.
 func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
 	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited} {
-		n, err := work(ctx)
-		if done += n; err != nil {
-			return done, err
-		}
+		n, failed := work(ctx)
+		done, err = done+n, errors.Join(err, failed)
 	}
-	return done, nil
+	return done, err
 }
 
 // expire ends what its time has come for, much at a time, so that it is committed together.
@@ -81,20 +81,35 @@ func (s *Service) expire(ctx context.Context) (done int, err error) {
 			return done, err
 		}
 		last = due[0]
-		group, ctx := errgroup.WithContext(ctx)
+		failed := make([]error, len(due))
+		var group errgroup.Group
 		group.SetLimit(timerCallers)
-		for _, id := range due {
+		for i, id := range due {
 			group.Go(func() error {
-				return s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+				failed[i] = about(id, s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
 					return t.Expire(m.Now()), nil
-				})
+				}))
+				return nil
 			})
 		}
-		if err := group.Wait(); err != nil {
+		group.Wait()
+		for _, err := range failed {
+			if err == nil {
+				done++
+			}
+		}
+		if err := errors.Join(failed...); err != nil {
 			return done, err
 		}
-		done += len(due)
 	}
+}
+
+// about names the transaction that something went wrong with; nil stays nil.
+func about(id int64, err error) error {
+	if err != nil {
+		err = fmt.Errorf("transaction %d: %w", id, err)
+	}
+	return err
 }
 
 // follow is a follow-up command about a transaction.
@@ -110,47 +125,44 @@ func (s *Service) follow(ctx context.Context, id int64, how func(m *store.MoneyT
 // registered lets payments go to contacts that have become somebody's.
 func (s *Service) registered(ctx context.Context) (done int, err error) {
 	arrived, err := s.db.ArrivedContacts(ctx, timerBatch)
-	if err != nil {
-		return 0, err
-	}
 	for _, a := range arrived {
-		user, err := s.db.UserByContact(ctx, a.Contact)
-		if err != nil {
-			return done, err
+		went, failed := s.arrive(ctx, a)
+		if went {
+			done++
 		}
-		own, err := s.db.OwnWallet(ctx, user)
-		if err != nil {
-			return done, err
-		}
-		if user == 0 || own == 0 {
-			continue
-		}
-		err = s.follow(ctx, a.TransactionID, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
-			m.Arrived(a.Contact, t.ID)
-			return t.Register(a.Contact, own)
-		})
-		if err != nil {
-			return done, err
-		}
-		done++
+		err = errors.Join(err, about(a.TransactionID, failed))
 	}
-	return done, nil
+	return done, err
+}
+
+// arrive lets a payment go to the wallet of who its contact has become.
+func (s *Service) arrive(ctx context.Context, a store.Awaited) (went bool, err error) {
+	user, err := s.db.UserByContact(ctx, a.Contact)
+	if err != nil {
+		return false, err
+	}
+	own, err := s.db.OwnWallet(ctx, user)
+	if err != nil || user == 0 || own == 0 {
+		return false, err
+	}
+	err = s.follow(ctx, a.TransactionID, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {
+		m.Arrived(a.Contact, t.ID)
+		return t.Register(a.Contact, own)
+	})
+	return err == nil, err
 }
 
 // funded reserves what was waiting for money that has come.
 func (s *Service) funded(ctx context.Context) (done int, err error) {
 	for after := int64(0); ; {
-		ids, err := s.db.Funded(ctx, after, timerBatch)
-		if err != nil || len(ids) == 0 {
+		ids, failed := s.db.Funded(ctx, after, timerBatch)
+		if err = errors.Join(err, failed); failed != nil || len(ids) == 0 {
 			return done, err
 		}
 		for _, id := range ids {
 			after = id
-			held, err := s.retry(ctx, id)
-			if err != nil {
-				return done, err
-			}
-			if held {
+			held, failed := s.retry(ctx, id)
+			if err = errors.Join(err, about(id, failed)); held {
 				done++
 			}
 		}
@@ -202,30 +214,32 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 // tellAwaited tells contacts that money waits for them.
 func (s *Service) tellAwaited(ctx context.Context) (done int, err error) {
 	list, err := s.db.Uninvited(ctx, timerBatch)
-	if err != nil {
-		return 0, err
-	}
 	for _, a := range list {
-		t, err := s.db.Transaction(ctx, a.TransactionID)
-		if err != nil {
-			return done, err
-		}
-		values := s.offerValues(ctx, t)
-		values["link"] = s.PublicURL + "/frontend/register"
-		err = s.db.Update(ctx, func(tx *store.Tx) error {
-			first, err := tx.Invited(a)
-			if err != nil || !first {
-				return err
-			}
-			return tellAt(tx, a.Contact, "", wallet.MoneyWaits, values)
-		})
-		if err != nil {
-			return done, err
+		if failed := s.inviteAwaited(ctx, a); failed != nil {
+			err = errors.Join(err, about(a.TransactionID, failed))
+			continue
 		}
 		done++
 	}
 	if done > 0 {
 		s.Told()
 	}
-	return done, nil
+	return done, err
+}
+
+// inviteAwaited tells one of them, once.
+func (s *Service) inviteAwaited(ctx context.Context, a store.Awaited) error {
+	t, err := s.db.Transaction(ctx, a.TransactionID)
+	if err != nil {
+		return err
+	}
+	values := s.offerValues(ctx, t)
+	values["link"] = s.PublicURL + "/frontend/register"
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		first, err := tx.Invited(a)
+		if err != nil || !first {
+			return err
+		}
+		return tellAt(tx, a.Contact, "", wallet.MoneyWaits, values)
+	})
 }

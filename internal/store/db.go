@@ -172,7 +172,7 @@ func (db *DB) openSQLite(path string) error {
 		return fmt.Errorf("opening the SQLite database: %w", err)
 	}
 	file.Close()
-	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-8192)")
+	write, err := sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=cache_size(-4096)")
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (db *DB) openSQLite(path string) error {
 		return fmt.Errorf("opening the SQLite database: %w", err)
 	}
 	read, err := sql.Open("sqlite", strings.Replace(base, "_txlock=immediate", "_txlock=deferred", 1)+
-		"&_pragma=query_only(1)&_pragma=cache_size(-1024)")
+		"&_pragma=query_only(1)&_pragma=cache_size(-512)") // what else is read often stays in the system's memory
 	if err != nil {
 		write.Close()
 		return err

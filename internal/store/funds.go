@@ -11,11 +11,11 @@ import (
 
 // Funds returns what a wallet holds, by currency; currencies that it never held are left out.
 func (db *DB) Funds(ctx context.Context, walletID int64) ([]wallet.Funds, error) {
-	rows, err := db.query(ctx, db.read, `SELECT currency, available, reserved FROM accounts
+	rows, err := db.query(ctx, db.read, `SELECT currency, available, reserved, credit_limit FROM accounts
 		WHERE purpose = $1 AND wallet_id = $2 ORDER BY currency`, ledger.OfWallet, walletID)
 	return collect(rows, err, func(rows *sql.Rows) (f wallet.Funds, err error) {
 		var currency money.Currency
-		err = rows.Scan(&currency, &f.Available.Minor, &f.Reserved.Minor)
+		err = rows.Scan(&currency, &f.Available.Minor, &f.Reserved.Minor, &f.CreditLimit)
 		f.Available.Currency, f.Reserved.Currency = currency, currency
 		return f, err
 	})

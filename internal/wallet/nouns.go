@@ -173,4 +173,6 @@ type Funds struct {
 	Available money.Amount
 	// Reserved is held for reservations.
 	Reserved money.Amount
+	// CreditLimit is how far below zero Available may go, in minor units.
+	CreditLimit int64
 }

@@ -111,6 +111,24 @@ func Open(t testing.TB, address string, clock *Clock) *store.DB {
 	return db
 }
 
+// Spoil runs a statement on the database at an address of Addresses, behind the back of whoever has it open: what
+// a failing disk does, or a hand in the wrong place.
+func Spoil(t testing.TB, address, statement string) {
+	t.Helper()
+	driver, source := "pgx", address
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
 var (
 	template     sync.Once
 	templateName string
