@@ -51,6 +51,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
+	s.owed = make(chan struct{}, 1)
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err
@@ -59,6 +60,9 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 		return fmt.Errorf("--message-templates: %w", err)
 	}
 	if err := s.listenOperator(); err != nil {
+		return err
+	}
+	if err := s.startCallbacks(ctx); err != nil {
 		return err
 	}
 	manifest, err := sandbox.Read(ctx, s.service, s.address)
@@ -113,6 +117,7 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 	}
 	s.closing(db.Close)
 	s.service = uses
+	s.callbacks = s.callbackCourier(true)
 	if err := s.monitor(db); err != nil {
 		return false, err
 	}
