@@ -134,7 +134,7 @@ func outcomeOf(err error) wallet.CallbackOutcome {
 		return wallet.CallbackForbidden
 	case errors.Is(err, errNoName) || errors.As(err, &unresolved) && !unresolved.IsTimeout:
 		return wallet.CallbackUnresolved
-	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return wallet.CallbackTLS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return wallet.CallbackTimeout
