@@ -37,14 +37,17 @@ func (s *server) callbackCourier(sandbox bool) *callback.Courier {
 	}
 }
 
-// startCallbacks sends callbacks until the server stops. The first start makes the key that they are signed with.
-func (s *server) startCallbacks(ctx context.Context) error {
-	if _, err := s.service.CallbackKey(ctx, itself); err != nil {
-		return err
-	}
+// startCallbacks sends callbacks until the server stops. The first start makes the key that they are signed with; nobody
+// waits for that.
+func (s *server) startCallbacks() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); s.callbacks.Run(ctx) }()
+	go func() {
+		defer close(done)
+		if _, err := s.service.CallbackKey(ctx, itself); err != nil && ctx.Err() == nil {
+			s.log.Error("making the key that callbacks are signed with; it is tried again with the first of them", "error", err)
+		}
+		s.callbacks.Run(ctx)
+	}()
 	s.closing(func() error { stop(); <-done; return nil })
-	return nil
 }

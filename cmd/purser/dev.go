@@ -62,9 +62,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	if err := s.listenOperator(); err != nil {
 		return err
 	}
-	if err := s.startCallbacks(ctx); err != nil {
-		return err
-	}
+	s.startCallbacks()
 	manifest, err := sandbox.Read(ctx, s.service, s.address)
 	if err != nil {
 		return err

@@ -61,9 +61,7 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.startCourier(sender); err != nil {
 		return err
 	}
-	if err := s.startCallbacks(ctx); err != nil {
-		return err
-	}
+	s.startCallbacks()
 	s.log.Info("purser answers", "address", s.address)
 	err = s.wait(ctx)
 	s.log.Info("purser stops")

@@ -45,11 +45,9 @@ func tellingMoney[T any](ctx context.Context, s *Service, c wallet.Caller, comma
 		answer, err := store.Money(ctx, s.db, command)
 		var missing *unknownDefault
 		if errors.As(err, &missing) && attempt < attempts {
-			p, err := s.db.Project(ctx, missing.project)
-			if err != nil {
+			if defaults, err = s.withDefault(ctx, defaults, missing.project); err != nil {
 				return none, err
 			}
-			defaults[missing.project] = p.CallbackURI
 			continue
 		}
 		if err == nil && owed {
@@ -62,7 +60,7 @@ func tellingMoney[T any](ctx context.Context, s *Service, c wallet.Caller, comma
 // callbackDefaults are the addresses of the projects whose transactions a command of the caller may change, where that
 // may come to a callback. From memory, as a rule.
 func (s *Service) callbackDefaults(ctx context.Context, c wallet.Caller, transactions []int64) (map[int64]string, error) {
-	defaults := map[int64]string{}
+	var defaults map[int64]string // none for most commands
 	for _, id := range transactions {
 		t, err := s.db.TransactionOnce(ctx, id)
 		if err != nil {
@@ -71,13 +69,24 @@ func (s *Service) callbackDefaults(ctx context.Context, c wallet.Caller, transac
 		if t == nil || t.CallbackOff || t.CallbackURI != "" || c.Client != nil && c.Client.ID == t.ClientID {
 			continue
 		}
-		p, err := s.db.Project(ctx, t.ProjectID)
-		if err != nil {
+		if defaults, err = s.withDefault(ctx, defaults, t.ProjectID); err != nil {
 			return nil, err
 		}
-		if p != nil {
-			defaults[p.ID] = p.CallbackURI
-		}
+	}
+	return defaults, nil
+}
+
+// withDefault adds the address of a project.
+func (s *Service) withDefault(ctx context.Context, defaults map[int64]string, project int64) (map[int64]string, error) {
+	p, err := s.db.Project(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	if defaults == nil {
+		defaults = map[int64]string{}
+	}
+	if defaults[project] = ""; p != nil {
+		defaults[project] = p.CallbackURI
 	}
 	return defaults, nil
 }
