@@ -63,16 +63,7 @@ func TestASandboxSendsCallbacks(t *testing.T) {
 		return arrival{}
 	}
 	first := next()
-	answer, err := http.Get(at.Address + "/publickey")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	keys, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if told, err := walletapi.OpenEvent(keys, first.event, first.sign); err != nil || told.Type != "reserved" || told.Data.TransactionKey != asked.TransactionKey {
+	if told, err := walletapi.OpenEvent(publishedKeys(t, at.Address), first.event, first.sign); err != nil || told.Type != "reserved" || told.Data.TransactionKey != asked.TransactionKey {
 		t.Errorf("the shop is told %s, %v", first.event, err)
 	}
 	operates := func(arguments ...string) string {
@@ -93,6 +84,21 @@ func TestASandboxSendsCallbacks(t *testing.T) {
 	if again := next(); again != first {
 		t.Errorf("sent again it is %+v, and was %+v", again, first)
 	}
+}
+
+// publishedKeys are what a server publishes for those who check callbacks.
+func publishedKeys(t *testing.T, address string) []byte {
+	t.Helper()
+	answer, err := http.Get(address + "/publickey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	keys, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 // readWhenThere reads a file that another process is about to write.

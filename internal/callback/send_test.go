@@ -28,7 +28,9 @@ func TestOutcomes(t *testing.T) {
 	for path, status := range map[string]int{"/ok": 200, "/created": 201, "/empty": 204, "/bad": 400, "/gone": 410, "/broken": 500} {
 		answer(path, status)
 	}
-	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { elsewhere++ })
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {

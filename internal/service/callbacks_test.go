@@ -42,27 +42,29 @@ func (w world) owed(key string) (all []string) {
 
 func tellsAt(n *service.NewTransaction) { n.CallbackURI = shopsCallback }
 
-// Rita pays in an app of hers, on the page, refuses, has too little, or forgets: the till is told. It is not told what it does
-// itself, nor what it did not want to be told.
+// isTold expects what the till is told of a transaction, in its order.
+func (w world) isTold(name, key string, types ...string) {
+	w.t.Helper()
+	for i := range types {
+		types[i] += " " + shopsCallback
+	}
+	if got := w.owed(key); !slices.Equal(got, types) {
+		w.t.Errorf("%s: the till is told %q, want %q", name, got, types)
+	}
+}
+
+// done expects that something was done.
+func (w world) done(_ service.TransactionView, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Rita pays in an app of hers, and others decide for the till: the till is told. It is not told what it does itself.
 func TestWhatTheTillIsTold(t *testing.T) {
 	atTheTill(t, func(t *testing.T, w world) {
-		woken := w.owing()
-		person := wallet.Caller{Kind: wallet.ByPerson, Person: 3}
-		want := func(name, key string, types ...string) {
-			t.Helper()
-			for i := range types {
-				types[i] += " " + shopsCallback
-			}
-			if got := w.owed(key); !slices.Equal(got, types) {
-				t.Errorf("%s: the till is told %q, want %q", name, got, types)
-			}
-		}
-		do := func(_ service.TransactionView, err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		woken, want, do := w.owing(), w.isTold, w.done
 		inApp := w.offers(eur(100), tellsAt)
 		do(w.paysInApp(inApp.Key))
 		want("in an app", inApp.Key, "reserved")
@@ -91,7 +93,15 @@ func TestWhatTheTillIsTold(t *testing.T) {
 		auto := w.offers(eur(100), tellsAt, func(n *service.NewTransaction) { n.AutoConfirm = true })
 		do(w.paysInApp(auto.Key))
 		want("confirmed by itself", auto.Key, "confirmed")
+	})
+}
 
+// Rita refuses, has too little, or forgets; or who she pays has no account yet.
+func TestWhatTheTillIsToldBesideYes(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		w.owing()
+		want, do := w.isTold, w.done
+		person := wallet.Caller{Kind: wallet.ByPerson, Person: 3}
 		refused := w.offers(eur(100), tellsAt)
 		do(w.RejectTransaction(ctx, person, refused.Key))
 		do(w.RejectTransaction(ctx, person, refused.Key))
@@ -170,6 +180,29 @@ func TestTheProjectsAddressForCallbacks(t *testing.T) {
 	})
 }
 
+// takes takes the callbacks that are due, and returns what they tell.
+func (w world) takes(room service.CallbackRoom) (all []string) {
+	w.t.Helper()
+	taken, err := w.TakeCallbacks(ctx, operator, room)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range taken {
+		all = append(all, c.Event)
+	}
+	return all
+}
+
+// reports says what became of an attempt; another one is due in an hour, unless it is given up.
+func (w world) reports(key string, number int64, outcome wallet.CallbackOutcome, giveUp bool) {
+	w.t.Helper()
+	id, _ := w.Box.Number(key)
+	err := w.CallbackTried(ctx, operator, id, number, wallet.CallbackAttempt{Outcome: outcome, Took: time.Second}, func(int) (time.Duration, bool) { return time.Hour, giveUp })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // A callback that fails is tried until it is given up, holds back the later ones of its transaction and no others, and leaves
 // again when the operator says so.
 func TestTheOutboxOfCallbacks(t *testing.T) {
@@ -179,25 +212,10 @@ func TestTheOutboxOfCallbacks(t *testing.T) {
 		if _, err := w.paysInApp(first.Key); err != nil { // waiting_funds
 			t.Fatal(err)
 		}
-		roomy := service.CallbackRoom{Total: 10, PerHost: 10}
-		take := func(room service.CallbackRoom) (all []string) {
-			t.Helper()
-			taken, err := w.TakeCallbacks(ctx, operator, room)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, c := range taken {
-				all = append(all, c.Event)
-			}
-			return all
-		}
-		id, _ := w.Box.Number(first.Key)
+		roomy, take := service.CallbackRoom{Total: 10, PerHost: 10}, w.takes
 		report := func(number int64, outcome wallet.CallbackOutcome, giveUp bool) {
 			t.Helper()
-			err := w.CallbackTried(ctx, operator, id, number, wallet.CallbackAttempt{Outcome: outcome, Took: time.Second}, func(int) (time.Duration, bool) { return time.Hour, giveUp })
-			if err != nil {
-				t.Fatal(err)
-			}
+			w.reports(first.Key, number, outcome, giveUp)
 		}
 		if got := take(service.CallbackRoom{Total: 10, PerHost: 2, Leaving: map[string]int{"stall.example": 2}}); got != nil {
 			t.Errorf("a receiver that is busy is sent %q", got)
@@ -247,6 +265,7 @@ func TestTheOutboxOfCallbacks(t *testing.T) {
 		if err := w.SendCallback(ctx, operator, first.Key, 7); !isCode(err, wallet.NotFound) {
 			t.Errorf("one that there is not: %v", err)
 		}
+		id, _ := w.Box.Number(first.Key)
 		trail, err := w.AuditTrail(ctx, operator, "transaction", id, 10)
 		if err != nil || len(trail) != 1 || trail[0].Action != "send callback 1" {
 			t.Errorf("the audit trail says %+v, %v", trail, err)
