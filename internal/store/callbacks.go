@@ -124,15 +124,16 @@ func (db *DB) DueCallbacks(ctx context.Context, wall, until time.Time, room Room
 			if len(leased) == room.Total || room.Leaving[due.host]+leaving[due.host] >= room.PerHost {
 				continue
 			}
-			n, err := tx.exec(`UPDATE callbacks SET leased_until = $3 WHERE transaction_id = $1 AND number = $2 AND next_at IS NOT NULL AND leased_until <= $4`,
-				due.TransactionID, due.Number, micros(until), micros(wall))
+			err := tx.queryRow(tx.ctx, `UPDATE callbacks SET leased_until = $3 WHERE transaction_id = $1 AND number = $2 AND next_at IS NOT NULL AND leased_until <= $4 RETURNING event`,
+				due.TransactionID, due.Number, micros(until), micros(wall)).Scan(&due.Event)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // another process was faster
+			}
 			if err != nil {
 				return err
 			}
-			if n == 1 {
-				leased = append(leased, due.Callback)
-				leaving[due.host]++
-			}
+			leased = append(leased, due.Callback)
+			leaving[due.host]++
 		}
 		return nil
 	})
@@ -148,7 +149,8 @@ func (tx *Tx) holdBack(due dueCallback) error {
 	return err
 }
 
-// dueCallbacks reads some that are due and that nobody has, for receivers that there is room for.
+// dueCallbacks reads some that are due and that nobody has, for receivers that there is room for; not their events, which may
+// be long.
 func (db *DB) dueCallbacks(ctx context.Context, q querier, wall time.Time, room Room) ([]dueCallback, error) {
 	var c conditions
 	c.add(`c.next_at <= ? AND c.leased_until <= ?`, micros(db.Now()), micros(wall))
@@ -157,13 +159,13 @@ func (db *DB) dueCallbacks(ctx context.Context, q querier, wall time.Time, room 
 			c.add(`c.host <> ?`, host)
 		}
 	}
-	rows, err := db.query(ctx, q, `SELECT c.transaction_id, c.number, c.project_id, c.type, c.uri, c.host, c.event, c.at, c.attempts, f.number, f.next_at
+	rows, err := db.query(ctx, q, `SELECT c.transaction_id, c.number, c.project_id, c.type, c.uri, c.host, c.at, c.attempts, f.number, f.next_at
 		FROM callbacks c JOIN callbacks f ON f.transaction_id = c.transaction_id
 			AND f.number = (SELECT min(w.number) FROM callbacks w WHERE w.transaction_id = c.transaction_id AND w.next_at IS NOT NULL)
 		WHERE `+c.where()+fmt.Sprintf(` ORDER BY c.next_at, c.transaction_id, c.number LIMIT %d`, candidates), c.args...)
 	return collect(rows, err, func(rows *sql.Rows) (d dueCallback, err error) {
 		var at int64
-		err = rows.Scan(&d.TransactionID, &d.Number, &d.ProjectID, &d.Type, &d.URI, &d.host, &d.Event, &at, &d.Attempts, &d.first, &d.firstAt)
+		err = rows.Scan(&d.TransactionID, &d.Number, &d.ProjectID, &d.Type, &d.URI, &d.host, &at, &d.Attempts, &d.first, &d.firstAt)
 		d.At = fromMicros(at)
 		return d, err
 	})
