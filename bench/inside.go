@@ -74,7 +74,7 @@ func (b *bench) openHouse(ctx context.Context) (*house, error) {
 func (b *bench) furnish(ctx context.Context, h *house, box *secret.Box, folder string) (err error) {
 	h.service, err = service.New(ctx, h.db, service.Options{
 		WallClock: b.now, BusinessClock: b.now, Random: noise{}, Box: box,
-		Currencies: []money.Currency{"EUR"}, MinimumPasswordLength: 8, Sandbox: true,
+		Currencies: []money.Currency{"EUR"}, MinimumPasswordLength: 8, Sandbox: true, Event: httpapi.Event,
 	})
 	if err != nil {
 		return err

@@ -62,6 +62,8 @@ type config struct {
 	spotPrefix string
 	// codeLink is the address that printed codes stand in.
 	codeLink string
+	// plainCallbacks lets callbacks go over plain HTTP.
+	plainCallbacks bool
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
 }
@@ -113,6 +115,7 @@ func (c *config) production(flags *pflag.FlagSet) {
 	flags.StringVar(&c.smtp, "smtp", "", "`address` of the mail server for messages to people, such as smtp://user@mail.example:587 or smtps://…; its password is PURSER_SMTP_PASSWORD")
 	flags.StringVar(&c.mailFrom, "mail-from", "", "`sender` of that mail, such as \"Wallet <wallet@example.com>\"")
 	flags.StringVar(&c.messageCommand, "message-command", "", "`program` that sends messages to phones, and mail where --smtp is not set: one JSON object on its standard input")
+	flags.BoolVar(&c.plainCallbacks, "plain-callbacks", false, "let callbacks go to http addresses too, which anybody on the way can read; without it to https alone")
 	c.limits(flags)
 }
 

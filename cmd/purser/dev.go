@@ -51,6 +51,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
+	s.owed = make(chan struct{}, 1)
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err
@@ -61,6 +62,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	if err := s.listenOperator(); err != nil {
 		return err
 	}
+	s.startCallbacks()
 	manifest, err := sandbox.Read(ctx, s.service, s.address)
 	if err != nil {
 		return err
@@ -113,6 +115,7 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 	}
 	s.closing(db.Close)
 	s.service = uses
+	s.callbacks = s.callbackCourier(true)
 	if err := s.monitor(db); err != nil {
 		return false, err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/walletapi"
@@ -160,7 +163,8 @@ func together(customers []*customer, do func(c *customer) error) error {
 }
 
 // Sixteen customers buy at a server that is killed at any moment, and started again, over and over. Whatever they were told has
-// happened, and once; what they ask for again goes on as if nothing had been; and the books are right, as the kill has left them.
+// happened, and once; what they ask for again goes on as if nothing had been; and the books are right, as the kill has left them. What
+// the shop is to be told of it is in the outbox.
 func TestKilledWhileCustomersBuy(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		m := newMarket(t, address, 1_000_000_00)
@@ -169,6 +173,7 @@ func TestKilledWhileCustomersBuy(t *testing.T) {
 			customers = append(customers, &customer{market: m, number: i, payer: m.dealers[i%3], seller: m.dealers[(i+1)%3]})
 			customers[i].begin()
 		}
+		m.tellsTheShop(t)
 		rounds := kills(t)
 		for round := range rounds {
 			if round%5 == 4 && len(m.folders) == 1 {
@@ -194,6 +199,66 @@ func TestKilledWhileCustomersBuy(t *testing.T) {
 		last.end()
 		t.Logf("%d kills: %s; verified %+v", rounds, m.count(t, customers), mustVerify(t, m.address))
 	})
+}
+
+// tellsTheShop has callbacks go to an address that they never leave for, since it is not a public one: they stay in the outbox.
+func (m *market) tellsTheShop(t *testing.T) {
+	t.Helper()
+	db := behind(t, m.address)
+	defer db.Close()
+	if _, err := db.Exec(`UPDATE projects SET callback_uri = 'https://192.0.2.1/callback'`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// owes expects a callback for each yes that was acknowledged, and for none twice; and of each transaction as many as it counts.
+func (m *market) owes(t *testing.T, db *sql.DB, customers []*customer) {
+	t.Helper()
+	box, err := secret.NewBox(wallettest.KEK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.Query(`SELECT t.id, t.document, c.number, c.type FROM transactions t LEFT JOIN callbacks c ON c.transaction_id = t.id ORDER BY t.id, c.number`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	owed, counted := map[int64][]string{}, map[int64]int{}
+	for rows.Next() {
+		var id int64
+		var document []byte
+		var number sql.NullInt64
+		var kind sql.NullString
+		if err := rows.Scan(&id, &document, &number, &kind); err != nil {
+			t.Fatal(err)
+		}
+		var counts struct{ Callbacks int }
+		if err := json.Unmarshal(document, &counts); err != nil {
+			t.Fatal(err)
+		}
+		counted[id] = counts.Callbacks
+		if kind.Valid {
+			owed[id] = append(owed[id], kind.String)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for id, n := range counted {
+		if len(owed[id]) != n {
+			t.Errorf("transaction %d counts %d callbacks, and there are %v", id, n, owed[id])
+		}
+	}
+	for _, c := range customers {
+		for _, p := range c.all {
+			if p.step < 2 {
+				continue
+			}
+			if id, _ := box.Number(p.key); len(owed[id]) != 1 || owed[id][0] != string(p.want(1)) {
+				t.Errorf("of %+v the shop is told %v", *p, owed[id])
+			}
+		}
+	}
 }
 
 // count compares all purchases with the journal: each has had the effects that were told of it, and none twice.
@@ -250,6 +315,7 @@ func (m *market) count(t *testing.T, customers []*customer) string {
 			t.Errorf("%s is damaged: %s, %v", path, report, err)
 		}
 	}
+	m.owes(t, db, customers)
 	if confirmed == 0 {
 		t.Error("no payment was ever acknowledged: this proves nothing")
 	}

@@ -73,9 +73,14 @@ func newMarket(t *testing.T, address string, funds int64) *market {
 		ID: 1, Title: "The market's till", Type: wallet.PrivateClient, Permissions: wallet.Permissions(), Projects: []int64{1}, MainProject: 1,
 	}, "")
 	must(err)
+	// The dealers pay with an app of their own: what they say there is news to the till.
+	_, _, err = uses.CreateClient(t.Context(), itself, wallet.Client{
+		ID: 2, Title: "The dealers' app", Type: wallet.PrivateClient, Permissions: wallet.Permissions(), Projects: []int64{1}, MainProject: 1,
+	}, "")
+	must(err)
 	m.shop = walletapi.MAC{ID: client.MACID, Secret: key.Reveal()}
 	for i := range m.dealers {
-		token, err := uses.IssueToken(t.Context(), itself, int64(1+i), client.ID, wallet.OrdinaryScopes(), 24*time.Hour)
+		token, err := uses.IssueToken(t.Context(), itself, int64(1+i), 2, wallet.OrdinaryScopes(), 24*time.Hour)
 		must(err)
 		m.dealers[i].token = walletapi.MAC{ID: token.Access, Secret: token.Key.Reveal()}
 	}

@@ -12,12 +12,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 )
 
 // figures are what monitoring reads, at /metrics in Prometheus' text form.
 type figures struct {
 	db *store.DB
+	// callbacks sends callbacks.
+	callbacks *callback.Courier
+	now       func() time.Time
 	// verified and differences count accounts and findings of the samples; last is when one was right, in seconds since
 	// 1970, 0 for never.
 	verified, differences, last atomic.Int64
@@ -25,14 +30,17 @@ type figures struct {
 
 // What there is to read.
 var (
-	verifyAccounts = prometheus.NewDesc("purser_verify_accounts_total", "Accounts that samples have recomputed from the journal.", nil, nil)
-	verifyFound    = prometheus.NewDesc("purser_verify_differences_total", "Samples in which something was not what the journal comes to.", nil, nil)
-	verifyLast     = prometheus.NewDesc("purser_verify_last_timestamp_seconds", "When a sample was last found right; 0 for never.", nil, nil)
-	moneyBatches   = prometheus.NewDesc("purser_money_batches_total", "Batches of money commands that were committed.", nil, nil)
-	moneyCommands  = prometheus.NewDesc("purser_money_commands_total", "Commands in those batches.", nil, nil)
-	moneyBatchSize = prometheus.NewDesc("purser_money_batch_commands", "Commands in a batch.", nil, nil)
-	moneyCommit    = prometheus.NewDesc("purser_money_commit_seconds", "How long it took to write a batch and commit it.", nil, nil)
-	moneyWaiting   = prometheus.NewDesc("purser_money_waiting", "Commands that wait for a writer now.", nil, nil)
+	verifyAccounts   = prometheus.NewDesc("purser_verify_accounts_total", "Accounts that samples have recomputed from the journal.", nil, nil)
+	verifyFound      = prometheus.NewDesc("purser_verify_differences_total", "Samples in which something was not what the journal comes to.", nil, nil)
+	verifyLast       = prometheus.NewDesc("purser_verify_last_timestamp_seconds", "When a sample was last found right; 0 for never.", nil, nil)
+	moneyBatches     = prometheus.NewDesc("purser_money_batches_total", "Batches of money commands that were committed.", nil, nil)
+	moneyCommands    = prometheus.NewDesc("purser_money_commands_total", "Commands in those batches.", nil, nil)
+	moneyBatchSize   = prometheus.NewDesc("purser_money_batch_commands", "Commands in a batch.", nil, nil)
+	moneyCommit      = prometheus.NewDesc("purser_money_commit_seconds", "How long it took to write a batch and commit it.", nil, nil)
+	callbackWaiting  = prometheus.NewDesc("purser_callbacks_waiting", "Callbacks that wait to be delivered, on this database.", nil, nil)
+	callbackOldest   = prometheus.NewDesc("purser_callbacks_oldest_seconds", "How long the oldest of them has waited; 0 for none.", nil, nil)
+	callbackAttempts = prometheus.NewDesc("purser_callback_attempts_total", "Attempts of this process to deliver one, by what became of them.", []string{"outcome"}, nil)
+	moneyWaiting     = prometheus.NewDesc("purser_money_waiting", "Commands that wait for a writer now.", nil, nil)
 )
 
 // Describe names all figures.
@@ -63,6 +71,28 @@ func (f *figures) Collect(to chan<- prometheus.Metric) {
 	spread(moneyBatchSize, m.BatchSize)
 	spread(moneyCommit, m.CommitSeconds)
 	gauge(moneyWaiting, float64(m.Waiting))
+	f.collectCallbacks(to)
+}
+
+// collectCallbacks reads the figures of callbacks.
+func (f *figures) collectCallbacks(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	waiting, oldest, err := f.db.CallbacksWaiting(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(callbackWaiting, err)
+		return
+	}
+	age := 0.0
+	if !oldest.IsZero() {
+		age = max(f.now().Sub(oldest).Seconds(), 0)
+	}
+	to <- prometheus.MustNewConstMetric(callbackWaiting, prometheus.GaugeValue, float64(waiting))
+	to <- prometheus.MustNewConstMetric(callbackOldest, prometheus.GaugeValue, age)
+	tried := f.callbacks.Outcomes()
+	for _, outcome := range wallet.CallbackOutcomes() {
+		to <- prometheus.MustNewConstMetric(callbackAttempts, prometheus.CounterValue, float64(tried[outcome]), string(outcome))
+	}
 }
 
 // sampledAccounts is how many accounts a sample has.
@@ -73,7 +103,7 @@ const sampleTimeout = 30 * time.Second
 
 // monitor verifies samples until the server stops, and answers /metrics where an address is set.
 func (s *server) monitor(db *store.DB) error {
-	f := &figures{db: db}
+	f := &figures{db: db, callbacks: s.callbacks, now: s.now}
 	if s.config.verifyEvery < 0 {
 		return errors.New("--verify-every must not be negative; 0 verifies nothing")
 	}

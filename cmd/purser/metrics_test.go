@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
@@ -50,7 +51,7 @@ func TestMetrics(t *testing.T) {
 	if err := s.openLog(&log, true); err != nil {
 		t.Fatal(err)
 	}
-	f := &figures{db: db}
+	f := &figures{db: db, callbacks: &callback.Courier{}, now: s.now}
 	s.sample(context.Background(), f)
 	pay(ledger.WalletAccount(1, "EUR"), ledger.WalletAccount(99, "EUR")) // which is no wallet
 	s.sample(context.Background(), f)

@@ -33,10 +33,11 @@ type projectAnswer struct {
 	Owner            int64  `json:"owner"`
 	OwnerDisplayName string `json:"owner_display_name"`
 	WalletID         int64  `json:"wallet_id"`
+	CallbackURI      string `json:"callback_uri,omitempty"`
 }
 
 func projectToAnswer(p wallet.Project) projectAnswer {
-	return projectAnswer{p.ID, p.Title, p.Description, p.OwnerID, p.OwnerDisplayName, p.WalletID}
+	return projectAnswer{p.ID, p.Title, p.Description, p.OwnerID, p.OwnerDisplayName, p.WalletID, p.CallbackURI}
 }
 
 // projectDetails is all about a project in JSON.
@@ -91,6 +92,7 @@ type projectSpec struct {
 	Description string `json:"description"`
 	Owner       int64  `json:"owner"`
 	WalletID    int64  `json:"wallet_id"`
+	CallbackURI string `json:"callback_uri"`
 }
 
 func newProjectCreate(p *program) *cobra.Command {
@@ -107,6 +109,7 @@ func newProjectCreate(p *program) *cobra.Command {
 		flags.StringVar(&n.Description, "description", "", "what it is")
 		flags.Int64Var(&n.Owner, "owner", 0, "`user` whose it is")
 		flags.Int64Var(&n.WalletID, "wallet", 0, "`wallet` of that user that its payments go to")
+		flags.StringVar(&n.CallbackURI, "callback-uri", "", "`address` that callbacks go to where a client names none")
 		flags.Int64Var(&n.ID, "id", 0, "`number` to take rather than the next free one")
 	}
 	command = newVerb(p, command, bind, func(v *verb) error {
@@ -202,7 +205,7 @@ func (d projectDetails) write(p *page) {
 	p.fields(
 		"id", number(d.ID), "title", d.Title, "description", d.Description, "owner", fmt.Sprintf("%d %s", d.Owner, d.OwnerDisplayName),
 		"wallet", number(d.WalletID), "places", fmt.Sprintf("%d active, %d inactive", d.ActivePlaces, d.InactivePlaces),
-		"devices", fmt.Sprint(d.Devices), "administrators", d.administratorWords(),
+		"callbacks to", d.CallbackURI, "devices", fmt.Sprint(d.Devices), "administrators", d.administratorWords(),
 	)
 	for _, i := range d.Invitations {
 		p.line("invited %s on %s, by user %d", i.Contact, stamp(i.CreatedAt), i.InvitedBy)
@@ -234,6 +237,7 @@ type projectEdit struct {
 	Title       *string `json:"title"`
 	Description *string `json:"description"`
 	WalletID    *int64  `json:"wallet_id"`
+	CallbackURI *string `json:"callback_uri,omitempty"`
 	// AddAdministrators and RemoveAdministrators are persons.
 	AddAdministrators    []int64 `json:"add_administrators,omitempty"`
 	RemoveAdministrators []int64 `json:"remove_administrators,omitempty"`
@@ -253,7 +257,7 @@ func (e projectEdit) with(now []int64) []int64 {
 }
 
 func newProjectUpdate(p *program) *cobra.Command {
-	var title, description string
+	var title, description, callbackURI string
 	var walletID int64
 	var add, remove []int64
 	command := &cobra.Command{
@@ -269,6 +273,7 @@ func newProjectUpdate(p *program) *cobra.Command {
 		flags.StringVar(&title, "title", "", "what people call it")
 		flags.StringVar(&description, "description", "", "what it is; empty for nothing")
 		flags.Int64Var(&walletID, "wallet", 0, "`wallet` of its owner that its payments go to from now on")
+		flags.StringVar(&callbackURI, "callback-uri", "", "`address` that callbacks go to where a client names none; empty for nowhere")
 		flags.Int64SliceVar(&add, "add-administrator", nil, "`person` who administers it too, beside the owner")
 		flags.Int64SliceVar(&remove, "remove-administrator", nil, "`person` who administers it no longer")
 		applyFlag(flags)
@@ -283,7 +288,7 @@ func newProjectUpdate(p *program) *cobra.Command {
 		}
 		done, err := ask[changeAnswer[projectUpdated]](v, "project/update", projectEdit{
 			ID: id, Title: value(v, "title", &title), Description: value(v, "description", &description),
-			WalletID: value(v, "wallet", &walletID), AddAdministrators: add, RemoveAdministrators: remove, Apply: v.applies(),
+			WalletID: value(v, "wallet", &walletID), CallbackURI: value(v, "callback-uri", &callbackURI), AddAdministrators: add, RemoveAdministrators: remove, Apply: v.applies(),
 		})
 		if err != nil {
 			return err
@@ -295,7 +300,7 @@ func newProjectUpdate(p *program) *cobra.Command {
 // projectVerbs answer the verbs on projects.
 func projectVerbs(mux *http.ServeMux, s *service.Service) {
 	handleVerb(mux, "project/create", func(ctx context.Context, c wallet.Caller, n projectSpec) (createdAnswer, error) {
-		id, err := s.CreateProject(ctx, c, wallet.Project{ID: n.ID, Title: n.Title, Description: n.Description, OwnerID: n.Owner, WalletID: n.WalletID})
+		id, err := s.CreateProject(ctx, c, wallet.Project{ID: n.ID, Title: n.Title, Description: n.Description, OwnerID: n.Owner, WalletID: n.WalletID, CallbackURI: n.CallbackURI})
 		return createdAnswer{id}, err
 	})
 	handleVerb(mux, "project/list", func(ctx context.Context, c wallet.Caller, q ownerQuery) (projectListAnswer, error) {
@@ -331,7 +336,7 @@ func projectVerbs(mux *http.ServeMux, s *service.Service) {
 			administrators = append(administrators, u.ID)
 		}
 		changed, err := s.UpdateProject(ctx, c, e.ID, service.ProjectChange{
-			Title: e.Title, Description: e.Description, WalletID: e.WalletID,
+			Title: e.Title, Description: e.Description, WalletID: e.WalletID, CallbackURI: e.CallbackURI,
 			AddAdministrators: e.AddAdministrators, RemoveAdministrators: e.RemoveAdministrators,
 		}, e.Apply)
 		a := changeToAnswer(changed, func(p wallet.Project) projectUpdated { return projectUpdated{projectToAnswer(p), administrators} })

@@ -41,13 +41,14 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.openFolder(); err != nil {
 		return err
 	}
-	s.told = make(chan struct{}, 1)
+	s.told, s.owed = make(chan struct{}, 1), make(chan struct{}, 1)
 	uses, db, err := s.openService(ctx, s.databaseAddress(), s.config.kek, false)
 	if err != nil {
 		return err
 	}
 	s.closing(db.Close)
 	s.service = uses
+	s.callbacks = s.callbackCourier(false)
 	if err := s.listen(db, false); err != nil {
 		return err
 	}
@@ -60,6 +61,7 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.startCourier(sender); err != nil {
 		return err
 	}
+	s.startCallbacks()
 	s.log.Info("purser answers", "address", s.address)
 	err = s.wait(ctx)
 	s.log.Info("purser stops")

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
@@ -45,7 +46,10 @@ type server struct {
 	templates func() (*message.Templates, error)
 	// told wakes who sends messages; nil where nobody does.
 	told chan struct{}
-	http *http.Server
+	// callbacks sends what clients are told of their transactions, and owed wakes it; nil where nobody does.
+	callbacks *callback.Courier
+	owed      chan struct{}
+	http      *http.Server
 	// address is scheme, host and port as really bound.
 	address string
 	// socket is where operator verbs reach it.
@@ -118,7 +122,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink,
+		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())

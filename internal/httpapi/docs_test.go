@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -94,9 +95,9 @@ func documentedAnswers(t *testing.T) (answers []documentedAnswer) {
 	return answers
 }
 
-// Beside the API stand two files that TLS programs read: the authority's certificate and what it has
-// revoked. Their errors are like all others.
-func TestFilesForTLSPrograms(t *testing.T) {
+// Beside the API stand three files that programs read: the authority's certificate, what it has revoked, and the keys that
+// callbacks are checked with. Their errors are like all others.
+func TestFilesBesideTheAPI(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		server := wallettest.NewServer(t, address)
 		file := func(path, contentType string) []byte {
@@ -123,7 +124,20 @@ func TestFilesForTLSPrograms(t *testing.T) {
 		if err != nil || list.CheckSignatureFrom(authority) != nil {
 			t.Errorf("/crl/1 is not the authority's: %v", err)
 		}
-		for path, want := range map[string]int{"/crl/99": 404, "/crl/none": 400, "/crl/0": 400, "/crl": 404, "/ca/1": 404} {
+		keys := file("/publickey", "application/x-pem-file")
+		if public, err := server.Service.PublicKeys(t.Context(), wallettest.Operator); err != nil || !bytes.Equal(keys, public) || !bytes.HasPrefix(keys, []byte("-----BEGIN PUBLIC KEY-----\n")) {
+			t.Errorf("/publickey is %s, %v", keys, err)
+		}
+		// The Java SDK names its project everywhere, and phones sign with a stale clock.
+		stale, err := http.NewRequest("GET", server.URL+"/publickey?x=y", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale.Header.Set("Authorization", `MAC id="nobody", ts="1", nonce="n", ext="project_id=1221", mac="bQ=="`)
+		if answer, err := http.DefaultClient.Do(stale); err != nil || answer.StatusCode != http.StatusOK || answer.Body.Close() != nil {
+			t.Errorf("with a header that is not looked at: %+v, %v", answer, err)
+		}
+		for path, want := range map[string]int{"/publickey/1": 404, "/crl/99": 404, "/crl/none": 400, "/crl/0": 400, "/crl": 404, "/ca/1": 404} {
 			answer, err := http.Get(server.URL + path)
 			if err != nil {
 				t.Fatal(err)

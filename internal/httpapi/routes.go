@@ -209,6 +209,7 @@ func (a *API) mux() *http.ServeMux {
 	}
 	mux.HandleFunc("GET /crl/{authority}", a.revocationList)
 	mux.HandleFunc("GET /ca", a.authority)
+	mux.HandleFunc("GET /publickey", a.publicKey)
 	mux.Handle("/", a.noRoute)
 	return mux
 }

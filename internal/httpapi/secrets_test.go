@@ -134,6 +134,11 @@ func (r *secretRun) all(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.keep("a sealed setting", "a-sealed-setting")
+	signing, err := uses.CallbackKey(ctx, wallettest.Operator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.keep("the key that callbacks are signed with", signing.Reveal())
 }
 
 // tokens asks for tokens and gives them back. An access token stands in a path and in a query there, which

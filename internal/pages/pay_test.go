@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/purserhq/purser/internal/pages"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
@@ -27,7 +28,7 @@ const (
 func euros(minor int64) money.Amount { return money.Amount{Minor: minor, Currency: "EUR"} }
 
 // inShop tells a story about payments on each engine.
-func inShop(t *testing.T, story func(t *testing.T, w world)) {
+func inShop(t *testing.T, story func(t *testing.T, w world), change ...func(*service.Options, *pages.Options)) {
 	t.Helper()
 	inWorld(t, func(t *testing.T, w world) {
 		for _, err := range []error{
@@ -41,7 +42,7 @@ func inShop(t *testing.T, story func(t *testing.T, w world)) {
 			}
 		}
 		story(t, w)
-	})
+	}, change...)
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -56,6 +56,9 @@ const (
 	spotObject      = "spot"
 	authorityObject = "authority"
 	rateObject      = "rate"
+	// transactionObject has the number, not the key; serverObject is 0.
+	transactionObject = "transaction"
+	serverObject      = "server"
 )
 
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.

@@ -532,6 +532,8 @@ type ProjectChange struct {
 	Title, Description *string
 	// WalletID must be a wallet of the project's owner.
 	WalletID *int64
+	// CallbackURI is where events go of transactions whose client names no address; empty for nowhere.
+	CallbackURI *string
 	// AddAdministrators are persons who are not asked: the operator answers for that. Who is not among them is no
 	// error in RemoveAdministrators.
 	AddAdministrators, RemoveAdministrators []int64
@@ -547,10 +549,17 @@ func (s *Service) UpdateProject(ctx context.Context, c wallet.Caller, id int64, 
 			set(&after.Title, change.Title)
 			set(&after.Description, change.Description)
 			set(&after.WalletID, change.WalletID)
+			set(&after.CallbackURI, change.CallbackURI)
 			if err := checkProject(tx, &after); err != nil {
 				return after, nil, err
 			}
+			if after.CallbackURI != now.CallbackURI { // what is there may have been allowed when it was set
+				if err := s.checkDefaultCallback(after.CallbackURI); err != nil {
+					return after, nil, err
+				}
+			}
 			losses := lost(nil, "the description", now.Description, after.Description)
+			losses = lost(losses, "the address for callbacks", now.CallbackURI, after.CallbackURI)
 			if after.WalletID != now.WalletID {
 				losses = append(losses, fmt.Sprintf("what is paid to the project no longer goes to wallet %d, and its clients no longer see that wallet for it", now.WalletID))
 			}
@@ -608,6 +617,13 @@ func checkProject(tx *store.Tx, p *wallet.Project) error {
 	case owner != p.OwnerID:
 		refused.Refuse("wallet_id", "wallet %d belongs to user %d, not to user %d who owns the project", p.WalletID, owner, p.OwnerID)
 	}
+	return refused.Err()
+}
+
+// checkDefaultCallback refuses an address for callbacks that none can be sent to.
+func (s *Service) checkDefaultCallback(uri string) error {
+	refused := wallet.FieldErrors{}
+	s.checkCallbackURI(refused, uri)
 	return refused.Err()
 }
 

@@ -100,6 +100,9 @@ func (s *Service) CreateProject(ctx context.Context, c wallet.Caller, p wallet.P
 		if err := checkProject(tx, &p); err != nil {
 			return err
 		}
+		if err := s.checkDefaultCallback(p.CallbackURI); err != nil {
+			return err
+		}
 		if p.ID, err = takeID(tx, store.ProjectIDs, wanted); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -41,7 +42,7 @@ func (s *Service) checkTransaction(ctx context.Context, now time.Time, project i
 		refused.Refuse("reserve", "%s", problem)
 	}
 	checkURI(refused, "redirect_uri", n.RedirectURI)
-	checkURI(refused, "callback_uri", n.CallbackURI)
+	s.checkCallbackURI(refused, n.CallbackURI)
 	if n.PayerEmail != "" && !isEmail(normalContact(n.PayerEmail)) {
 		refused.Refuse("user.email", "must be an e-mail address")
 	}
@@ -71,6 +72,17 @@ func checkURI(refused wallet.FieldErrors, field, uri string) {
 		refused.Refuse(field, "must be an http or https address of at most %d bytes", maxURI)
 	}
 }
+
+// checkCallbackURI refuses where no callback can be sent to. That the address is a public one is seen when it leaves.
+func (s *Service) checkCallbackURI(refused wallet.FieldErrors, uri string) {
+	checkURI(refused, callbackField, uri)
+	if !s.PlainCallbacks && len(refused[callbackField]) == 0 && strings.HasPrefix(strings.ToLower(uri), "http:") {
+		refused.Refuse(callbackField, "must be an https address: this server sends no callbacks over plain http")
+	}
+}
+
+// callbackField is the address for callbacks, of a transaction and of a project.
+const callbackField = "callback_uri"
 
 func checkRestrictions(refused wallet.FieldErrors, r *wallet.Restrictions) {
 	if r == nil {

@@ -51,6 +51,12 @@ type Options struct {
 	AccessTokenLifetime, RefreshTokenLifetime time.Duration
 	// Told is called after something was put into the outbox; nil where nobody waits for that.
 	Told func()
+	// Event writes a callback's event of that type about a transaction, as it looks on the wire; without it no callbacks
+	// are owed. Owed is called after some came to be; nil where nobody waits for that.
+	Event func(kind string, t TransactionView) ([]byte, error)
+	Owed  func()
+	// PlainCallbacks lets callbacks go to http addresses, which anybody on the way can read.
+	PlainCallbacks bool
 	// Sandbox allows the key that the public documentation prints, and shows messages on a page.
 	Sandbox bool
 }
@@ -81,6 +87,9 @@ func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
 	options.SpotPrefix = cmp.Or(options.SpotPrefix, wallet.DefaultSpotPrefix)
 	if options.Told == nil {
 		options.Told = func() {}
+	}
+	if options.Owed == nil {
+		options.Owed = func() {}
 	}
 	s := &Service{Options: options, db: db, lists: map[int64]signedList{}}
 	if options.Sandbox {

@@ -349,10 +349,10 @@ func (db *DB) Projects(ctx context.Context, f OwnerFilter) (page []wallet.Projec
 }
 
 func (db *DB) projectsByID(ctx context.Context, q querier, ids []int64) ([]wallet.Project, error) {
-	rows, err := db.query(ctx, q, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id
+	rows, err := db.query(ctx, q, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id, p.callback_uri
 		FROM projects p JOIN users u ON u.id = p.owner_id WHERE p.id IN (`+parameters(1, len(ids))+`) ORDER BY p.id`, numbers64(ids)...)
 	return collect(rows, err, func(rows *sql.Rows) (p wallet.Project, err error) {
-		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID)
+		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID, &p.CallbackURI)
 		return p, err
 	})
 }
@@ -366,12 +366,12 @@ func (tx *Tx) Project(id int64) (*wallet.Project, error) {
 	return &found[0], nil
 }
 
-// UpdateProject replaces a project's title, description and wallet, which must belong to its
+// UpdateProject replaces a project's title, description, address for callbacks and wallet, which must belong to its
 // owner; the caller checks that.
 func (tx *Tx) UpdateProject(p wallet.Project) error {
 	tx.alter(alteredProject, strconv.FormatInt(p.ID, 10))
-	_, err := tx.exec(`UPDATE projects SET title = $2, description = $3, wallet_id = $4 WHERE id = $1`,
-		p.ID, p.Title, p.Description, p.WalletID)
+	_, err := tx.exec(`UPDATE projects SET title = $2, description = $3, wallet_id = $4, callback_uri = $5 WHERE id = $1`,
+		p.ID, p.Title, p.Description, p.WalletID, p.CallbackURI)
 	return err
 }
 

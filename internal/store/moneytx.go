@@ -31,6 +31,9 @@ type MoneyTx struct {
 	// claims says that nonces are to be used up even where nothing else happens.
 	claims bool
 	others []statement
+	// owed are the callbacks of the batch, kept what the command that is deciding has kept.
+	owed []wallet.Callback
+	kept []keptChange
 	// undo takes back what the command that is deciding has changed.
 	undo []func()
 }
@@ -86,7 +89,7 @@ func (m *MoneyTx) decideAll(batch []*moneyJob) []moneyResult {
 	results := make([]moneyResult, len(batch))
 	for i, job := range batch {
 		mark := m.book.Mark()
-		m.undo = m.undo[:0]
+		m.undo, m.kept = m.undo[:0], m.kept[:0]
 		answer, err := m.decide(job)
 		if err != nil {
 			m.book.Rewind(mark)
@@ -203,6 +206,7 @@ func (m *MoneyTx) Keep(t *wallet.Transaction) {
 	}
 	was := found.now
 	found.now = t
+	m.kept = append(m.kept, keptChange{was, t})
 	m.undo = append(m.undo, func() { found.now = was })
 }
 
@@ -323,6 +327,7 @@ func (m *MoneyTx) effects() (effects, error) {
 			}
 		}
 	}
+	e.others = append(e.others, insertCallbacks(m.owed)...)
 	return e, m.transactionEffects(&e.transactions)
 }
 

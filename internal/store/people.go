@@ -176,8 +176,8 @@ func (db *DB) walletWhere(ctx context.Context, where string, arg any) (*wallet.W
 // InsertProject adds a project; its wallet must belong to its owner, which the caller checks.
 func (tx *Tx) InsertProject(p wallet.Project) error {
 	tx.alter(alteredAll, "")
-	_, err := tx.exec(`INSERT INTO projects (id, title, description, owner_id, wallet_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		p.ID, p.Title, p.Description, p.OwnerID, p.WalletID, micros(tx.db.Now()))
+	_, err := tx.exec(`INSERT INTO projects (id, title, description, owner_id, wallet_id, created_at, callback_uri) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		p.ID, p.Title, p.Description, p.OwnerID, p.WalletID, micros(tx.db.Now()), p.CallbackURI)
 	return err
 }
 
@@ -228,10 +228,10 @@ func (db *DB) ProjectsOfUser(ctx context.Context, user int64) ([]wallet.Project,
 }
 
 func (db *DB) projectsWhere(ctx context.Context, where string, arg int64) ([]wallet.Project, error) {
-	rows, err := db.query(ctx, db.read, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id
+	rows, err := db.query(ctx, db.read, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id, p.callback_uri
 		FROM projects p JOIN users u ON u.id = p.owner_id WHERE `+where+` ORDER BY p.id`, arg)
 	return collect(rows, err, func(rows *sql.Rows) (p wallet.Project, err error) {
-		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID)
+		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID, &p.CallbackURI)
 		return p, err
 	})
 }

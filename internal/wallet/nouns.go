@@ -142,6 +142,8 @@ type Project struct {
 	OwnerDisplayName string
 	// WalletID is the default wallet; it belongs to the owner.
 	WalletID int64
+	// CallbackURI is where events of its transactions go whose client names no address; empty for nowhere.
+	CallbackURI string
 }
 
 // Wallet is what an owner holds funds in.

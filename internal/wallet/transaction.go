@@ -132,9 +132,11 @@ type Transaction struct {
 	AutoConfirm      bool `json:"auto,omitempty"`
 	// RedirectURI is where the payer's browser returns to; CallbackURI where events go, the project's where it
 	// is empty, and nowhere with CallbackOff.
-	RedirectURI  string        `json:"redirect,omitempty"`
-	CallbackURI  string        `json:"callback,omitempty"`
-	CallbackOff  bool          `json:"quiet,omitempty"`
+	RedirectURI string `json:"redirect,omitempty"`
+	CallbackURI string `json:"callback,omitempty"`
+	CallbackOff bool   `json:"quiet,omitempty"`
+	// Callbacks counts those that were owed for it: the number of the last.
+	Callbacks    int64         `json:"callbacks,omitempty"`
 	PayerEmail   string        `json:"email,omitempty"`
 	Restrictions *Restrictions `json:"restrictions,omitempty"`
 	Inquiries    []Inquiry     `json:"inquiries,omitempty"`

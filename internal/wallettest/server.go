@@ -137,6 +137,7 @@ func (s *Server) start() {
 	s.Service, err = service.New(ctx, s.DB, service.Options{
 		WallClock: s.Wall.Now, BusinessClock: s.Business.Now, Random: s.random, Box: options.Box,
 		Currencies: Currencies, MinimumPasswordLength: minimumPasswordLength, Sandbox: true,
+		Event: httpapi.Event, PlainCallbacks: true,
 	})
 	if err != nil {
 		s.t.Fatal(err)
