@@ -51,7 +51,7 @@ func (q StatisticsQuery) days(now time.Time) (from, to wallet.Day, err error) {
 	if !q.To.IsZero() {
 		to = wallet.DayOf(q.To)
 	}
-	from = to - wallet.OverviewDays + 1
+	from = max(to-wallet.OverviewDays+1, 0)
 	if !q.From.IsZero() {
 		from = wallet.DayOf(q.From)
 	}

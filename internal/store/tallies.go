@@ -21,7 +21,11 @@ import (
 // table, and two servers would wait for each other's. So it adds one row that says what changes, and every few seconds the rows of many
 // batches are added up, in which most changes cancel out, and taken over into the counters. Who reads takes both together.
 
-const insertTallyChanges = `INSERT INTO tally_changes (writer, batch, changes) VALUES ($1, $2, $3)`
+const insertTallyChanges = `INSERT INTO tally_changes (id, changes) VALUES ($1, $2)`
+
+// batchBits are how many bits of the number of changes are the writer's batch; the rest is the writer. So they stand in the order
+// in which each writer commits, in one tree.
+const batchBits = 40
 
 // countTallies adds what the batch changes of the counters to its effects.
 func (e *effects) countTallies(m *MoneyTx) {
@@ -44,7 +48,7 @@ func (e *effects) countTallies(m *MoneyTx) {
 	}
 	countEvents(e.entries, payments, changes)
 	if len(changes) > 0 {
-		e.others = append(e.others, statement{insertTallyChanges, []any{e.writer, e.batch, packTallies(changes)}})
+		e.others = append(e.others, statement{insertTallyChanges, []any{e.writer<<batchBits | e.batch, packTallies(changes)}})
 	}
 }
 
@@ -97,7 +101,24 @@ func compareTallyKeys(a, b wallet.TallyKey) int {
 		cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Kind, b.Kind))
 }
 
-// packTallies writes tallies as bytes: each key less the one before it, and its two numbers.
+// tallyCodes are what stands for the kinds in bytes; the numbers are never given to others.
+var tallyCodes = map[wallet.TallyKind]byte{
+	wallet.TallyKind(wallet.PaymentNew): 1, wallet.TallyKind(wallet.PaymentWaiting): 2, wallet.TallyKind(wallet.PaymentWaitingRegistration): 3,
+	wallet.TallyKind(wallet.PaymentWaitingPassword): 4, wallet.TallyKind(wallet.PaymentReserved): 5, wallet.TallyKind(wallet.PaymentConfirmed): 6,
+	wallet.TallyKind(wallet.PaymentDone): 7, wallet.TallyKind(wallet.PaymentCanceled): 8, wallet.TallyKind(wallet.PaymentRejected): 9,
+	wallet.TallyKind(wallet.PaymentRevoked): 10, wallet.TallyKind(wallet.PaymentFailed): 11,
+	wallet.TallyPaid: 32, wallet.TallyRefund: 33, wallet.TallyCashIn: 34, wallet.TallyCashOut: 35,
+}
+
+// tallyKinds are the kinds by their codes.
+var tallyKinds = func() (kinds [64]wallet.TallyKind) {
+	for kind, code := range tallyCodes {
+		kinds[code] = kind
+	}
+	return kinds
+}()
+
+// packTallies writes tallies as bytes.
 func packTallies(all wallet.Tallies) []byte {
 	packed := make([]byte, 1, 1+20*len(all))
 	packed[0] = tallyForm
@@ -105,15 +126,13 @@ func packTallies(all wallet.Tallies) []byte {
 		packed = binary.AppendUvarint(packed, uint64(k.ProjectID))
 		packed = binary.AppendVarint(packed, int64(k.Day))
 		packed = binary.AppendUvarint(packed, uint64(k.LocationID))
-		packed = appendText(packed, string(k.Currency))
-		packed = appendText(packed, string(k.Kind))
+		packed = append(packed, tallyCodes[k.Kind], byte(len(k.Currency)))
+		packed = append(packed, k.Currency...)
 		packed = binary.AppendVarint(packed, tally.Count)
 		packed = binary.AppendVarint(packed, tally.Volume)
 	}
 	return packed
 }
-
-func appendText(to []byte, text string) []byte { return append(append(to, byte(len(text))), text...) }
 
 var errTallies = errors.New("the changes of counters are damaged")
 
@@ -125,7 +144,7 @@ func unpackTallies(packed []byte, each func(k wallet.TallyKey, t wallet.Tally)) 
 	r := unpacker{rest: packed[1:]}
 	for len(r.rest) > 0 {
 		k := wallet.TallyKey{ProjectID: int64(r.unsigned()), Day: wallet.Day(r.signed()), LocationID: int64(r.unsigned())}
-		k.Currency, k.Kind = money.Currency(r.text()), wallet.TallyKind(r.text())
+		k.Kind, k.Currency = r.kind(), money.Currency(r.text())
 		tally := wallet.Tally{Count: r.signed(), Volume: r.signed()}
 		if r.failed {
 			return errTallies
@@ -161,6 +180,16 @@ func (r *unpacker) signed() int64 {
 	return value
 }
 
+func (r *unpacker) kind() wallet.TallyKind {
+	if len(r.rest) == 0 || int(r.rest[0]) >= len(tallyKinds) || tallyKinds[r.rest[0]] == "" {
+		r.rest, r.failed = nil, true
+		return ""
+	}
+	kind := tallyKinds[r.rest[0]]
+	r.skip(1)
+	return kind
+}
+
 func (r *unpacker) text() string {
 	if len(r.rest) == 0 || len(r.rest) < 1+int(r.rest[0]) {
 		r.rest, r.failed = nil, true
@@ -174,9 +203,9 @@ func (r *unpacker) text() string {
 // Limits of taking over what batches changed. Money waits for it on SQLite.
 const (
 	// foldInterval is how often that is done.
-	foldInterval = 5 * time.Second
+	foldInterval = 15 * time.Second
 	// foldBatches is of how many batches in one transaction, foldKeys of about how many counters.
-	foldBatches, foldKeys = 1000, 4000
+	foldBatches, foldKeys = 4000, 4000
 	// tallyRows is how many counters one statement changes.
 	tallyRows = 100
 )
@@ -211,28 +240,25 @@ func (db *DB) FoldTallies(ctx context.Context) error {
 	}
 }
 
-// batchOf names a batch of money.
-type batchOf struct{ writer, batch int64 }
-
 // foldTallies takes over the changes of the first batches. Each writer's come in their order, and so go.
 func (tx *Tx) foldTallies() error {
 	changes, until := wallet.Tallies{}, map[int64]int64{}
-	rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT writer, batch, changes FROM tally_changes ORDER BY writer, batch LIMIT $1`, foldBatches)
+	rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT id, changes FROM tally_changes ORDER BY id LIMIT $1`, foldBatches)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	taken := int64(0)
 	for len(changes) < foldKeys && rows.Next() {
-		var of batchOf
+		var id int64
 		var packed sql.RawBytes
-		if err := rows.Scan(&of.writer, &of.batch, &packed); err != nil {
+		if err := rows.Scan(&id, &packed); err != nil {
 			return err
 		}
 		if err := unpackTallies(packed, changes.Count); err != nil {
-			return fmt.Errorf("batch %d of writer %d: %w", of.batch, of.writer, err)
+			return fmt.Errorf("batch %d of writer %d: %w", id&(1<<batchBits-1), id>>batchBits, err)
 		}
-		until[of.writer] = of.batch
+		until[id>>batchBits] = id
 		taken++
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
@@ -242,7 +268,7 @@ func (tx *Tx) foldTallies() error {
 		return err
 	}
 	for _, writer := range slices.Sorted(maps.Keys(until)) {
-		n, err := tx.exec(`DELETE FROM tally_changes WHERE writer = $1 AND batch <= $2`, writer, until[writer])
+		n, err := tx.exec(`DELETE FROM tally_changes WHERE id > $1 AND id <= $2`, writer<<batchBits, until[writer])
 		if err != nil {
 			return err
 		}

@@ -15,11 +15,10 @@ CREATE TABLE tallies (
 -- What each batch of money changes of them, in its own commit and one row. Counters are these and those of the table
 -- together: soon after, many batches are added up, and taken over at once.
 CREATE TABLE tally_changes (
-	writer INTEGER NOT NULL,
-	batch INTEGER NOT NULL,
-	changes BLOB NOT NULL,
-	PRIMARY KEY (writer, batch)
-) STRICT, WITHOUT ROWID;
+	-- The writer's number in the upper bits, and its batch in the lower 40.
+	id INTEGER PRIMARY KEY,
+	changes BLOB NOT NULL
+) STRICT;
 
 -- The events of a project's last days from the same counters, in one row each: what an overview of many projects reads.
 CREATE TABLE project_flows (
