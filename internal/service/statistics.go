@@ -45,19 +45,23 @@ func (s *Service) Statistics(ctx context.Context, c wallet.Caller, query Statist
 	return s.db.Statistics(ctx, project, from, to, query.By)
 }
 
-// days are the first and the last day that are asked for.
+// days are the first and the last day that are asked for. Without To they end today; without it and with From, no sooner than
+// they begin and within what is counted at most.
 func (q StatisticsQuery) days(now time.Time) (from, to wallet.Day, err error) {
 	to = wallet.DayOf(now)
+	if !q.From.IsZero() {
+		from = wallet.DayOf(q.From)
+		to = min(max(to, from), from+wallet.MaxStatisticsDays-1)
+	}
 	if !q.To.IsZero() {
 		to = wallet.DayOf(q.To)
 	}
-	from = max(to-wallet.OverviewDays+1, 0)
-	if !q.From.IsZero() {
-		from = wallet.DayOf(q.From)
+	if q.From.IsZero() {
+		from = max(to-wallet.OverviewDays+1, 0)
 	}
 	switch {
 	case from > to:
-		return 0, 0, wallet.FieldError("from", "must not be after to, which is today where it is not given")
+		return 0, 0, wallet.FieldError("from", "must not be after to")
 	case to-from >= wallet.MaxStatisticsDays:
 		return 0, 0, wallet.FieldError("from", "must be at most %d days before to: ask for one year after another", wallet.MaxStatisticsDays)
 	}

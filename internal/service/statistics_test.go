@@ -273,8 +273,8 @@ func TestWhoReadsStatistics(t *testing.T) {
 		refuses(t, "a device", ask(w.by(phone), 1, service.StatisticsQuery{}), wallet.Forbidden)
 		refuses(t, "a payer", ask(w.withToken(manager, 3, wallet.ScopeProjects), 1, service.StatisticsQuery{}), wallet.Forbidden)
 		refuses(t, "a client of no project", ask(w.by(nobodys), 0, service.StatisticsQuery{}), wallet.Forbidden)
-		refuses(t, "days in the wrong order", ask(w.by(manager), 1, service.StatisticsQuery{From: day.AddDate(0, 0, 1)}), wallet.InvalidParameters, "from")
-		refuses(t, "too many days", ask(w.by(manager), 1, service.StatisticsQuery{From: day.AddDate(0, 0, -wallet.MaxStatisticsDays)}), wallet.InvalidParameters, "from")
+		refuses(t, "days in the wrong order", ask(w.by(manager), 1, service.StatisticsQuery{From: day.AddDate(0, 0, 1), To: day}), wallet.InvalidParameters, "from")
+		refuses(t, "too many days", ask(w.by(manager), 1, service.StatisticsQuery{From: day.AddDate(0, 0, -wallet.MaxStatisticsDays), To: day}), wallet.InvalidParameters, "from")
 		for _, c := range []wallet.Caller{w.by(manager), w.withToken(shop, 1, wallet.ScopeProjects)} {
 			if err := ask(c, 1, service.StatisticsQuery{}); err != nil {
 				t.Errorf("%s: %v", c.Name(), err)
