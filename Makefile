@@ -10,7 +10,7 @@ POSTGRES_KILLS ?= 50
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz model histories kills hours places bench bench-large build dev
+.PHONY: help test check fuzz model statistics histories kills hours places bench bench-large build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another
 
 model: ## try COMMANDS (1000000) random commands about money against the reference, on SQLite
 	PURSER_TEST_POSTGRES=off PURSER_TEST_COMMANDS=$(COMMANDS) $(GO) test -timeout 2h -v -run TestMoneyAgainstTheReference ./internal/service
+
+statistics: ## hold statistics against a recomputation after COMMANDS (1000000) random commands on each engine
+	PURSER_TEST_STATISTICS=$(COMMANDS) scripts/with-postgres $(GO) test -timeout 6h -v -run TestStatisticsEqual ./internal/service
 
 histories: ## hold HISTORIES (10000) concurrent histories on each engine against the rules of payments
 	PURSER_TEST_HISTORIES=$(HISTORIES) scripts/with-postgres $(GO) test -timeout 6h -v -run TestHistoriesAreLinearizable ./cmd/purser

@@ -34,6 +34,8 @@ func (a *API) routes() []route {
 		{"GET /rest/v1/client/{id}/permissions-to-wallets", a.signed(a.permissionsToWallets)},
 		{"GET /rest/v1/client/info/{id}/status", a.signed(a.clientStatus)},
 		{"GET /rest/v1/refusal/{request}", a.signed(a.refusal)},
+		{"GET /rest/v1/stats", a.signed(a.statistics)},
+		{"GET /rest/v1/projects/overview", a.signed(a.overview)},
 		{"GET /rest/v1/project/{id}", a.signed(a.project)},
 		{"GET /rest/v1/project/{id}/administrators", a.signed(a.administrators)},
 		{"POST /rest/v1/project/{id}/administrators", a.signed(a.inviteAdministrator)},

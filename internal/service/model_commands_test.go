@@ -144,6 +144,9 @@ func (r *trial) teller(project int64) (client int64, own bool) {
 // by is who calls, with the key of the request where it has one.
 func (r *trial) by(client int64) wallet.Caller {
 	c := r.w.by(client)
+	if r.figures != nil && client == till && r.done%3 == 0 {
+		c.LocationID = 11
+	}
 	c.Once = r.onceNow
 	return c
 }
@@ -176,6 +179,7 @@ func ofPayment(view service.PaymentView, err error) (*wallet.Transaction, error)
 // newPayment draws what a payment is to be; wrong in one of several ways now and then.
 func (r *trial) newPayment() *refPayment {
 	p := &refPayment{currency: pick(r, "currency", currencies), price: r.amount("price")}
+	p.cash = r.figures != nil && p.price%4 == 0
 	if r.oneIn(6, "to the limit") {
 		p.price = max(1, r.m.room(pick(r, "whose", []int64{3, 4}), p.currency)+int64(r.index(2, "one more")))
 	}
@@ -228,6 +232,9 @@ func (p *refPayment) asked() service.NewPayment {
 	n.Beneficiary.WalletID = p.to
 	if p.contact != "" {
 		n.Beneficiary = contactNamed(p.contact)
+	}
+	if p.cash {
+		n.Purpose = wallet.CashPayment
 	}
 	if p.password != "" {
 		n.Password, n.PasswordValue = &wallet.Password{Kind: wallet.ProvidedPassword, Optional: p.optional}, secret.Text(p.password)

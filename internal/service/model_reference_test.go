@@ -33,6 +33,8 @@ type refUser struct {
 
 // refPayment is one payment: held is the payer's money that is kept for it, frozen the beneficiary's.
 type refPayment struct {
+	// cash says that its purpose is that; nothing but statistics depends on it.
+	cash                             bool
 	id                               int64
 	in                               *refTransaction
 	status                           wallet.PaymentStatus

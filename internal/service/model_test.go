@@ -73,6 +73,9 @@ type campaign struct {
 	done, worlds int
 	cells        map[cell]int
 	codes        map[string]int
+	// figures, where it is not nil, counts what statistics were held against; then commands come from places as well, and
+	// pay in cash.
+	figures map[wallet.TallyKind]int
 }
 
 // cell is one thing that can happen: a command, to a transaction or payment in a status, with an outcome.
@@ -97,6 +100,9 @@ func (c *campaign) run(n int) {
 			defer end()
 			t.Repeat(map[string]func(*rapid.T){"command": r.step})
 			r.compareAll()
+			if c.figures != nil {
+				r.compareFigures(r.address)
+			}
 		})
 	}
 	c.t.Logf("%d commands in %d worlds, in %s: %d cells of command, status and outcome; outcomes %v", c.done, c.worlds, time.Since(begun).Round(time.Second), len(c.cells), c.codes)
@@ -106,6 +112,8 @@ func (c *campaign) run(n int) {
 // trial is one world in the product and in the reference.
 type trial struct {
 	*campaign
+	// address is that of its world.
+	address    string
 	t          *rapid.T
 	w          world
 	m          *reference
@@ -203,7 +211,7 @@ func (c *campaign) begin(t *rapid.T) (r *trial, end func()) {
 		}
 		address, driver, source = "sqlite:"+file, "sqlite", "file:"+file+"?_pragma=busy_timeout(5000)"
 	}
-	r.w = c.open(address)
+	r.w, r.address = c.open(address), address
 	if c.template == nil {
 		r.tokens = r.w.forTrial()
 	}

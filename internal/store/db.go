@@ -60,6 +60,7 @@ type DB struct {
 	money       *moneyWriter
 	uses        *uses
 	atlas       *atlas
+	timetables  timetables
 	// turn is held by the one Update of this process that runs. They all raise the same rows, so
 	// that on PostgreSQL those which run at once would only throw each other back; SQLite has one
 	// writer anyway.
@@ -130,6 +131,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillCards(ctx); err != nil {
 		return fmt.Errorf("making the cards of places: %w", err)
 	}
+	if err := db.fillTallies(ctx); err != nil {
+		return fmt.Errorf("counting payments: %w", err)
+	}
 	return nil
 }
 
@@ -154,6 +158,7 @@ func (db *DB) start(ctx context.Context, address string) error {
 	db.money.start(db.background)
 	db.background.Go(func() error { db.uses.run(background, db); return nil })
 	db.background.Go(func() error { db.runAtlas(background); return nil })
+	db.background.Go(func() error { db.runTallies(background); return nil })
 	if db.postgres {
 		db.background.Go(func() error { db.followChanges(background); return nil })
 	}

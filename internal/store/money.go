@@ -520,6 +520,7 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 	}
 	w.batch++
 	e.writer, e.batch = w.id, w.batch
+	e.countTallies(m)
 	committed := w.measures.commit(len(batch))
 	if err := tx.commit(ctx, e); err != nil {
 		tx.rollback()

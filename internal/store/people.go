@@ -222,13 +222,20 @@ func (tx *Tx) ClientExists(id int64) (bool, error) {
 // ProjectsOfUser returns the projects that the user administers, by id: their own, those of
 // companies that they act for, and those that they were made an administrator of.
 func (db *DB) ProjectsOfUser(ctx context.Context, user int64) ([]wallet.Project, error) {
-	return db.projectsWhere(ctx, `p.owner_id = $1
-		OR p.owner_id IN (SELECT company_id FROM company_administrators WHERE user_id = $1)
-		OR p.id IN (SELECT project_id FROM project_administrators WHERE user_id = $1)`, user)
+	return db.projectsWhere(ctx, projectsOfUser, user)
 }
 
+// projectsOfUser is the condition for ProjectsOfUser.
+const projectsOfUser = `p.owner_id = $1
+	OR p.owner_id IN (SELECT company_id FROM company_administrators WHERE user_id = $1)
+	OR p.id IN (SELECT project_id FROM project_administrators WHERE user_id = $1)`
+
 func (db *DB) projectsWhere(ctx context.Context, where string, arg int64) ([]wallet.Project, error) {
-	rows, err := db.query(ctx, db.read, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id, p.callback_uri
+	return db.projectsIn(ctx, db.read, where, arg)
+}
+
+func (db *DB) projectsIn(ctx context.Context, q querier, where string, arg int64) ([]wallet.Project, error) {
+	rows, err := db.query(ctx, q, `SELECT p.id, p.title, p.description, p.owner_id, u.display_name, p.wallet_id, p.callback_uri
 		FROM projects p JOIN users u ON u.id = p.owner_id WHERE `+where+` ORDER BY p.id`, arg)
 	return collect(rows, err, func(rows *sql.Rows) (p wallet.Project, err error) {
 		err = rows.Scan(&p.ID, &p.Title, &p.Description, &p.OwnerID, &p.OwnerDisplayName, &p.WalletID, &p.CallbackURI)

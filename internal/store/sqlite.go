@@ -54,7 +54,7 @@ func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 	}
 	for _, query := range []string{
 		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, dropNonce, selectAnswer, selectTransaction,
-		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch,
+		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch, insertTallyChanges,
 	} {
 		statement, err := db.write.PrepareContext(ctx, db.text(query))
 		if err != nil {
@@ -307,6 +307,12 @@ func (b *sqliteBatch) write(e effects) error {
 		return err
 	}
 	for _, other := range e.others {
+		if b.prepared[other.text] != nil {
+			if err := b.one(other.text, other.args...); err != nil {
+				return err
+			}
+			continue
+		}
 		b.db.statements.Add(1)
 		if _, err := b.tx.ExecContext(b.ctx, b.db.text(other.text), other.args...); err != nil {
 			return err

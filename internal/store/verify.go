@@ -57,12 +57,12 @@ func Verify(ctx context.Context, address string, progress func(Progress)) (Verif
 		return Verified{}, err
 	}
 	defer db.read.Close()
-	v := &verifier{db: db, ctx: ctx, progress: progress, seed: maphash.MakeSeed(), effects: map[int64]uint64{}, rows: map[int64]uint64{}}
+	v := &verifier{db: db, ctx: ctx, progress: progress, seed: maphash.MakeSeed(), effects: map[int64]uint64{}, rows: map[int64]uint64{}, tallies: map[int64]uint64{}}
 	if v.tx, err = db.snapshot(ctx); err != nil {
 		return Verified{}, err
 	}
 	defer v.tx.Rollback()
-	for _, step := range []func() error{v.schema, v.counters, v.journal, v.documents, v.paymentRows, v.compareEffects} {
+	for _, step := range []func() error{v.schema, v.counters, v.journal, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows} {
 		if err := step(); err != nil {
 			return v.seen, err
 		}
@@ -117,6 +117,8 @@ type verifier struct {
 	// effects and rows are sums over payments, by a block of their numbers: of what entries did for them, less what
 	// their documents say, and of their documents, less their rows.
 	effects, rows map[int64]uint64
+	// tallies are sums over counters, by a block of projects: as transactions and entries say, less as they are stored.
+	tallies map[int64]uint64
 }
 
 // each runs a query and hands over its rows. done tells the number that a row has, for the progress.
@@ -282,6 +284,7 @@ func (v *verifier) documents() error {
 		if at := dueOf(t); due.Valid != (at != nil) || due.Valid && due.Int64 != *at {
 			return &Difference{fmt.Sprintf("transaction %d", t.ID), "when it is due", dueText(due.Int64, due.Valid), dueText(micros(t.Due()), at != nil)}
 		}
+		countTransaction(t, v.tallied)
 		for _, row := range rowsOf(t) {
 			v.rows[row.id>>paymentBlock] += maphash.Comparable(v.seed, row)
 		}

@@ -966,6 +966,8 @@ var policies = map[Action]*policy{
 		gates: walletArea, about: []rule{representsProject},
 		missing: noProject,
 	},
+	ReadStatistics:   {gates: figuresArea, missing: noProject, grounds: []rule{administersFigures, ownFigures}},
+	ReadOverview:     {gates: walletArea, about: []rule{byToken, agreed(ScopeProjects), agreed(ScopeBalance)}},
 	ListUserProjects: {gates: walletArea, missing: noUser, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},
 
 	UseOAuth:             {gates: oauthArea},
