@@ -53,6 +53,8 @@ const (
 	spotObject      = "spot"
 	authorityObject = "authority"
 	rateObject      = "rate"
+
+	identificationObject = "identification"
 )
 
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.
