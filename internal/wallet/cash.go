@@ -39,10 +39,22 @@ const (
 	ReadIdentification Action = "read_identification"
 )
 
-// cashArea are the gates of cash: a till of the project with its own credentials. A device's are in strangers' hands.
+// aTill asks for a private client: a device's credentials are in strangers' hands.
+var aTill = rule{
+	name:  "private_client",
+	holds: func(q *question) bool { return q.Client.Type == PrivateClient },
+	fact: func(q *question) string {
+		if q.Client.Type == PrivateClient {
+			return fmt.Sprintf("client %d is a private client", q.Client.ID)
+		}
+		return fmt.Sprintf("client %d is of type %s, and this takes a private client", q.Client.ID, q.Client.Type)
+	},
+}
+
+// cashArea and identifyArea are the gates of cash and documents: a till of the project with its own credentials.
 var (
-	cashArea     = append(slices.Clone(walletArea), byItself, ofType(PrivateClient), mayUse(ServeCash), hasProject)
-	identifyArea = append(slices.Clone(walletArea), byItself, ofType(PrivateClient), mayUse(IdentifyUsers), hasProject)
+	cashArea     = append(slices.Clone(walletArea), byItself, aTill, mayUse(ServeCash), hasProject)
+	identifyArea = append(slices.Clone(walletArea), byItself, aTill, mayUse(IdentifyUsers), hasProject)
 )
 
 // CashAction is what has to be allowed for a service by a way of identification.
