@@ -40,6 +40,8 @@ type Transaction struct {
 	Restrictions *Restrictions `json:"restrictions,omitempty"`
 	// Inquiries is always there and may be empty.
 	Inquiries []Inquiry `json:"inquiries"`
+	// Cash is there where cash was paid in or out at the place.
+	Cash *Cash `json:"cash,omitempty"`
 }
 
 // Transactions answers GET /transactions.

@@ -64,6 +64,8 @@ type config struct {
 	codeLink string
 	// plainCallbacks lets callbacks go over plain HTTP.
 	plainCallbacks bool
+	// identification says whether a document that was shown at a place counts at once.
+	identification identificationPolicy
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
 }
@@ -97,6 +99,8 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.verifyEvery, "verify-every", 10*time.Second, "how often a sample of the books is recomputed from the journal; 0 is never")
 	flags.StringVar(&c.spotPrefix, "spot-prefix", wallet.DefaultSpotPrefix, "what the `codes` of tables and tills begin with, as in PAYSERA*3:TABLE1; codes that are printed go on to say what they say")
 	flags.StringVar(&c.codeLink, "code-link", "", "`address` that printed codes stand in, such as https://pay.example/app, for people who scan them with another program; without it codes are bare")
+	c.identification = secondLook
+	flags.Var(&c.identification, "identification", "`policy` of documents that are shown at places: at-once, or second-look, which is yours: purser identification")
 	flags.StringVar(&c.metrics, "metrics", "", "`address` to answer GET /metrics on, for Prometheus; one without a host, such as :9090, is for this machine alone")
 	flags.StringVar(&c.logLevel, "log-level", "info", "`level` of the log: debug, info, warn or error; requests are logged at info")
 }

@@ -68,6 +68,24 @@ var repeatables = map[string]func(t *testing.T, server *wallettest.Server) repea
 	"POST /rest/v1/wallet/{wallet}/code": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "token:5678", target: "/rest/v1/wallet/me/code", secrets: true}
 	},
+	"POST /rest/v1/wallet/{wallet}/barcode": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "token:5678", target: "/rest/v1/wallet/me/barcode", secrets: true}
+	},
+	"POST /rest/v1/cash/in": func(t *testing.T, server *wallettest.Server) repeatable {
+		expect(t, server.Send("shop", "POST", "/rest/v1/cash/out", body(someCash)...), 200, "")
+		return repeatable{as: "shop", target: "/rest/v1/cash/in", options: body(someCash)}
+	},
+	"POST /rest/v1/cash/out": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: "/rest/v1/cash/out", options: body(someCash)}
+	},
+	"POST /rest/v1/cash/code": func(t *testing.T, server *wallettest.Server) repeatable {
+		expect(t, server.Send("shop", "PUT", "/rest/v1/location/456", body(`{"hours":{"text":"24/7"}}`)...), 200, "")
+		return repeatable{as: "shop", target: "/rest/v1/cash/code", options: body(`{"location_id":456,"customer":{"email":"ona@example.com"}}`)}
+	},
+	"POST /rest/v1/user/{user}/identification-request": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: "/rest/v1/user/9012/identification-request", secrets: true,
+			options: body(`{"location_id":105,"document":{"type":"passport","number":"LT012345"},"identity":{"name":"Rita","surname":"Rival","nationality":"lt"},"checked_by":"Ona"}`)}
+	},
 	"POST /rest/v1/transaction": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "shop", target: transactionPath, options: body(`{"payments":[` + somePayment + `]}`)}
 	},
@@ -136,6 +154,9 @@ func ofTransaction(path, text string, before ...string) func(*testing.T, *wallet
 		return repeatable{as: "shop", target: target, options: body(text)}
 	}
 }
+
+// someCash is of Paula's, at a place that is always open.
+const someCash = `{"location_id":105,"price":100,"currency":"EUR","customer":{"person_code":"49001310000","nationality":"lt"}}`
 
 func body(text string) []wallettest.Option { return []wallettest.Option{wallettest.Body(text)} }
 

@@ -36,6 +36,9 @@ func wireTransactionWith(v service.TransactionView, f fields) walletapi.Transact
 		Payments:     make([]walletapi.Payment, len(v.Payments)),
 		Restrictions: wireRestrictions(v.Restrictions), Inquiries: wireInquiries(v.Inquiries),
 	}
+	if v.Cash != nil {
+		out.Cash = &walletapi.Cash{Service: string(v.Cash.Service), Type: v.Cash.Way}
+	}
 	if v.PayerEmail != "" {
 		out.User = &walletapi.TransactionUser{Email: v.PayerEmail}
 	}

@@ -22,7 +22,7 @@ type route struct {
 
 // routes is what the server offers.
 func (a *API) routes() []route {
-	return append(slices.Concat(a.paymentRoutes(), a.placeRoutes()), []route{
+	return append(slices.Concat(a.paymentRoutes(), a.placeRoutes(), a.cashRoutes()), []route{
 		{"GET /rest/v1/server", public(a.server)},
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},
@@ -126,6 +126,18 @@ func (a *API) placeRoutes() []route {
 		{"PUT /rest/v1/spot/{id}/check-in", a.signed(a.checkIn)},
 		{"PUT /rest/v1/spot/{id}/check-out", a.signed(a.checkOut)},
 		{"POST /rest/v1/spot/{id}/order", a.signed(a.orderAtSpot)},
+	}
+}
+
+// cashRoutes are those of cash and documents at a place.
+func (a *API) cashRoutes() []route {
+	return []route{
+		{"POST /rest/v1/cash/in", a.placed(a.cashIn)},
+		{"POST /rest/v1/cash/out", a.placed(a.cashOut)},
+		{"POST /rest/v1/cash/code", a.placed(a.cashCode)},
+		{"POST /rest/v1/wallet/{wallet}/barcode", a.signed(a.oneTimeBarcode)},
+		{"POST /rest/v1/user/{user}/identification-request", a.placed(a.identify)},
+		{"GET /rest/v1/identification-request/{id}", a.signed(a.identification)},
 	}
 }
 

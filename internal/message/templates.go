@@ -36,6 +36,7 @@ var carries = map[wallet.MessageKind][]string{
 	wallet.SessionEnded:      {"client"},
 	wallet.ScopeCode:         {"code", "minutes", "client", "scope"},
 	wallet.ProjectInvitation: {"project", "owner", "link"},
+	wallet.CashCode:          {"code", "minutes", "project"},
 	wallet.FlashCode:         {"code", "minutes", "amount", "project"},
 	wallet.PaymentRequested:  {"amount", "project", "link"},
 	wallet.MoneyWaits:        {"amount", "project", "link"},

@@ -131,7 +131,7 @@ var clients = []client{
 	}, ""},
 	{"kiosk", wallet.Client{
 		ID: 6, MACID: "Kiosk12345", Title: "Till at the kiosk", Type: wallet.PrivateClient,
-		Permissions: []wallet.Permission{wallet.UseWalletAPI}, Projects: []int64{kioskProject}, MainProject: kioskProject,
+		Permissions: []wallet.Permission{wallet.UseWalletAPI, wallet.ServeCash}, Projects: []int64{kioskProject}, MainProject: kioskProject,
 		BaseLocation: kioskPlace,
 	}, ""},
 }
@@ -219,7 +219,7 @@ func places() []wallet.Location {
 		place(111, secondProject, "Warehouse", "Minijos g. 180, Klaipėda", 55.6721, 21.1705, open("Mo-Fr 08:00-17:00"),
 			services{wallet.Pay: pay(7)}),
 		place(kioskPlace, kioskProject, "Village kiosk", "Pagirių g. 6, Vilnius", 54.6025, 25.2030, open("Mo-Su 09:00-20:00"),
-			services{wallet.Pay: pay(1), wallet.CashIn: by("contact", "bar_code"), wallet.CashOut: by("qr_code")}),
+			services{wallet.Pay: pay(1), wallet.CashIn: by("contact", "bar_code", "one_time_bar_code"), wallet.CashOut: by("qr_code"), wallet.Identification: {Available: true}}),
 	}
 	list[0].Title["lt"], list[0].Radius = "Parduotuvė Gedimino prospekte", 50
 	list[0].Description = wallet.Text{"en": "Books and parcels, entrance from the avenue", "lt": "Knygos ir siuntos, įėjimas iš prospekto"}

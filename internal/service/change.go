@@ -59,6 +59,8 @@ const (
 	// transactionObject has the number, not the key; serverObject is 0.
 	transactionObject = "transaction"
 	serverObject      = "server"
+
+	identificationObject = "identification"
 )
 
 // audit notes who changed what. before and after are nouns, which hold no secrets; nil for nothing.

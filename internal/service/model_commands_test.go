@@ -43,7 +43,7 @@ var commands = []struct {
 	{1, (*trial).payingByFlash}, {4, (*trial).viewing}, {7, (*trial).approving}, {2, (*trial).rejecting}, {14, (*trial).confirming},
 	{5, (*trial).revoking}, {6, (*trial).canceling}, {6, (*trial).finalizing}, {5, (*trial).freezing}, {6, (*trial).givingPassword},
 	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {4, (*trial).limiting}, {2, (*trial).judging},
-	{2, (*trial).registering}, {3, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating},
+	{2, (*trial).registering}, {3, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating}, {4, (*trial).payingCashIn}, {3, (*trial).payingCashOut},
 }
 
 // drawCommand draws one of them.

@@ -171,11 +171,14 @@ func (w world) forTrial() map[[2]int64]*wallet.Token {
 	for id, project := range map[int64]int64{till: 1, counter: 2} {
 		c := wallet.Client{
 			ID: id, MACID: fmt.Sprint("Till0000", id), Title: "Till", Type: wallet.PrivateClient, Projects: []int64{project}, MainProject: project,
-			Permissions: []wallet.Permission{wallet.UseWalletAPI, wallet.AcceptWithPIN, wallet.AcceptWithFlash},
+			Permissions: []wallet.Permission{wallet.UseWalletAPI, wallet.AcceptWithPIN, wallet.AcceptWithFlash, wallet.ServeCash},
 		}
 		if err == nil {
 			_, _, err = w.CreateClient(ctx, operator, c, "")
 		}
+	}
+	if err == nil {
+		err = w.servesCash()
 	}
 	if err != nil {
 		w.t.Fatal(err)

@@ -50,12 +50,9 @@ func (s *Service) MakeOwnReserveCode(ctx context.Context, c wallet.Caller) (Rese
 }
 
 func (s *Service) makeReserveCode(ctx context.Context, c wallet.Caller) (code ReserveCode, err error) {
-	id, err := s.db.OwnWallet(ctx, c.UserID())
+	id, err := s.ownWallet(ctx, c)
 	if err != nil {
 		return ReserveCode{}, err
-	}
-	if id == 0 {
-		return ReserveCode{}, wallet.Errorf(wallet.NotFound, "user %d has no wallet: create one for them first.", c.UserID())
 	}
 	code = ReserveCode{secret.NewDigits(reserveDigits), s.BusinessClock().Add(reserveCodeLife)}
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (ReserveCode, error) {
@@ -64,6 +61,15 @@ func (s *Service) makeReserveCode(ctx context.Context, c wallet.Caller) (code Re
 		}
 		return code, tx.InsertReserveCode(store.ReserveCode{Hash: s.reserveHash(0, code.Code), UserID: c.UserID(), WalletID: id, ExpiresAt: code.ExpiresAt})
 	})
+}
+
+// ownWallet is the wallet that the caller's user pays from and is paid to. It fails with NotFound.
+func (s *Service) ownWallet(ctx context.Context, c wallet.Caller) (int64, error) {
+	id, err := s.db.OwnWallet(ctx, c.UserID())
+	if err == nil && id == 0 {
+		err = wallet.Errorf(wallet.NotFound, "user %d has no wallet: create one for them first.", c.UserID())
+	}
+	return id, err
 }
 
 // codeOf finds the code that proves a reservation, nil where none was given. It fails with InvalidCode and

@@ -49,6 +49,9 @@ type Options struct {
 	// AccessTokenLifetime and RefreshTokenLifetime are how long tokens work, on the business clock; 0
 	// is an hour and 90 days.
 	AccessTokenLifetime, RefreshTokenLifetime time.Duration
+	// IdentifyAtOnce lets a document count that was shown at a place, unless it contradicts what is known already; otherwise
+	// the operator looks a second time.
+	IdentifyAtOnce bool
 	// Told is called after something was put into the outbox; nil where nobody waits for that.
 	Told func()
 	// Event writes a callback's event of that type about a transaction, as it looks on the wire; without it no callbacks

@@ -44,7 +44,7 @@ type readPayment struct {
 	status   string
 	created  time.Time
 	cashback int64
-	cash, to bool
+	cash     string // the service, for cash at a place
 	minor    int64
 	// out is what its entries took from the payer, back what they gave back, each with the last time they did.
 	out, back     int64
@@ -67,9 +67,8 @@ func (r *trial) readPayments() map[int64]*readPayment {
 				Created  time.Time
 				Price    money.Amount
 				Cashback int64
-				Purpose  string
-				Contact  map[string]any
 			}
+			Cash struct{ Service string }
 		}
 		if err := json.Unmarshal([]byte(document), &t); err != nil {
 			return err
@@ -77,7 +76,7 @@ func (r *trial) readPayments() map[int64]*readPayment {
 		for _, p := range t.Payments {
 			all[p.ID] = &readPayment{
 				TallyKey: wallet.TallyKey{ProjectID: project, LocationID: place, Currency: p.Price.Currency},
-				status:   p.Status, created: p.Created, cashback: p.Cashback, cash: p.Purpose == "cash", to: len(p.Contact) > 0, minor: p.Price.Minor,
+				status:   p.Status, created: p.Created, cashback: p.Cashback, cash: t.Cash.Service, minor: p.Price.Minor,
 			}
 		}
 		return nil
@@ -114,10 +113,8 @@ func (r *trial) recounted() wallet.Tallies {
 		}
 		if p.out > 0 {
 			kind := wallet.TallyPaid
-			if p.cash && p.to {
-				kind = wallet.TallyCashIn
-			} else if p.cash {
-				kind = wallet.TallyCashOut
+			if p.cash != "" {
+				kind = wallet.TallyKind(p.cash)
 			}
 			count(p.outAt, kind, p.out)
 		}

@@ -459,4 +459,5 @@ const neverConfirmed = `email IS NULL AND phone IS NULL AND type = 'natural'
 	AND NOT EXISTS (SELECT 1 FROM user_limits l WHERE l.user_id = users.id)
 	AND NOT EXISTS (SELECT 1 FROM authorization_codes c WHERE c.user_id = users.id)
 	AND NOT EXISTS (SELECT 1 FROM sign_ins s WHERE s.user_id = users.id)
+	AND NOT EXISTS (SELECT 1 FROM identifications i WHERE i.user_id = users.id)
 	AND NOT EXISTS (SELECT 1 FROM project_invitations i WHERE i.invited_by = users.id)`

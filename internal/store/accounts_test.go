@@ -240,7 +240,7 @@ func TestPruneKeepsPeople(t *testing.T) {
 		clock := wallettest.NewClock()
 		db := wallettest.Open(t, address, clock)
 		seed(t, db)
-		names := []string{"made by an operator", "has an e-mail address", "has a phone", "has a wallet", "has a token", "acts for a company", "administers a project", "has a limit", "nothing"}
+		names := []string{"made by an operator", "has an e-mail address", "has a phone", "has a wallet", "has a token", "acts for a company", "administers a project", "has a limit", "showed a document", "nothing"}
 		update(t, db, func(tx *store.Tx) error {
 			for i, name := range names {
 				u := wallet.User{ID: int64(10 + i), Type: wallet.Natural, DisplayName: name, CreatedAt: clock.Now()}
@@ -264,6 +264,7 @@ func TestPruneKeepsPeople(t *testing.T) {
 				tx.InsertWallet(wallet.Wallet{ID: 9, OwnerID: 13, AccountNumber: "PU0009"}),
 				tx.SetConsent(wallet.Consent{UserID: 14, ClientID: 1}),
 				tx.InsertUser(wallet.User{ID: 20, Type: wallet.Legal, DisplayName: "Company", Administrators: []int64{15}, CreatedAt: clock.Now()}, nil, nil),
+				tx.InsertLocation(wallet.Location{ID: 1, ProjectID: 1, Status: wallet.Active, UpdatedAt: clock.Now()}), second(tx.InsertIdentification(shown(18))),
 				tx.SetSpendingLimits(17, []wallet.SpendingLimit{{Kind: wallet.OrdinaryLimit, Amount: money.Amount{Minor: 1, Currency: "EUR"}}}))
 		})
 		clock.Advance(365 * 24 * time.Hour)

@@ -139,6 +139,7 @@ func TestNoSecretIsInTheDatabase(t *testing.T) {
 		"PIN": "70077007", "person code": "39001011234", "code that was sent": "830274", "value of a message": "830274 is the code",
 		"cookie": "IamTheCookieOfTheUser000000009", "handle of the code": "IamTheHandleOfTheCode000000010",
 		"authorization code": "IamTheAuthorizationCode00000011", "prepared key": "IamTheKeyOfTheRequest0000000012",
+		"number of a document": "IAMTHENUMBEROFTHEDOCUMENT014", "person code in a document": "39001015678",
 		"refresh token that waits": "IamTheRefreshTokenThatWaits0013", "key-encryption key": wallettest.KEK, "key-encryption key itself": "0123456789abcdef0123456789abcdef",
 	}
 	wallettest.Addresses(t, func(t *testing.T, address string) {
@@ -158,6 +159,8 @@ func TestNoSecretIsInTheDatabase(t *testing.T) {
 					Access: secrets["access token"], Refresh: secrets["refresh token"], Key: secrets["key of the token"],
 				}),
 				tellSecrets(tx, db, secrets),
+				tx.InsertWallet(wallet.Wallet{ID: 1, OwnerID: 1, AccountNumber: "PU0001"}), tx.InsertProject(wallet.Project{ID: 1, OwnerID: 1, WalletID: 1}),
+				tx.InsertLocation(wallet.Location{ID: 1, ProjectID: 1, Status: wallet.Active, UpdatedAt: wallettest.Epoch}), second(tx.InsertIdentification(shown(1))),
 			)
 		})
 		if got := credential(t, db, secrets["access token"].Reveal()); !slices.Equal(signatures(got), made(secrets["key of the token"])) {

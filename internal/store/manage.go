@@ -89,7 +89,7 @@ func (db *DB) usersMatching(ctx context.Context, f UserFilter) ([]int64, error) 
 }
 
 const userColumns = `id, type, display_name, email, phone, locale, company_code, standing, dob, gender, country, city, street,
-	post_index, name, surname, nationality, sealed_code, level, exposures, default_currency, registered_by, created_at`
+	post_index, name, surname, nationality, sealed_code, level, exposures, default_currency, registered_by, identification_id, created_at`
 
 // usersByID returns users by number, leaving out what is not there.
 func (db *DB) usersByID(ctx context.Context, q querier, ids []int64) ([]wallet.User, error) {
@@ -116,7 +116,7 @@ func (db *DB) scanUser(rows *sql.Rows) (u wallet.User, err error) {
 	var createdAt int64
 	err = rows.Scan(&u.ID, &u.Type, &u.DisplayName, &email, &phone, &u.Locale, &company, &u.Standing, &u.DateOfBirth, &u.Gender,
 		&u.Address.Country, &u.Address.City, &u.Address.Street, &u.Address.PostIndex,
-		&u.Identity.Name, &u.Identity.Surname, &u.Identity.Nationality, &sealed, &u.Level, &exposures, &u.DefaultCurrency, &registeredBy, &createdAt)
+		&u.Identity.Name, &u.Identity.Surname, &u.Identity.Nationality, &sealed, &u.Level, &exposures, &u.DefaultCurrency, &registeredBy, &u.IdentificationID, &createdAt)
 	if err != nil {
 		return u, err
 	}
@@ -144,7 +144,7 @@ func (db *DB) codeFingerprint(nationality string, code wallet.PersonCode) []byte
 	return db.Box.Fingerprint("person code", secret.Text(nationality+" "+string(code)))
 }
 
-// userValues are the values of userColumns from the name on, but for registered_by and created_at, as they are stored, and
+// userValues are the values of userColumns from the name on, but for registered_by, identification_id and created_at, as they are stored, and
 // the hashes of the contacts.
 func (db *DB) userValues(u wallet.User) ([]any, error) {
 	exposures := ""
@@ -249,8 +249,8 @@ func (tx *Tx) UpdateUser(before, u wallet.User) error {
 	_, err = tx.exec(`UPDATE users SET display_name = $2, email = $3, phone = $4, locale = $5, company_code = $6, standing = $7,
 		dob = $8, gender = $9, country = $10, city = $11, street = $12, post_index = $13, name = $14, surname = $15,
 		nationality = $16, sealed_code = $17, code_fingerprint = $18, level = $19, exposures = $20, default_currency = $21,
-		email_hash = $22, phone_hash = $23 WHERE id = $1`,
-		append([]any{u.ID}, values...)...)
+		email_hash = $22, phone_hash = $23, identification_id = $24 WHERE id = $1`,
+		append(append([]any{u.ID}, values...), u.IdentificationID)...)
 	if err != nil {
 		return err
 	}

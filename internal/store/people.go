@@ -46,6 +46,8 @@ const (
 	transactionIDs Counter = "transaction"
 	paymentIDs     Counter = "payment"
 	requestIDs     Counter = "transaction_request"
+
+	identificationIDs Counter = "identification"
 	// ConfirmationIDs are apart from all users' numbers: both go where the protocol has a user's.
 	ConfirmationIDs Counter = "confirmation"
 	InvitationIDs   Counter = "invitation"

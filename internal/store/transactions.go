@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -326,8 +327,21 @@ func (tx *Tx) Invited(a Awaited) (bool, error) {
 	return n > 0, err
 }
 
-// ReserveCode is a code that a payer reads out to whom they pay.
+// CodeKind says what a code is for.
+type CodeKind string
+
+// The kinds: a code that pays, a barcode by which cash is paid in to its wallet once, and a code that was sent to a contact,
+// at which cash is paid in.
+const (
+	PayCode     CodeKind = "pay"
+	BarcodeCode CodeKind = "barcode"
+	ContactCode CodeKind = "contact"
+)
+
+// ReserveCode is a code that works once: one that a payer reads out to whom they pay, or that cash is paid in by.
 type ReserveCode struct {
+	// Kind is PayCode where it is empty.
+	Kind CodeKind
 	// Hash is the keyed hash of the code.
 	Hash             []byte
 	UserID, WalletID int64
@@ -339,23 +353,30 @@ type ReserveCode struct {
 
 // InsertReserveCode adds a code.
 func (tx *Tx) InsertReserveCode(c ReserveCode) error {
-	_, err := tx.exec(`INSERT INTO reserve_codes (fingerprint, user_id, wallet_id, transaction_id, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, 0)`,
-		c.Hash, c.UserID, c.WalletID, c.TransactionID, micros(c.ExpiresAt))
+	_, err := tx.exec(`INSERT INTO reserve_codes (fingerprint, user_id, wallet_id, transaction_id, expires_at, used_at, kind) VALUES ($1, $2, $3, $4, $5, 0, $6)`,
+		c.Hash, c.UserID, c.WalletID, c.TransactionID, micros(c.ExpiresAt), string(cmp.Or(c.Kind, PayCode)))
 	return err
 }
 
-// DropReserveCodes drops the codes of a user that were not used, for that transaction or for any, when it is 0.
+// DropReserveCodes drops the codes of a user to pay by that were not used, for that transaction or for any, when it is 0.
 func (tx *Tx) DropReserveCodes(user, transaction int64) error {
-	_, err := tx.exec(`DELETE FROM reserve_codes WHERE user_id = $1 AND transaction_id = $2 AND used_at = 0`, user, transaction)
+	return tx.dropCodes(PayCode, user, transaction)
+}
+
+// DropBarcodes drops the barcodes of a user that work once and were not used.
+func (tx *Tx) DropBarcodes(user int64) error { return tx.dropCodes(BarcodeCode, user, 0) }
+
+func (tx *Tx) dropCodes(kind CodeKind, user, transaction int64) error {
+	_, err := tx.exec(`DELETE FROM reserve_codes WHERE kind = $1 AND user_id = $2 AND transaction_id = $3 AND used_at = 0`, string(kind), user, transaction)
 	return err
 }
 
-// ReserveCode returns the code with that hash; nil when there is none.
+// ReserveCode returns the code with that hash; nil when there is none. A hash covers what a code is for.
 func (db *DB) ReserveCode(ctx context.Context, hash []byte) (*ReserveCode, error) {
-	rows, err := db.query(ctx, db.read, `SELECT user_id, wallet_id, transaction_id, expires_at, used_at FROM reserve_codes WHERE fingerprint = $1`, hash)
+	rows, err := db.query(ctx, db.read, `SELECT kind, user_id, wallet_id, transaction_id, expires_at, used_at FROM reserve_codes WHERE fingerprint = $1`, hash)
 	found, err := collect(rows, err, func(rows *sql.Rows) (c ReserveCode, err error) {
 		var expires, used int64
-		err = rows.Scan(&c.UserID, &c.WalletID, &c.TransactionID, &expires, &used)
+		err = rows.Scan(&c.Kind, &c.UserID, &c.WalletID, &c.TransactionID, &expires, &used)
 		c.Hash, c.ExpiresAt, c.Used = hash, fromMicros(expires), used != 0
 		return c, err
 	})

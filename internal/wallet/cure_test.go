@@ -22,7 +22,7 @@ func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 func randomClient(r *rand.Rand, id int64) *Client {
 	c := &Client{
 		ID: id, Type: oneOf(r, PrivateClient, PrivateClient, Application, AppClient), Projects: draw(r, int64(1), 2, 3),
-		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode, AcceptWithPIN, AcceptWithFlash, ManageLocations), CreatedBy: oneOf(r, int64(0), 7, 8),
+		Permissions: draw(r, UseWalletAPI, UseClientAPI, AccessStatements, UseOAuthAPI, UsePasswordGrant, ProvideRegistrationParameters, SearchByPersonCode, AcceptWithPIN, AcceptWithFlash, ManageLocations, ServeCash, IdentifyUsers), CreatedBy: oneOf(r, int64(0), 7, 8),
 	}
 	for _, id := range draw(r, int64(11), 12) {
 		c.WalletRights = append(c.WalletRights, WalletRight{WalletID: id, Scopes: draw(r, ScopeBalance, ScopeStatements)})
@@ -166,7 +166,8 @@ func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
 		UseOAuth, ExchangePassword, ReadUser, ReadUserData, FindUserByPersonCode, RegisterUser, ChangeUser, ManageAdministrators,
 		FindWallet, FindWalletByPersonCode, DescribeWallet, CheckFunds, CalculateConversion, ConvertCurrency,
 		ReadStatements, ReadAllStatements, ReadIncomingPayments, ReadOutgoingPayments, TakePaymentBack,
-		ReadLocation, ListProjectLocations, ManageLocation, ReadSpot, UseSpot, ServeSpot, ListSpots} {
+		ReadLocation, ListProjectLocations, ManageLocation, ReadSpot, UseSpot, ServeSpot, ListSpots,
+		CashAtPlace, CashInByDocument, CashOutByDocument, MakeOneTimeBarcode, IdentifyUser, ReadIdentification} {
 		if cured[a] == 0 {
 			t.Errorf("nothing was proposed for %s: this proves nothing", a)
 		}

@@ -22,6 +22,10 @@ const (
 	ProvideRegistrationParameters Permission = "provide_registration_parameters"
 	// ManageLocations is purser's own: none of the protocol's permissions is about changing places.
 	ManageLocations Permission = "manage_locations"
+	// ServeCash and IdentifyUsers are purser's own as well: what a place does about cash and documents, its project's
+	// money and its users have to answer for.
+	ServeCash     Permission = "serve_cash"
+	IdentifyUsers Permission = "identify_users"
 )
 
 var permissionMeaning = map[Permission]string{
@@ -38,11 +42,13 @@ var permissionMeaning = map[Permission]string{
 	UseClientAPI:                  "may use the client API: read and manage other clients",
 	ProvideRegistrationParameters: "may pass parameters when it registers a user",
 	ManageLocations:               "may create and change the places of its projects",
+	ServeCash:                     "may pay cash in and out at the places of its projects",
+	IdentifyUsers:                 "may say who a user is, by a document shown at a place of its projects",
 }
 
 // serverOnly are permissions that only a private client can hold (spec/wallet-api.md §4.2): what an app
-// ships is in strangers' hands, who would move the shops of its owner.
-var serverOnly = []Permission{GiveTrustedUserInfo, SearchByPersonCode, ClientMakeBankTransfers, ManageLocations}
+// ships is in strangers' hands, who would move the shops of its owner, and pay themselves cash in that nobody gave.
+var serverOnly = []Permission{GiveTrustedUserInfo, SearchByPersonCode, ClientMakeBankTransfers, ManageLocations, ServeCash, IdentifyUsers}
 
 // Fits says whether a client of that type can hold the permission. What an application has that fits a
 // device is what its devices get; the client API is the application's own.

@@ -999,6 +999,13 @@ var policies = map[Action]*policy{
 	MakeReserveCode:   {gates: append(slices.Clone(walletArea), ownApp)},
 	AcceptOnPage:      {gates: []rule{signedIn}},
 
+	CashAtPlace:        {gates: cashArea},
+	CashInByDocument:   {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode))},
+	CashOutByDocument:  {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode), mayUse(IdentifyUsers))},
+	MakeOneTimeBarcode: {gates: append(slices.Clone(walletArea), ownApp)},
+	IdentifyUser:       {gates: identifyArea, missing: noUser},
+	ReadIdentification: {operator: true, gates: identifyArea, missing: noProject, about: []rule{representsProject}},
+
 	ReadWallet: {
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,
 		grounds: []rule{ownWallet(""), walletRight(""), projectWallet(""), offlineWallet("")},

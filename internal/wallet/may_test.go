@@ -396,8 +396,8 @@ func TestEveryRefusedFieldIsNamed(t *testing.T) {
 }
 
 func TestEveryPermissionHasAMeaning(t *testing.T) {
-	if len(wallet.Permissions()) != 13 {
-		t.Errorf("%d permissions, want the union of all sources, 12, and one of purser's own", len(wallet.Permissions()))
+	if len(wallet.Permissions()) != 15 {
+		t.Errorf("%d permissions, want the union of all sources, 12, and three of purser's own", len(wallet.Permissions()))
 	}
 	for _, p := range wallet.Permissions() {
 		if p.Meaning() == "" {

@@ -32,13 +32,15 @@ const (
 	PaymentRequested MessageKind = "payment_requested"
 	// MoneyWaits carries amount, project and link: money is held for who has no account yet.
 	MoneyWaits MessageKind = "money_waits"
+	// CashCode carries code, minutes and project: who gives the code back is paid cash in at that contact.
+	CashCode MessageKind = "cash_code"
 )
 
 // MessageKinds lists every kind of message.
 func MessageKinds() []MessageKind {
 	return []MessageKind{
 		ConfirmContact, AlreadyRegistered, ResetPassword, PasswordChanged, PINChanged, ContactChanged, AppAuthorized,
-		SessionEnded, ScopeCode, ProjectInvitation, FlashCode, PaymentRequested, MoneyWaits,
+		SessionEnded, ScopeCode, ProjectInvitation, FlashCode, PaymentRequested, MoneyWaits, CashCode,
 	}
 }
 

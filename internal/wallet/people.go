@@ -131,18 +131,23 @@ type User struct {
 	DefaultCurrency money.Currency
 	// RegisteredBy is the client that registered this user; 0 for none.
 	RegisteredBy int64
-	CreatedAt    time.Time
+	// IdentificationID is the identification at a place that counts of them; 0 for none.
+	IdentificationID int64
+	CreatedAt        time.Time
 }
 
 // CalculatedLevel is the highest level that what is on record would bear out: without a name nobody
-// is identified, and without a person code not fully.
+// is identified, without a person code or a document that was shown at a place not more than partly, and
+// without a person code not fully.
 func (u *User) CalculatedLevel() IdentificationLevel {
 	levels := IdentificationLevels()
 	most := Unidentified
 	switch {
 	case u.Identity.Name == "" || u.Identity.Surname == "":
-	case u.Identity.Code == "":
+	case u.Identity.Code == "" && u.IdentificationID == 0:
 		most = SemiIdentified
+	case u.Identity.Code == "":
+		most = Identified
 	default:
 		most = FullyIdentified
 	}

@@ -15,12 +15,11 @@ type TallyKind string
 
 // The events, counted on the day on which money moved.
 const (
-	// TallyPaid are payments that were confirmed, at the price that was paid then. Those of purpose cash are counted apart.
+	// TallyPaid are payments that were confirmed, at the price that was paid then. Cash in and out is counted apart.
 	TallyPaid TallyKind = "paid"
 	// TallyRefund is what went back to the payer after that: a payment that was canceled, or finalized for less.
 	TallyRefund TallyKind = "refund"
-	// TallyCashIn are confirmed payments of purpose cash to somebody whom they name, TallyCashOut those that name
-	// nobody and so go to the project.
+	// TallyCashIn and TallyCashOut are payments by which a place took cash or handed it out.
 	TallyCashIn  TallyKind = "cash_in"
 	TallyCashOut TallyKind = "cash_out"
 )
@@ -96,7 +95,7 @@ func (t *Transaction) StatusTally(p *Payment) (k TallyKey, tally Tally, counted 
 // CaptureTally is where a payment that was confirmed is counted for that, at the price it has now; finalizing may have
 // lowered it since. counted is false for one that never was.
 func (t *Transaction) CaptureTally(p *Payment) (k TallyKey, tally Tally, counted bool) {
-	return t.tallyKey(p, p.ConfirmedAt, p.captureKind()), Tally{1, p.Price.Minor}, !p.ConfirmedAt.IsZero()
+	return t.tallyKey(p, p.ConfirmedAt, t.captureKind()), Tally{1, p.Price.Minor}, !p.ConfirmedAt.IsZero()
 }
 
 // RefundTally is where an entry that gave money of a payment back, at a time and from a part of an account, is counted. Two
@@ -114,15 +113,15 @@ func (t *Transaction) tallyKey(p *Payment, at time.Time, kind TallyKind) TallyKe
 	return TallyKey{t.ProjectID, DayOf(at), t.LocationID, p.Price.Currency, kind}
 }
 
-// captureKind is what a payment counts as when it is confirmed.
-func (p *Payment) captureKind() TallyKind {
+// captureKind is what the transaction's payments count as when they are confirmed.
+func (t *Transaction) captureKind() TallyKind {
 	switch {
-	case p.Purpose != CashPayment:
+	case t.Cash == nil:
 		return TallyPaid
-	case p.Beneficiary == Contact{}:
-		return TallyCashOut
+	case t.Cash.Service == CashIn:
+		return TallyCashIn
 	}
-	return TallyCashIn
+	return TallyCashOut
 }
 
 // EventOf is the event that an entry of a payment is part of; empty where it is none: holds, commissions that the
@@ -131,7 +130,7 @@ func (t *Transaction) EventOf(p *Payment, e *ledger.Entry) TallyKind {
 	switch e.Kind {
 	case KindTransfer, KindCash, KindCommission:
 		if e.Debit == p.payer(t.WalletID) {
-			return p.captureKind()
+			return t.captureKind()
 		}
 	case KindReturn:
 		if GivesBack(e.Debit.Purpose, e.From) {

@@ -95,6 +95,10 @@ const (
 	ByCode AcceptanceType = "reservation_code"
 	// ByApp is in the wallet's own app, with the payer's token.
 	ByApp AcceptanceType = "mobile_app"
+	// ByDocument is with a document that the payer showed at a place, to take cash out; ByTill is the project paying cash
+	// in that its till was given.
+	ByDocument AcceptanceType = "document"
+	ByTill     AcceptanceType = "cash_in"
 )
 
 // Patient says whether who accepts like that is told to come up with the money; otherwise too little of it
@@ -141,6 +145,8 @@ type Transaction struct {
 	Restrictions *Restrictions `json:"restrictions,omitempty"`
 	Inquiries    []Inquiry     `json:"inquiries,omitempty"`
 	Payments     []Payment     `json:"payments"`
+	// Cash says how cash was paid in or out by it; nil where none was.
+	Cash *Cash `json:"cash,omitempty"`
 }
 
 // Restrictions are what the payer has to be (spec/wallet-api.md §4.8); empty fields ask for nothing.

@@ -170,10 +170,12 @@ type Memory struct {
 	registered walletapi.MAC
 	// tokens are those that were given out, each once.
 	tokens []walletapi.Token
-	// keys are those of transactions, payments the numbers of payments, each once, and code is the last that a payer made.
+	// keys are those of transactions, payments the numbers of payments, each once; code is the last that a payer made, and
+	// barcode the last that works once.
 	keys     []string
 	payments []int64
 	code     string
+	barcode  string
 }
 
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
@@ -185,6 +187,7 @@ const (
 	keyWord         = "<transaction_key>"
 	paymentIDWord   = "<payment_id>"
 	reserveCodeWord = "<reserve_code>"
+	barcodeWord     = "<one_time_barcode>"
 	registeredName  = "registered"
 	tokenName       = "token"
 )
@@ -218,8 +221,12 @@ func (m *Memory) learnPayments(body string) {
 		}
 	}
 	var code walletapi.ReserveCode
-	if json.Unmarshal([]byte(body), &code) == nil && code.ExpiresAt != 0 {
+	if json.Unmarshal([]byte(body), &code) == nil && code.ExpiresAt != 0 && code.Code != "" {
 		m.code = code.Code
+	}
+	var barcode walletapi.OneTimeBarcode
+	if json.Unmarshal([]byte(body), &barcode) == nil && barcode.ExpiresAt != 0 && barcode.Barcode != "" {
+		m.barcode = barcode.Barcode
 	}
 }
 
@@ -230,6 +237,9 @@ var paymentWord = regexp.MustCompile(`<(transaction_key|payment_id)( [0-9]+)?>`)
 func (m *Memory) recallPayments(text string, isAnswer bool) string {
 	if !isAnswer && m.code != "" {
 		text = strings.ReplaceAll(text, reserveCodeWord, m.code)
+	}
+	if !isAnswer && m.barcode != "" {
+		text = strings.ReplaceAll(text, barcodeWord, m.barcode)
 	}
 	return paymentWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := paymentWord.FindStringSubmatch(word)
@@ -391,6 +401,7 @@ var madeUp = []struct{ word, form, member string }{
 	{`"` + requestIDWord + `"`, `"[0-9a-f]{16}"`, "request_id"},
 	{`"` + keyWord + `"`, `"[a-z2-7]{26}"`, "transaction_key"},
 	{`"` + reserveCodeWord + `"`, `"[0-9]{12}"`, "code"},
+	{`"` + barcodeWord + `"`, `"EVO[0-9]{12}"`, "barcode"},
 	{`"<after>"`, `"[A-Za-z0-9_-]{39}"`, "after"},
 	{`"<sync>"`, `"[A-Za-z0-9_-]+"`, "sync"},
 }
