@@ -64,7 +64,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited} {
+	for _, work := range []func(context.Context) (int, error){s.expire, s.expireAllowances, s.registered, s.funded, s.tellAwaited} {
 		n, err := work(ctx)
 		if done += n; err != nil {
 			return done, err
@@ -179,6 +179,7 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 		if err != nil {
 			return TransactionView{}, err
 		}
+		was := stageOf(t)
 		holds, err := t.Retry(a)
 		if err != nil || len(holds) == 0 {
 			return TransactionView{}, errStillWaiting
@@ -188,6 +189,9 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 		}
 		if t.Status == wallet.WaitingFunds {
 			return TransactionView{}, errStillWaiting
+		}
+		if err := allowancesFollow(m, was, t); err != nil {
+			return TransactionView{}, err
 		}
 		m.Keep(t)
 		return s.transactionView(t), nil

@@ -45,6 +45,7 @@ const (
 
 	transactionIDs Counter = "transaction"
 	paymentIDs     Counter = "payment"
+	allowanceIDs   Counter = "allowance"
 	requestIDs     Counter = "transaction_request"
 	// ConfirmationIDs are apart from all users' numbers: both go where the protocol has a user's.
 	ConfirmationIDs Counter = "confirmation"

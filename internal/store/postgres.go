@@ -165,7 +165,7 @@ func (p *postgresMoney) begin(ctx context.Context, w wanted) (moneyTransaction, 
 	return b, found, nil
 }
 
-// load reads what a batch wants in one trip, and locks it in one order: transactions, accounts, spending.
+// load reads what a batch wants in one trip, and locks it in one order: transactions, accounts, spending, allowances.
 func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 	found := &loaded{used: map[wallet.Nonce]bool{}, answers: map[[32]byte]keptAnswer{}}
 	trip := &pgx.Batch{}
@@ -198,6 +198,7 @@ func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 	if found.pins = make(map[int64][]byte, len(w.PINs)); len(w.PINs) > 0 {
 		trip.Queue(selectPINs, w.PINs).Query(func(rows pgx.Rows) error { return scanPINs(rows, found) })
 	}
+	queueAllowances(trip, w, found)
 	return found, b.conn.SendBatch(ctx, trip).Close()
 }
 

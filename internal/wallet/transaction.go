@@ -139,6 +139,13 @@ type Transaction struct {
 	Restrictions *Restrictions `json:"restrictions,omitempty"`
 	Inquiries    []Inquiry     `json:"inquiries,omitempty"`
 	Payments     []Payment     `json:"payments"`
+	// AllowanceID is the allowance that the payer is asked for; 0 for none. Where AllowanceOptional, they may pay and
+	// not give it, and AllowanceDeclined says that they did not.
+	AllowanceID       int64 `json:"asks,omitempty"`
+	AllowanceOptional bool  `json:"optional,omitempty"`
+	AllowanceDeclined bool  `json:"declined,omitempty"`
+	// PaidBy is the allowance by which it was accepted; 0 where the payer said yes.
+	PaidBy int64 `json:"by,omitempty"`
 }
 
 // Restrictions are what the payer has to be (spec/wallet-api.md §4.8); empty fields ask for nothing.
