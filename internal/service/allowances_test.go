@@ -20,7 +20,9 @@ func allowed(max int64, change ...func(*service.NewAllowance)) service.NewAllowa
 }
 
 func perTime(max int64, within time.Duration) func(*service.NewAllowance) {
-	return func(a *service.NewAllowance) { a.Limits = append(a.Limits, wallet.AllowanceLimit{Max: max, Within: within}) }
+	return func(a *service.NewAllowance) {
+		a.Limits = append(a.Limits, wallet.AllowanceLimit{Max: max, Within: within})
+	}
 }
 
 func validFor(d time.Duration) func(*service.NewAllowance) {
