@@ -386,7 +386,7 @@ func (s *Service) lastAllowance(ctx context.Context, c wallet.Caller, walletID i
 	if err != nil {
 		return nil, nil, err
 	}
-	subject := wallet.Subject{OwnProject: true}
+	subject := wallet.Subject{}
 	if holder != nil {
 		subject.Wallet = walletOf(holder)
 	}

@@ -62,7 +62,7 @@ func (v *verifier) allowances(from int64) (*allowanceWindow, error) {
 		if wrong := a.Inconsistency(); wrong != "" {
 			return 0, &Difference{name, "its document", "one in which " + wrong, "one that agrees with itself"}
 		}
-		if at := microsOrNull(a.Due()); due != at {
+		if at := microsOrNull(a.Due()); due.Valid != at.Valid || due.Valid && due.Int64 != at.Int64 {
 			return 0, &Difference{name, "when it is due", dueText(due.Int64, due.Valid), dueText(at.Int64, at.Valid)}
 		}
 		v.seen.Allowances++

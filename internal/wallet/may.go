@@ -1002,7 +1002,7 @@ var policies = map[Action]*policy{
 
 	ReadAllowance:       {gates: walletArea, missing: noAllowance, grounds: []rule{allowanceOfProject, givenByUser}},
 	CancelAllowance:     {gates: walletArea, missing: noAllowance, grounds: []rule{allowanceOfProject, givenByUser}},
-	UseAllowances:       {gates: append(slices.Clone(walletArea), hasProject), missing: noWallet, about: []rule{aboutOwnWallet}},
+	UseAllowances:       {gates: walletArea, missing: noWallet, about: []rule{aboutOwnWallet}},
 	ManageOwnAllowances: {gates: []rule{signedIn}},
 
 	ReadWallet: {
