@@ -32,12 +32,6 @@ const (
 		due_at = $5, document = $6 WHERE id = $1`
 	insertLastAllowance = `INSERT INTO last_allowances (client_id, wallet_id, allowance_id) VALUES ($1, $2, $3)`
 	updateLastAllowance = `UPDATE last_allowances SET allowance_id = $3 WHERE client_id = $1 AND wallet_id = $2`
-
-	// On PostgreSQL those of a batch are locked together.
-	lockLastAllowances = `SELECT a.client_id, a.wallet_id, a.allowance_id FROM last_allowances a
-		JOIN unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[])) AS k (client_id, wallet_id) ON a.client_id = k.client_id AND a.wallet_id = k.wallet_id
-		ORDER BY a.client_id, a.wallet_id FOR UPDATE OF a`
-	lockAllowances = `SELECT ` + allowanceColumns + ` FROM allowances WHERE id = ANY(CAST($1 AS BIGINT[])) ORDER BY id FOR UPDATE`
 )
 
 // sortAllowances puts them into the order in which they are locked, each once.
