@@ -260,7 +260,7 @@ func give(m *store.MoneyTx, a *wallet.Allowance, walletID int64) error {
 	}
 	m.KeepAllowance(a)
 	if a.Status == wallet.AllowanceActive || before == nil {
-		m.GiveAllowance(a)
+		return m.GiveAllowance(a)
 	}
 	return nil
 }

@@ -196,13 +196,16 @@ func (m *MoneyTx) KeepAllowance(a *wallet.Allowance) {
 	m.undo = append(m.undo, func() { found.now = was })
 }
 
-// GiveAllowance makes an allowance the one that its wallet gave last to its client, after LastAllowance has seen which
-// was before.
-func (m *MoneyTx) GiveAllowance(a *wallet.Allowance) {
+// GiveAllowance makes an allowance the one that its wallet gave last to its client.
+func (m *MoneyTx) GiveAllowance(a *wallet.Allowance) error {
 	of := a.Of()
-	was := m.allowances.last[of]
+	was, seen := m.allowances.last[of]
+	if !seen {
+		return &askMore{Needs{LastAllowances: []wallet.AllowanceOf{of}}}
+	}
 	m.allowances.last[of] = decidedLast{was.before, a.ID}
 	m.undo = append(m.undo, func() { m.allowances.last[of] = was })
+	return nil
 }
 
 // effects adds what a batch writes of allowances.

@@ -36,6 +36,7 @@ func gives(t *testing.T, db *store.DB) *wallet.Allowance {
 		if _, err := made.Confirm(m.Now(), nil); err != nil {
 			return nil, err
 		}
+		a.Confirm(m.Now(), 1)
 		before, err := m.LastAllowance(a.Of())
 		if err != nil {
 			return nil, err
@@ -44,11 +45,9 @@ func gives(t *testing.T, db *store.DB) *wallet.Allowance {
 			before.Finish(m.Now(), wallet.AllowanceReplaced)
 			m.KeepAllowance(before)
 		}
-		a.Confirm(m.Now(), 1)
 		m.KeepAllowance(a)
-		m.GiveAllowance(a)
 		m.Keep(made)
-		return a, nil
+		return a, m.GiveAllowance(a)
 	}})
 	if err != nil {
 		t.Fatal(err)
