@@ -36,8 +36,10 @@ type Transaction struct {
 	// Project is embedded when fields=project asks for it.
 	Project *Project `json:"project,omitempty"`
 	// Payments are always whole objects: one SDK fails on ids.
-	Payments     []Payment     `json:"payments"`
-	Restrictions *Restrictions `json:"restrictions,omitempty"`
+	Payments []Payment `json:"payments"`
+	// Allowance is what the payer is asked for beside them; absent for nothing.
+	Allowance    *AskedAllowance `json:"allowance,omitempty"`
+	Restrictions *Restrictions   `json:"restrictions,omitempty"`
 	// Inquiries is always there and may be empty.
 	Inquiries []Inquiry `json:"inquiries"`
 	// Cash is there where cash was paid in or out at the place.

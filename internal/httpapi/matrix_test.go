@@ -571,6 +571,10 @@ func (c *cast) send(a *actor, row *matrixRow) reply {
 			return c.ownTransaction(a).Key
 		case "own payment":
 			return strconv.FormatInt(c.ownTransaction(a).Payments[0].ID, 10)
+		case "own allowance":
+			return strconv.FormatInt(c.ownAllowance(a).ID, 10)
+		case "giving wallet":
+			return strconv.FormatInt(c.giveAllowance(a), 10)
 		case "own user":
 			return strconv.FormatInt(c.ownUser(a), 10)
 		}
@@ -632,6 +636,23 @@ func (c *cast) ownTransaction(a *actor) service.TransactionView {
 	}
 	tea := service.NewPayment{Payment: wallet.Payment{Description: "Tea", Price: money.Amount{Minor: 100, Currency: "EUR"}}}
 	return must(c.Service.CreateTransaction(context.Background(), wallet.Caller{Kind: wallet.ByClient, Client: &maker}, service.NewTransaction{Payments: []service.NewPayment{tea}}))
+}
+
+// ownAllowance is a new allowance that the caller's client has asked for.
+func (c *cast) ownAllowance(a *actor) service.AllowanceView {
+	maker := wallet.Client{
+		ID: a.client.ID, Type: wallet.PrivateClient, Permissions: []wallet.Permission{wallet.UseWalletAPI}, Projects: []int64{1221}, MainProject: 1221,
+	}
+	asked := service.NewAllowance{Allowance: wallet.Allowance{Currency: "EUR", Max: 100}}
+	return must(c.Service.CreateAllowance(context.Background(), wallet.Caller{Kind: wallet.ByClient, Client: &maker}, asked))
+}
+
+// giveAllowance has Paula give one to the caller's client, and returns her wallet.
+func (c *cast) giveAllowance(a *actor) int64 {
+	own := wallet.Client{ID: a.client.ID, Type: wallet.AppClient, Permissions: []wallet.Permission{wallet.UseWalletAPI, wallet.UsePasswordGrant}}
+	paula := wallet.Caller{Kind: wallet.ByToken, Client: &own, Token: &wallet.Token{UserID: matrixPaula, ClientID: own.ID}}
+	must(c.Service.ReserveTransaction(context.Background(), paula, c.ownAllowance(a).Key, service.Reservation{}))
+	return 14471
 }
 
 // ownUser is a user whom the caller's client has registered, and who has not confirmed anything yet. The registrar does

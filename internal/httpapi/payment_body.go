@@ -19,9 +19,7 @@ func (b *body) newTransaction() service.NewTransaction {
 	if b.raw("payments") != nil {
 		b.payments(&n)
 	}
-	if b.says("allowance") {
-		b.refused.Refuse("allowance", "is not offered yet by this server: leave it out, and ask the payer each time")
-	}
+	b.askedAllowance(&n)
 	n.ReserveFor, n.ReserveUntil, _ = b.period("reserve", 1)
 	n.UseAllowance = b.flagOr("use_allowance", true)
 	n.SuggestAllowance, n.AutoConfirm = b.flag("suggest_allowance"), b.flag("auto_confirm")
@@ -282,7 +280,7 @@ func (b *body) reservation(payer *int64) service.Reservation {
 	r := service.Reservation{
 		PIN: secret.Text(b.oneText("pin", "pin_code")), FlashCode: secret.Text(b.textOr("sms_code")),
 		Code: secret.Text(b.oneText("code", "reservation_code")), RevokeKey: b.textOr("revoke_transaction_key"),
-		Answers: b.answers("inquiries"),
+		Answers: b.answers("inquiries"), GiveAllowance: b.flag("accept_allowance"),
 	}
 	b.payer(payer, &r)
 	given := ""

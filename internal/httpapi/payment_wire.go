@@ -33,7 +33,7 @@ func wireTransactionWith(v service.TransactionView, f fields) walletapi.Transact
 		UseAllowance: v.UseAllowance, SuggestAllowance: v.SuggestAllowance, AutoConfirm: v.AutoConfirm,
 		RedirectURI: v.RedirectURI, CallbackURI: walletapi.CallbackURI{URI: v.CallbackURI, Off: v.CallbackOff},
 		ProjectID: v.ProjectID, LocationID: v.LocationID, ManagerID: v.ManagerID,
-		Payments:     make([]walletapi.Payment, len(v.Payments)),
+		Payments: make([]walletapi.Payment, len(v.Payments)), Allowance: wireAsked(v),
 		Restrictions: wireRestrictions(v.Restrictions), Inquiries: wireInquiries(v.Inquiries),
 	}
 	if v.Cash != nil {

@@ -22,7 +22,7 @@ type route struct {
 
 // routes is what the server offers.
 func (a *API) routes() []route {
-	return append(slices.Concat(a.paymentRoutes(), a.placeRoutes(), a.cashRoutes()), []route{
+	return append(slices.Concat(a.paymentRoutes(), a.allowanceRoutes(), a.placeRoutes(), a.cashRoutes()), []route{
 		{"GET /rest/v1/server", public(a.server)},
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},

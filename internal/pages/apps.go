@@ -12,6 +12,8 @@ import (
 type appsPage struct {
 	Notice string
 	Apps   []app
+	// Allowances are what others may take from their wallets without asking.
+	Allowances []*allowanceAsked
 }
 
 // app is one of them.
@@ -28,6 +30,9 @@ func (p *pages) showApps(ctx context.Context, r *request) (reply, error) {
 		return reply{}, err
 	}
 	content := appsPage{Notice: r.notice()}
+	if content.Allowances, err = p.given(ctx, r); err != nil {
+		return reply{}, err
+	}
 	for _, g := range granted {
 		one := app{ID: g.Client.ID, Title: g.Client.Title, Since: g.AgreedAt}
 		if g.Project != nil {

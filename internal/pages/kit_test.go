@@ -55,7 +55,7 @@ type world struct {
 	*service.Service
 	db             *store.DB
 	wall, business *wallettest.Clock
-	url            string
+	url, address   string
 	log            *lockedBuffer
 	options        pages.Options
 	t              *testing.T
@@ -73,7 +73,7 @@ func inWorld(t *testing.T, story func(t *testing.T, w world), change ...func(*se
 
 func newWorld(t *testing.T, address string, change ...func(*service.Options, *pages.Options)) world {
 	t.Helper()
-	w := world{wall: wallettest.NewClock(), business: wallettest.NewClock(), log: &lockedBuffer{}, t: t}
+	w := world{wall: wallettest.NewClock(), business: wallettest.NewClock(), log: &lockedBuffer{}, address: address, t: t}
 	w.db = wallettest.Open(t, address, w.business)
 	ids := secret.NewIDs([32]byte(secret.RandomBytes(32)))
 	behind := service.Options{

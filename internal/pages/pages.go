@@ -132,6 +132,7 @@ func (p *pages) contents() []page {
 		{"/apps", p.person(p.showApps), nil},
 		{"/apps/{client}/revoke", nil, p.person(p.revokeApp)},
 		{"/apps/{client}/share", nil, p.person(p.share)},
+		{"/allowances/{allowance}/cancel", nil, p.person(p.cancelAllowance)},
 		{"/inbox", p.showInbox, nil},
 	}
 }

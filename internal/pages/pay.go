@@ -148,6 +148,7 @@ func (r *request) approval(pay payment, f *form) service.Approval {
 		Prices: map[int64]money.Amount{}, Answers: map[string]wallet.InquiryAnswer{},
 	}
 	f.wrong = map[string]string{}
+	r.readAllowance(pay, &a, f)
 	for i := range pay.Payments {
 		one := &pay.Payments[i]
 		if one.PriceRules == nil {

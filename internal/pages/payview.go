@@ -28,6 +28,10 @@ type paymentPage struct {
 	Wallets   []payingWallet
 	NeedsPIN  bool
 	Inquiries []inquiryLine
+	// Allowance is what is asked for beside the payments, and Suggested a field for one that the payer may give; nil for
+	// none.
+	Allowance *allowanceAsked
+	Suggested *input
 	// Program is what asks for consent afterwards; empty for none.
 	Program string
 	// Status says what became of it, Missing how much money does.
@@ -90,6 +94,7 @@ func (r *request) paymentPage(pay payment, f form) reply {
 	for _, sum := range service.Totals(pay.Transaction) {
 		c.Totals = append(c.Totals, l.amount(sum))
 	}
+	c.Allowance = r.offeredAllowance(pay, f)
 	action := destination(c.Back.Address)
 	if pay.consent != nil {
 		c.Program, action = pay.consent.Client.Title, destination(pay.consent.Request.RedirectURI)
@@ -102,6 +107,7 @@ func (r *request) paymentPage(pay payment, f form) reply {
 		}
 		return reply{template: "payment", content: c, form: f}
 	}
+	c.Suggested = r.suggestedAllowance(pay, f)
 	for i, w := range pay.Wallets {
 		c.Wallets = append(c.Wallets, payingWallet{w.ID, l.payingWallet(w.Owner, w.Number, w.Available), i == 0 && !f.Refused() || f.Value("wallet") == strconv.FormatInt(w.ID, 10)})
 	}
@@ -275,6 +281,9 @@ func (l *language) paymentStatus(pay payment) string {
 	case wallet.TransactionReserved:
 		return l.text("pay.status.reserved", pay.ProjectTitle, until)
 	case wallet.TransactionConfirmed:
+		if len(pay.Payments) == 0 {
+			return l.text("allow.given", pay.ProjectTitle)
+		}
 		return l.text("pay.status.confirmed")
 	case wallet.TransactionRejected:
 		return l.text("pay.status.rejected")

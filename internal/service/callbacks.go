@@ -108,7 +108,11 @@ func (s *Service) owe(m *store.MoneyTx, c wallet.Caller, defaults map[int64]stri
 		if uri == "" {
 			continue
 		}
-		event, err := s.Event(string(t.Status), s.transactionView(t))
+		view, err := s.moneyView(m, t)
+		if err != nil {
+			return false, err
+		}
+		event, err := s.Event(string(t.Status), view)
 		if err != nil {
 			return false, err
 		}

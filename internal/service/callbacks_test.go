@@ -180,8 +180,8 @@ func TestTheProjectsAddressForCallbacks(t *testing.T) {
 	})
 }
 
-// takes takes the callbacks that are due, and returns what they tell.
-func (w world) takes(room service.CallbackRoom) (all []string) {
+// collects takes the callbacks that are due, and returns what they tell.
+func (w world) collects(room service.CallbackRoom) (all []string) {
 	w.t.Helper()
 	taken, err := w.TakeCallbacks(ctx, operator, room)
 	if err != nil {
@@ -212,7 +212,7 @@ func TestTheOutboxOfCallbacks(t *testing.T) {
 		if _, err := w.paysInApp(first.Key); err != nil { // waiting_funds
 			t.Fatal(err)
 		}
-		roomy, take := service.CallbackRoom{Total: 10, PerHost: 10}, w.takes
+		roomy, take := service.CallbackRoom{Total: 10, PerHost: 10}, w.collects
 		report := func(number int64, outcome wallet.CallbackOutcome, giveUp bool) {
 			t.Helper()
 			w.reports(first.Key, number, outcome, giveUp)

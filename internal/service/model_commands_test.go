@@ -44,6 +44,7 @@ var commands = []struct {
 	{5, (*trial).revoking}, {6, (*trial).canceling}, {6, (*trial).finalizing}, {5, (*trial).freezing}, {6, (*trial).givingPassword},
 	{6, (*trial).crediting}, {3, (*trial).debiting}, {1, (*trial).lending}, {4, (*trial).limiting}, {2, (*trial).judging},
 	{2, (*trial).registering}, {3, (*trial).renaming}, {6, (*trial).waiting}, {5, (*trial).repeating}, {4, (*trial).payingCashIn}, {3, (*trial).payingCashOut},
+	{3, (*trial).granting}, {5, (*trial).fitting}, {9, (*trial).taking}, {1, (*trial).takingBack},
 }
 
 // drawCommand draws one of them.
@@ -122,8 +123,9 @@ func (r *trial) transaction(fits func(*refTransaction) bool) *refTransaction {
 // paymentOf is mostly one that fits, else any.
 func (r *trial) paymentOf(fits func(*refPayment) bool) *refPayment {
 	t := r.transaction(func(t *refTransaction) bool { return slices.ContainsFunc(t.payments, fits) })
-	if len(t.payments) == 0 { // they were moved
-		t = r.m.transactions[len(r.m.transactions)-1]
+	if len(t.payments) == 0 { // they were moved, or never there
+		paid := slices.DeleteFunc(slices.Clone(r.m.transactions), func(t *refTransaction) bool { return len(t.payments) == 0 })
+		t = paid[len(paid)-1]
 	}
 	fitting := slices.DeleteFunc(slices.Clone(t.payments), func(p *refPayment) bool { return !fits(p) })
 	if len(fitting) == 0 {
@@ -250,8 +252,8 @@ func contactNamed(text string) wallet.Contact {
 }
 
 func (r *trial) creating() *command {
-	like := refTransaction{project: pick(r, "project", []int64{1, 1, 2}), auto: r.oneIn(4, "auto confirm"), reserveFor: wallet.DefaultReserve}
-	n := service.NewTransaction{Transaction: wallet.Transaction{AutoConfirm: like.auto}}
+	like := refTransaction{project: pick(r, "project", []int64{1, 1, 2}), auto: r.oneIn(4, "auto confirm"), reserveFor: wallet.DefaultReserve, use: !r.oneIn(4, "no allowance")}
+	n := service.NewTransaction{Transaction: wallet.Transaction{AutoConfirm: like.auto, UseAllowance: like.use}}
 	switch r.index(6, "reserve") {
 	case 3, 4:
 		like.reserveFor = pick(r, "reserve for", []time.Duration{10 * time.Minute, 3 * time.Hour})
@@ -326,7 +328,7 @@ func (r *trial) creatingAlone() *command {
 	return &command{name: "create alone", once: true,
 		expect: func() string {
 			p := *like
-			made = &refTransaction{project: 1, reserveFor: wallet.DefaultReserve, payments: []*refPayment{&p}}
+			made = &refTransaction{project: 1, use: true, reserveFor: wallet.DefaultReserve, payments: []*refPayment{&p}}
 			return r.m.create(made, nil)
 		},
 		act: func() (*wallet.Transaction, error) {

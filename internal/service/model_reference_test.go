@@ -62,6 +62,8 @@ type refTransaction struct {
 	asks                   *wallet.Restrictions
 	payments               []*refPayment
 	counted                []*refWindow
+	use                    bool          // an allowance may pay
+	asked, paidBy          *refAllowance // the one that is asked for, and the one that pays
 }
 
 // refWindow is what a user has spent since a window of theirs began.
@@ -85,6 +87,7 @@ type reference struct {
 	projects                    map[int64]int64 // the wallet of a project
 	windows                     map[refWindowKey]*refWindow
 	transactions                []*refTransaction
+	allowances                  []*refAllowance
 	touched                     map[*refTransaction]bool
 }
 
@@ -254,7 +257,7 @@ func (m *reference) payable(t *refTransaction, payer, by int64) string {
 		return "client_restricted"
 	case u.standing == wallet.InactiveUser:
 		return "payer_account_inactive"
-	case !m.acts(by, m.owner[payer]):
+	case by != 0 && !m.acts(by, m.owner[payer]):
 		return "no_rights"
 	}
 	for _, p := range t.payments {
@@ -598,6 +601,8 @@ func (m *reference) due() (any bool) {
 	for _, t := range m.transactions {
 		any = m.expire(t) || any
 	}
+	m.follow()
+	any = m.expireAllowances() || any
 	for _, t := range m.transactions {
 		any = m.arrive(t) || any
 	}
@@ -663,6 +668,14 @@ func (m *reference) next() (moments []time.Time) {
 	}
 	for _, w := range m.windows {
 		add(w.since.Add(w.of.within))
+	}
+	for _, a := range m.allowances {
+		if a.status == wallet.AllowanceActive {
+			add(a.until)
+			if a.within > 0 {
+				add(a.confirmed.Add((m.now.Sub(a.confirmed)/a.within + 1) * a.within))
+			}
+		}
 	}
 	slices.SortFunc(moments, time.Time.Compare)
 	return moments

@@ -274,6 +274,7 @@ func (r *trial) step(t *rapid.T) {
 	want := "answered"
 	if !again || c.key == nil || !c.done {
 		want = c.expect()
+		r.m.follow()
 	}
 	r.onceNow = c.key
 	view, err := c.act()
@@ -324,6 +325,9 @@ func (r *trial) compare(c *command, view *wallet.Transaction) {
 		r.edges(t)
 	}
 	r.compareAccounts()
+	if len(r.m.allowances) > 0 {
+		r.compareAllowances()
+	}
 	if len(r.m.windows) > 0 {
 		r.compareSpent()
 	}

@@ -27,6 +27,10 @@ type Offer struct {
 	NeedsPIN bool
 	// Passwords are what the payer is to tell who is paid, by payment, once they have accepted.
 	Passwords map[int64]secret.Text
+	// Places are the places that the allowance is for, where it is for some. Suggests is the currency in which the
+	// person may give one that nobody asks for, empty where they are not offered that.
+	Places   []*wallet.Location
+	Suggests money.Currency
 	// Owned says whether the person accepted it; otherwise it is to be looked at only while it is open.
 	Owned bool
 }
@@ -108,6 +112,9 @@ func (s *Service) ViewOffer(ctx context.Context, c wallet.Caller, key string) (O
 	if err := s.offerNames(ctx, &o); err != nil {
 		return Offer{}, err
 	}
+	if err := s.offerAllowance(ctx, &o); err != nil {
+		return Offer{}, err
+	}
 	return o, s.offerWallets(ctx, c, &o)
 }
 
@@ -170,17 +177,9 @@ func (s *Service) offerWallets(ctx context.Context, c wallet.Caller, o *Offer) e
 		return err
 	}
 	o.NeedsPIN = pin != nil
-	owners, err := s.db.CompaniesOf(ctx, c.UserID())
+	wallets, err := s.walletsOf(ctx, c.UserID())
 	if err != nil {
 		return err
-	}
-	var wallets []wallet.Wallet
-	for _, owner := range append([]int64{c.UserID()}, owners...) {
-		some, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: owner})
-		if err != nil {
-			return err
-		}
-		wallets = append(wallets, some...)
 	}
 	for _, w := range wallets {
 		funds, err := s.db.Funds(ctx, w.ID)
@@ -202,6 +201,22 @@ func (s *Service) offerWallets(ctx context.Context, c wallet.Caller, o *Offer) e
 	return nil
 }
 
+// walletsOf are the wallets of a person, and of companies that they act for.
+func (s *Service) walletsOf(ctx context.Context, user int64) (wallets []wallet.Wallet, err error) {
+	owners, err := s.db.CompaniesOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, owner := range append([]int64{user}, owners...) {
+		some, _, err := s.db.Wallets(ctx, OwnerFilter{OwnerID: owner})
+		if err != nil {
+			return nil, err
+		}
+		wallets = append(wallets, some...)
+	}
+	return wallets, nil
+}
+
 // Approval is what a payer says on the page.
 type Approval struct {
 	// WalletID is the wallet that pays; Me for the person's own.
@@ -210,6 +225,10 @@ type Approval struct {
 	PIN     secret.Text
 	Prices  map[int64]money.Amount
 	Answers map[string]wallet.InquiryAnswer
+	// GiveAllowance gives the allowance that is asked for as optional, Suggested is how much the payer lets be taken from
+	// now on, where the transaction suggests that; zero for nothing.
+	GiveAllowance bool
+	Suggested     money.Amount
 }
 
 // ApproveTransaction accepts a transaction on the page. It fails like ReserveTransaction.
@@ -236,7 +255,10 @@ func (s *Service) ApproveTransaction(ctx context.Context, c wallet.Caller, key s
 		}
 		needs.PINs = []int64{c.UserID()}
 	}
-	acceptance := wallet.Acceptance{Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers}
+	acceptance := wallet.Acceptance{
+		Type: wallet.ByPage, Payer: payer, By: c.UserID(), Prices: a.Prices, Answers: a.Answers,
+		GiveAllowance: a.GiveAllowance, Suggested: a.Suggested,
+	}
 	return s.accept(ctx, c, t, acceptance, needs, func(m *store.MoneyTx) error { return pinStillIs(m, c.UserID(), proven) })
 }
 

@@ -233,6 +233,15 @@ func (s *Service) AcceptanceTypes(ctx context.Context, c wallet.Caller, key stri
 	if h.BelongsTo(c.UserID()) && wallet.May(c, wallet.AcceptInApp, subject).Allowed {
 		types = append(types, wallet.ByApp)
 	}
+	if how, action := new(Reservation).proof(c); how == wallet.ByAllowance && wallet.May(c, action, subject).Allowed {
+		last, err := s.db.LastAllowance(ctx, wallet.AllowanceOf{ClientID: c.Client.ID, WalletID: h.WalletID})
+		if err != nil {
+			return nil, err
+		}
+		if last.Usable(s.BusinessClock(), t, c.LocationID) == nil {
+			types = append(types, wallet.ByAllowance)
+		}
+	}
 	slices.Sort(types)
 	return types, nil
 }

@@ -31,8 +31,8 @@ func (s *Service) checkTransaction(ctx context.Context, now time.Time, project i
 	refused := wallet.FieldErrors{}
 	count := len(n.Payments) + len(n.Moved)
 	switch {
-	case count == 0:
-		refused.Refuse("payments", "must be given: a list of payments, or of their ids")
+	case count == 0 && n.Allowance == nil && n.MovedAllowance == 0:
+		refused.Refuse("payments", "must be given: a list of payments, or of their ids; or an allowance")
 	case count > maxPayments:
 		refused.Refuse("payments", "must be %d at most", maxPayments)
 	case len(slices.Compact(slices.Sorted(slices.Values(n.Moved)))) < len(n.Moved):
@@ -48,6 +48,12 @@ func (s *Service) checkTransaction(ctx context.Context, now time.Time, project i
 	}
 	checkRestrictions(refused, n.Restrictions)
 	checkInquiries(refused, n.Inquiries)
+	if n.AllowanceOptional && count == 0 {
+		refused.Refuse("allowance.optional", "must be false where there are no payments: the payer refuses the whole")
+	}
+	if err := s.checkAllowance(ctx, refused, now, project, n.Allowance); err != nil {
+		return err
+	}
 	for i := range n.Payments[:min(len(n.Payments), maxPayments)] {
 		s.checkPayment(refused, n.Payments[i].Place, now, &n.Payments[i])
 	}

@@ -19,6 +19,8 @@ type TransactionView struct {
 	*wallet.Transaction
 	// Key is what it is called by outside.
 	Key string
+	// Allowance is the one that the payer is asked for; nil for none.
+	Allowance *wallet.Allowance
 	// Project is there where it was asked for, BeneficiaryWallets too, by wallet.
 	Project            *ProjectView
 	BeneficiaryWallets map[int64]WalletView
@@ -58,6 +60,10 @@ type NewTransaction struct {
 	wallet.Transaction
 	Payments []NewPayment
 	Moved    []int64
+	// Allowance is a new allowance that the payer is asked for; nil for none. MovedAllowance is one in its place that
+	// is in a transaction of its own so far.
+	Allowance      *NewAllowance
+	MovedAllowance int64
 }
 
 // maxPayments bounds the payments of a transaction.
@@ -99,7 +105,10 @@ func createTransaction[T any](ctx context.Context, s *Service, c wallet.Caller, 
 	}
 	t := n.Transaction
 	t.Status, t.ClientID, t.ProjectID, t.LocationID, t.ManagerID = wallet.TransactionNew, c.Client.ID, project, c.LocationID, c.UserID()
-	needs := store.Needs{}
+	needs, err := s.allowanceNeeds(ctx, n.MovedAllowance)
+	if err != nil {
+		return none, err
+	}
 	for _, id := range n.Moved {
 		if sources[id] == 0 {
 			return none, wallet.FieldError("payments", "there is no payment %d", id)
@@ -124,8 +133,14 @@ func createTransaction[T any](ctx context.Context, s *Service, c wallet.Caller, 
 				m.Await(p.Beneficiary.Text(), made.ID)
 			}
 		}
+		asked, err := askForAllowance(m, c, &made, n)
+		if err != nil {
+			return none, err
+		}
 		m.Keep(&made)
-		return answer(s.transactionView(&made)), nil
+		view := s.transactionView(&made)
+		view.Allowance = asked
+		return answer(view), nil
 	})
 }
 
@@ -159,9 +174,7 @@ func movePayment(m *store.MoneyTx, c wallet.Caller, from, payment, project int64
 		return wallet.Payment{}, wallet.Errorf(wallet.InvalidState, "payment %d is %s, and only a new one can be put into another transaction.", payment, p.Status)
 	}
 	source.Payments = slices.DeleteFunc(source.Payments, func(p wallet.Payment) bool { return p.ID == payment })
-	if len(source.Payments) == 0 {
-		source.Status = wallet.TransactionDeleted
-	}
+	vacate(source)
 	m.Keep(source)
 	return p, nil
 }
@@ -265,7 +278,11 @@ func (s *Service) GetTransaction(ctx context.Context, c wallet.Caller, key strin
 	if err := s.mayAbout(ctx, c, wallet.ReadTransaction, t); err != nil {
 		return TransactionView{}, err
 	}
-	return s.withMore(ctx, c, s.transactionView(t), withProject, withWallets)
+	view := s.transactionView(t)
+	if err := s.withAllowances(ctx, &view); err != nil {
+		return TransactionView{}, err
+	}
+	return s.withMore(ctx, c, view, withProject, withWallets)
 }
 
 // withMore adds the project, and the wallets that are paid, to a view.
@@ -350,13 +367,14 @@ func (s *Service) ListTransactions(ctx context.Context, c wallet.Caller, f Trans
 	if err != nil {
 		return nil, 0, err
 	}
-	views := make([]TransactionView, len(found))
+	views, all := make([]TransactionView, len(found)), make([]*TransactionView, len(found))
 	for i, t := range found {
+		all[i] = &views[i]
 		if views[i], err = s.withMore(ctx, c, s.transactionView(t), withProject, withWallets); err != nil {
 			return nil, 0, err
 		}
 	}
-	return views, total, nil
+	return views, total, s.withAllowances(ctx, all...)
 }
 
 // ListPayments returns a page of the payments of the projects that the caller represents, or speaks for, largest

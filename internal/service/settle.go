@@ -33,10 +33,13 @@ type Reservation struct {
 	FundsSourcesInOrder []wallet.FundsSource
 	// RevokeKey is a transaction that is revoked first; empty for none.
 	RevokeKey string
+	// GiveAllowance gives the allowance that is asked for as optional.
+	GiveAllowance bool
 }
 
-// proof says how the payer accepts.
-func (r *Reservation) proof() (wallet.AcceptanceType, wallet.Action) {
+// proof says how the payer accepts. Without any proof a token of theirs is one in a program that they trust with their
+// password; otherwise what they agreed to before has to do.
+func (r *Reservation) proof(c wallet.Caller) (wallet.AcceptanceType, wallet.Action) {
 	switch {
 	case r.PIN != "":
 		return wallet.ByPIN, wallet.AcceptByPIN
@@ -44,8 +47,10 @@ func (r *Reservation) proof() (wallet.AcceptanceType, wallet.Action) {
 		return wallet.ByFlash, wallet.AcceptByFlash
 	case r.Code != "":
 		return wallet.ByCode, wallet.AcceptByCode
+	case c.Kind == wallet.ByToken && c.Client.Has(wallet.UsePasswordGrant):
+		return wallet.ByApp, wallet.AcceptInApp
 	}
-	return wallet.ByApp, wallet.AcceptInApp
+	return wallet.ByAllowance, wallet.AcceptByAllowance
 }
 
 // checkSources refuses what is wrong with where the payer says the money comes from.
@@ -65,13 +70,13 @@ func (r *Reservation) checkSources() error {
 // InvalidParameters, InvalidState, RateLimitExceeded for too many wrong proofs, and why a payer cannot pay: see
 // wallet.Transaction.Accept, LimitsExceeded, RestrictionLimitsExceeded, NotEnoughFunds.
 func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key string, r Reservation) (TransactionView, error) {
-	_, action := r.proof()
+	how, action := r.proof(c)
 	t, err := s.findTransaction(ctx, key)
 	if err != nil {
 		return TransactionView{}, err
 	}
 	subject := wallet.Subject{}
-	if c.Kind != wallet.ByToken { // a token may pay for another project, from a wallet that is not known yet
+	if c.Kind != wallet.ByToken || how == wallet.ByAllowance { // a token may pay for another project, from a wallet that is not known yet
 		subject.Transaction = t
 	}
 	if err := wallet.May(c, action, subject).Err(); err != nil {
@@ -88,7 +93,7 @@ func (s *Service) ReserveTransaction(ctx context.Context, c wallet.Caller, key s
 
 // reserve has a payer accept a transaction that was found.
 func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transaction, r Reservation) (TransactionView, error) {
-	how, action := r.proof()
+	how, action := r.proof(c)
 	code, err := s.codeOf(ctx, c, t, r)
 	if err != nil {
 		return TransactionView{}, err
@@ -109,9 +114,13 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 	}
 	a := wallet.Acceptance{
 		Type: how, Payer: payer, Prices: r.Prices, FundsSources: r.FundsSources, Answers: r.Answers,
-		PricesInOrder: r.PricesInOrder, FundsSourcesInOrder: r.FundsSourcesInOrder,
+		PricesInOrder: r.PricesInOrder, FundsSourcesInOrder: r.FundsSourcesInOrder, GiveAllowance: r.GiveAllowance, Place: c.LocationID,
 	}
 	switch {
+	case how == wallet.ByAllowance:
+		if err := r.unattended(t); err != nil {
+			return TransactionView{}, err
+		}
 	case how == wallet.ByApp:
 		a.By = c.UserID()
 	case code != nil:
@@ -231,6 +240,11 @@ func pinStillIs(m *store.MoneyTx, user int64, proven []byte) error {
 // be what this server remembers, and again with what there is where a payment has got a beneficiary since.
 func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Transaction, a wallet.Acceptance, needs store.Needs, before func(m *store.MoneyTx) error) (TransactionView, error) {
 	needs.Add(store.Needs{Accounts: once.Accounts(a.Payer.WalletID), Transactions: []int64{once.ID}, Spenders: spenders(a.Payer)})
+	allowances, err := s.acceptNeeds(ctx, c, once, a)
+	if err != nil {
+		return TransactionView{}, err
+	}
+	needs.Add(allowances)
 	if len(once.Inquiries) > 0 {
 		payer, err := s.db.User(ctx, a.Payer.Owner.ID)
 		if err != nil {
@@ -243,7 +257,7 @@ func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Tran
 		if err := s.withBeneficiaries(ctx, once, &a); err != nil {
 			return TransactionView{}, err
 		}
-		view, err := moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) { return s.accepted(m, once.ID, a, before) })
+		view, err := moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) { return s.accepted(m, c, once.ID, a, before) })
 		if !errors.Is(err, errOtherBeneficiary) || attempt == attempts {
 			return view, err
 		}
@@ -257,13 +271,13 @@ func (s *Service) accept(ctx context.Context, c wallet.Caller, once *wallet.Tran
 var errOtherBeneficiary = errors.New("service: a beneficiary was not known when the yes was prepared")
 
 // accepted accepts a transaction inside of a command.
-func (s *Service) accepted(m *store.MoneyTx, id int64, a wallet.Acceptance, before func(m *store.MoneyTx) error) (TransactionView, error) {
+func (s *Service) accepted(m *store.MoneyTx, c wallet.Caller, id int64, a wallet.Acceptance, before func(m *store.MoneyTx) error) (TransactionView, error) {
 	t, err := m.Transaction(id)
 	if err != nil {
 		return TransactionView{}, err
 	}
 	if t.WalletID == a.Payer.WalletID && t.PayerID == a.By && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
-		return s.transactionView(t), nil // it was accepted like that before
+		return s.moneyView(m, t) // it was accepted like that before
 	}
 	if err := before(m); err != nil {
 		return TransactionView{}, err
@@ -277,6 +291,15 @@ func (s *Service) accepted(m *store.MoneyTx, id int64, a wallet.Acceptance, befo
 			return TransactionView{}, errOtherBeneficiary
 		}
 	}
+	if a.Type == wallet.ByAllowance {
+		if a.Allowance, err = m.LastAllowance(wallet.AllowanceOf{ClientID: c.Client.ID, WalletID: a.Payer.WalletID}); err != nil {
+			return TransactionView{}, err
+		}
+	}
+	was := stageOf(t)
+	if err := suggest(m, t, a); err != nil {
+		return TransactionView{}, err
+	}
 	holds, err := t.Accept(m.Now(), a)
 	if err != nil {
 		return TransactionView{}, err
@@ -284,8 +307,11 @@ func (s *Service) accepted(m *store.MoneyTx, id int64, a wallet.Acceptance, befo
 	if err := s.hold(m, t, a.Payer, holds); err != nil {
 		return TransactionView{}, err
 	}
+	if err := allowancesFollow(m, was, t); err != nil {
+		return TransactionView{}, err
+	}
 	m.Keep(t)
-	return s.transactionView(t), nil
+	return s.moneyView(m, t)
 }
 
 // withBeneficiaries finds the owners of the wallets that a transaction pays.
@@ -324,7 +350,7 @@ func (s *Service) hold(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Ho
 	if err != nil {
 		return err
 	}
-	switch _, err := m.Post(holds...); {
+	switch err := post(m, holds); {
 	case errors.Is(err, ledger.ErrNotCovered) && t.Type.Patient():
 		t.LackFunds()
 		return nil
@@ -338,9 +364,19 @@ func (s *Service) hold(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Ho
 	return goOn(m, t, payer)
 }
 
-// goOn confirms a transaction that is reserved, where its client wants that at once.
+// post records what there is to record: an allowance that is asked for alone moves nothing.
+func post(m *store.MoneyTx, postings []ledger.Posting) error {
+	if len(postings) == 0 {
+		return nil
+	}
+	_, err := m.Post(postings...)
+	return err
+}
+
+// goOn confirms a transaction that is reserved, where its client wants that at once, and where nothing but an allowance is
+// asked for: then the payer's yes is all there is to it.
 func goOn(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Holder) error {
-	if t.Status != wallet.TransactionReserved || !t.AutoConfirm {
+	if t.Status != wallet.TransactionReserved || !t.AutoConfirm && len(t.Payments) > 0 {
 		return nil
 	}
 	postings, err := t.Confirm(m.Now(), nil)
@@ -350,15 +386,23 @@ func goOn(m *store.MoneyTx, t *wallet.Transaction, payer *wallet.Holder) error {
 	return settle(m, t, payer, postings)
 }
 
-// spend counts amounts against the limits of a payer, and returns what changes by that.
-func spend(m *store.MoneyTx, payer *wallet.Holder, amounts []money.Amount) (changes []wallet.Spent, err error) {
-	for _, bound := range []struct {
-		who    wallet.Spender
-		limits []wallet.SpendingLimit
-	}{
+// bound is a spender with their limits.
+type bound struct {
+	who    wallet.Spender
+	limits []wallet.SpendingLimit
+}
+
+// bounds are what bounds the payments of a payer.
+func bounds(payer *wallet.Holder) [2]bound {
+	return [2]bound{
 		{wallet.Spender{Kind: wallet.SpenderUser, ID: payer.Owner.ID}, payer.UserLimits},
 		{wallet.Spender{Kind: wallet.SpenderWallet, ID: payer.WalletID}, payer.WalletLimits},
-	} {
+	}
+}
+
+// spend counts amounts against the limits of a payer, and returns what changes by that.
+func spend(m *store.MoneyTx, payer *wallet.Holder, amounts []money.Amount) (changes []wallet.Spent, err error) {
+	for _, bound := range bounds(payer) {
 		if len(bound.limits) == 0 {
 			continue
 		}
@@ -442,6 +486,7 @@ func withPayer[T any](ctx context.Context, s *Service, walletID int64, command f
 // moveNeeds are what a move of a transaction looks at.
 func moveNeeds(once *wallet.Transaction, payer *wallet.Holder) store.Needs {
 	needs := store.Needs{Transactions: []int64{once.ID}}
+	needs.Add(allowancesOf(once, payer))
 	if payer == nil {
 		needs.Accounts = once.Accounts(0)
 		return needs
@@ -458,7 +503,7 @@ func (s *Service) move(ctx context.Context, c wallet.Caller, once *wallet.Transa
 			if err != nil {
 				return TransactionView{}, err
 			}
-			return s.transactionView(t), nil
+			return s.moneyView(m, t)
 		})
 	})
 }
@@ -472,6 +517,7 @@ func moved(m *store.MoneyTx, id int64, payer *wallet.Holder, how func(m *store.M
 	if t == nil {
 		return nil, errNoTransaction()
 	}
+	was := stageOf(t)
 	postings, err := how(m, t)
 	if err != nil {
 		return nil, err
@@ -480,6 +526,9 @@ func moved(m *store.MoneyTx, id int64, payer *wallet.Holder, how func(m *store.M
 		return nil, err
 	}
 	if err := goOn(m, t, payer); err != nil {
+		return nil, err
+	}
+	if err := allowancesFollow(m, was, t); err != nil {
 		return nil, err
 	}
 	m.Keep(t)

@@ -66,7 +66,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited} {
+	for _, work := range []func(context.Context) (int, error){s.expire, s.expireAllowances, s.registered, s.funded, s.tellAwaited} {
 		n, failed := work(ctx)
 		done, err = done+n, errors.Join(err, failed)
 	}
@@ -191,6 +191,7 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 		if err != nil {
 			return TransactionView{}, err
 		}
+		was := stageOf(t)
 		holds, err := t.Retry(a)
 		if err != nil || len(holds) == 0 {
 			return TransactionView{}, errStillWaiting
@@ -200,6 +201,9 @@ func (s *Service) retry(ctx context.Context, id int64) (held bool, err error) {
 		}
 		if t.Status == wallet.WaitingFunds {
 			return TransactionView{}, errStillWaiting
+		}
+		if err := allowancesFollow(m, was, t); err != nil {
+			return TransactionView{}, err
 		}
 		m.Keep(t)
 		return s.transactionView(t), nil

@@ -119,6 +119,7 @@ func (s *Service) orderView(c wallet.Caller, spot *store.SpotState, o wallet.Spo
 	// Who may not read the transaction by itself does not read it here either.
 	if withTransactions && wallet.May(c, wallet.ReadTransaction, wallet.Subject{Transaction: t}).Allowed {
 		transaction := s.transactionView(t)
+		transaction.Allowance = spot.Allowances[t.AllowanceID]
 		view.Transaction = &transaction
 	}
 	return view
@@ -295,6 +296,10 @@ func (s *Service) OrderAtSpot(ctx context.Context, c wallet.Caller, id int64, n 
 		if !isKey || t == nil || t.ProjectID != subject.Project.ID {
 			return OrderView{}, wallet.FieldError("transaction_key", "is no transaction of project %d, which the spot belongs to", subject.Project.ID)
 		}
+		asked, err := tx.AllowancesByID(t.AllowanceID)
+		if err != nil {
+			return OrderView{}, err
+		}
 		if spot.Status == wallet.SpotClosed {
 			if err := tx.ForgetVisit(id); err != nil {
 				return OrderView{}, err
@@ -308,7 +313,7 @@ func (s *Service) OrderAtSpot(ctx context.Context, c wallet.Caller, id int64, n 
 		if spot.Transactions == nil {
 			spot.Transactions = map[int64]*wallet.Transaction{}
 		}
-		spot.Transactions[t.ID] = t
+		spot.Transactions[t.ID], spot.Allowances = t, asked
 		for _, o := range spot.Orders {
 			if o.TransactionID == t.ID {
 				return s.orderView(c, spot, o, withTransactions), nil

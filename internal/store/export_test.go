@@ -41,6 +41,13 @@ func SetAccountsAtOnce(n int64) (restore func()) {
 	return func() { accountsAtOnce = before }
 }
 
+// SetAllowancesAtOnce has Verify prove fewer allowances at a time, and returns how to take that back.
+func SetAllowancesAtOnce(n int64) (restore func()) {
+	before := allowancesAtOnce
+	allowancesAtOnce = n
+	return func() { allowancesAtOnce = before }
+}
+
 // LimitPages makes the SQLite file full at so many pages more than it has; with 0 there is space again.
 func (db *DB) LimitPages(ctx context.Context, more int64) error {
 	var pages int64

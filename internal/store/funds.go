@@ -20,3 +20,15 @@ func (db *DB) Funds(ctx context.Context, walletID int64) ([]wallet.Funds, error)
 		return f, err
 	})
 }
+
+// Payable is how much can be paid from a wallet in a currency, in minor units: what is available and what it may go below
+// zero.
+func (db *DB) Payable(ctx context.Context, walletID int64, currency money.Currency) (minor int64, err error) {
+	rows, err := db.query(ctx, db.read, `SELECT available + credit_limit FROM accounts WHERE purpose = $1 AND wallet_id = $2 AND currency = $3`,
+		ledger.OfWallet, walletID, currency)
+	found, err := collect(rows, err, scanID)
+	for _, n := range found {
+		minor = n
+	}
+	return minor, err
+}

@@ -34,6 +34,9 @@ type Needs struct {
 	Spenders     []wallet.Spender
 	// PINs are users whose PIN was proven before: that it still is theirs is for the decision to see.
 	PINs []int64
+	// Allowances are looked at by number, LastAllowances by whose they are: the one that was given last.
+	Allowances     []int64
+	LastAllowances []wallet.AllowanceOf
 }
 
 // Add takes more in.
@@ -42,6 +45,8 @@ func (n *Needs) Add(more Needs) {
 	n.Transactions = append(n.Transactions, more.Transactions...)
 	n.Spenders = append(n.Spenders, more.Spenders...)
 	n.PINs = append(n.PINs, more.PINs...)
+	n.Allowances = append(n.Allowances, more.Allowances...)
+	n.LastAllowances = append(n.LastAllowances, more.LastAllowances...)
 }
 
 // sort puts the union into the one order in which things are locked, each once.
@@ -54,6 +59,7 @@ func (n *Needs) sort() {
 	n.Spenders = slices.Compact(n.Spenders)
 	slices.Sort(n.PINs)
 	n.PINs = slices.Compact(n.PINs)
+	n.sortAllowances()
 }
 
 // Limits of the money writer.
@@ -159,6 +165,9 @@ type loaded struct {
 	spent        []wallet.Spent
 	// pins are the hashes of PINs by user.
 	pins map[int64][]byte
+	// allowances are those that exist, lastAllowances the numbers of those that were given last.
+	allowances     []*wallet.Allowance
+	lastAllowances map[wallet.AllowanceOf]int64
 	// used are the nonces that were claimed before.
 	used map[wallet.Nonce]bool
 	// answers are those that were given before, by key.

@@ -25,6 +25,7 @@ type MoneyTx struct {
 	accounts     []*ledger.Account
 	transactions map[int64]*decided
 	spent        map[wallet.Spender][]wallet.Spent
+	allowances   allowanceBook
 	// given are the answers of this batch, by key.
 	given  map[[32]byte]bool
 	nonces []wallet.Nonce
@@ -78,6 +79,7 @@ func (w *writer) open(want wanted, found *loaded) *MoneyTx {
 	for _, who := range want.Spenders {
 		m.spent[who] = nil
 	}
+	m.allowances.open(want, found)
 	for _, s := range found.spent {
 		m.spent[s.Spender] = append(m.spent[s.Spender], s)
 	}
@@ -326,6 +328,10 @@ func (m *MoneyTx) effects() (effects, error) {
 				e.marks = append(e.marks, entryMark{k, number, entry.ID, entry.At})
 			}
 		}
+	}
+	var err error
+	if e.others, err = m.allowances.effects(e.others); err != nil {
+		return e, err
 	}
 	e.others = append(e.others, insertCallbacks(m.owed)...)
 	return e, m.transactionEffects(&e.transactions)

@@ -45,6 +45,7 @@ const (
 
 	transactionIDs Counter = "transaction"
 	paymentIDs     Counter = "payment"
+	allowanceIDs   Counter = "allowance"
 	requestIDs     Counter = "transaction_request"
 
 	identificationIDs Counter = "identification"

@@ -85,7 +85,11 @@ const (
 	lockSpent = `SELECT s.holder, s.holder_id, s.currency, s.seconds, s.since, s.minor FROM spending s
 		JOIN unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS k (holder, holder_id) ON s.holder = k.holder AND s.holder_id = k.holder_id
 		ORDER BY s.holder, s.holder_id, s.currency, s.seconds FOR UPDATE OF s`
-	selectPINs = `SELECT k.id, u.pin_hash FROM unnest(CAST($1 AS BIGINT[])) AS k (id) LEFT JOIN users u ON u.id = k.id`
+	lockLastAllowances = `SELECT a.client_id, a.wallet_id, a.allowance_id FROM last_allowances a
+		JOIN unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[])) AS k (client_id, wallet_id) ON a.client_id = k.client_id AND a.wallet_id = k.wallet_id
+		ORDER BY a.client_id, a.wallet_id FOR UPDATE OF a`
+	lockAllowances = `SELECT ` + allowanceColumns + ` FROM allowances WHERE id = ANY(CAST($1 AS BIGINT[])) ORDER BY id FOR UPDATE`
+	selectPINs     = `SELECT k.id, u.pin_hash FROM unnest(CAST($1 AS BIGINT[])) AS k (id) LEFT JOIN users u ON u.id = k.id`
 	// Batches of a writer rise. One that comes after a later one, or after it was given up, makes
 	// last_batch NULL, which the column refuses.
 	updateWriter = `INSERT INTO writers (id, last_batch, seen_at) VALUES ($1, $2, $3)
@@ -165,7 +169,7 @@ func (p *postgresMoney) begin(ctx context.Context, w wanted) (moneyTransaction, 
 	return b, found, nil
 }
 
-// load reads what a batch wants in one trip, and locks it in one order: transactions, accounts, spending.
+// load reads what a batch wants in one trip, and locks it in one order: transactions, accounts, spending, allowances.
 func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 	found := &loaded{used: map[wallet.Nonce]bool{}, answers: map[[32]byte]keptAnswer{}}
 	trip := &pgx.Batch{}
@@ -198,6 +202,7 @@ func (b *postgresBatch) load(ctx context.Context, w wanted) (*loaded, error) {
 	if found.pins = make(map[int64][]byte, len(w.PINs)); len(w.PINs) > 0 {
 		trip.Queue(selectPINs, w.PINs).Query(func(rows pgx.Rows) error { return scanPINs(rows, found) })
 	}
+	queueAllowances(trip, w, found)
 	return found, b.conn.SendBatch(ctx, trip).Close()
 }
 

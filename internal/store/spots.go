@@ -17,6 +17,8 @@ type SpotState struct {
 	Orders   []wallet.SpotOrder
 	// Transactions are those of the orders as they are now, by number; one that was forgotten is not there.
 	Transactions map[int64]*wallet.Transaction
+	// Allowances are those that these ask for, by number.
+	Allowances map[int64]*wallet.Allowance
 }
 
 // SpotFilter says which spots a list is of.
@@ -167,8 +169,12 @@ func (db *DB) spotsWhere(ctx context.Context, q querier, condition string, args 
 		return nil, err
 	}
 	transactions, err := db.transactionsOfOrders(ctx, q, orders)
+	if err != nil {
+		return nil, err
+	}
+	allowances, err := db.allowancesAsked(ctx, q, transactions)
 	for i := range states {
-		states[i].Visitors, states[i].Transactions = visitors[states[i].ID], transactions
+		states[i].Visitors, states[i].Transactions, states[i].Allowances = visitors[states[i].ID], transactions, allowances
 		for _, o := range orders {
 			if o.SpotID == states[i].ID {
 				states[i].Orders = append(states[i].Orders, o)

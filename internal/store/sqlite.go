@@ -55,6 +55,7 @@ func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 	for _, query := range []string{
 		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, dropNonce, selectAnswer, selectTransaction,
 		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch, insertTallyChanges,
+		selectAllowance, selectLastAllowance,
 	} {
 		statement, err := db.write.PrepareContext(ctx, db.text(query))
 		if err != nil {
@@ -164,7 +165,7 @@ func (b *sqliteBatch) load(w wanted) (*loaded, error) {
 			return nil, err
 		}
 	}
-	return found, errors.Join(b.loadTransactions(w, found), b.loadAccounts(w, found), b.loadSpent(w, found), b.loadPINs(w, found))
+	return found, errors.Join(b.loadTransactions(w, found), b.loadAccounts(w, found), b.loadSpent(w, found), b.loadPINs(w, found), b.loadAllowances(w, found))
 }
 
 func (b *sqliteBatch) loadPINs(w wanted, found *loaded) error {
@@ -225,12 +226,7 @@ func (b *sqliteBatch) loadTransactions(w wanted, found *loaded) error {
 func (b *sqliteBatch) loadSpent(w wanted, found *loaded) error {
 	for _, who := range w.Spenders {
 		rows, err := b.statement(selectSpent).QueryContext(b.ctx, who.Kind, who.ID)
-		spent, err := collect(rows, err, func(rows *sql.Rows) (s wallet.Spent, err error) {
-			var seconds, since int64
-			err = rows.Scan(&s.Currency, &seconds, &since, &s.Minor)
-			s.Spender, s.Within, s.Since = who, time.Duration(seconds)*time.Second, fromMicros(since)
-			return s, err
-		})
+		spent, err := collect(rows, err, scanSpentOf(who))
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (s *stock) add(n numbers) {
 }
 
 // stocks are those of a money writer.
-type stocks struct{ entries, accounts, transactions, payments stock }
+type stocks struct{ entries, accounts, transactions, payments, allowances stock }
 
 func newStocks() stocks {
 	return stocks{
@@ -54,6 +54,7 @@ func newStocks() stocks {
 		accounts:     stock{of: accountIDs, each: 1, block: accountBlock},
 		transactions: stock{of: transactionIDs, each: 1, block: visibleBlock},
 		payments:     stock{of: paymentIDs, each: 1, block: visibleBlock},
+		allowances:   stock{of: allowanceIDs, each: 1, block: visibleBlock},
 	}
 }
 
@@ -61,7 +62,7 @@ func newStocks() stocks {
 func (s *stocks) fill(ctx context.Context, db *DB, commands, accounts int) error {
 	var low []*stock
 	var take []int64
-	for _, one := range []*stock{&s.entries, &s.accounts, &s.transactions, &s.payments} {
+	for _, one := range []*stock{&s.entries, &s.accounts, &s.transactions, &s.payments, &s.allowances} {
 		wanted := one.each * int64(commands)
 		if one == &s.accounts {
 			wanted = int64(accounts)
@@ -93,7 +94,7 @@ func (s *stocks) fill(ctx context.Context, db *DB, commands, accounts int) error
 
 // short says whether a batch took more than were at hand, and sees to it that the next attempt has more.
 func (s *stocks) short() (short bool) {
-	for _, one := range []*stock{&s.entries, &s.transactions, &s.payments} {
+	for _, one := range []*stock{&s.entries, &s.transactions, &s.payments, &s.allowances} {
 		if one.short() {
 			one.each *= 2
 			short = true

@@ -41,7 +41,7 @@ func (d *Difference) Error() string {
 }
 
 // Verified is how much was verified.
-type Verified struct{ Accounts, Entries, Transactions, Payments int64 }
+type Verified struct{ Accounts, Entries, Transactions, Payments, Allowances int64 }
 
 // Progress is how far Verify has come: with what, up to which number of how many.
 type Progress struct {
@@ -62,7 +62,7 @@ func Verify(ctx context.Context, address string, progress func(Progress)) (Verif
 		return Verified{}, err
 	}
 	defer v.tx.Rollback()
-	for _, step := range []func() error{v.schema, v.counters, v.journal, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows} {
+	for _, step := range []func() error{v.schema, v.counters, v.journal, v.firstAllowances, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows, v.restOfAllowances} {
 		if err := step(); err != nil {
 			return v.seen, err
 		}
@@ -119,6 +119,8 @@ type verifier struct {
 	effects, rows map[int64]uint64
 	// tallies are sums over counters, by a block of projects: as transactions and entries say, less as they are stored.
 	tallies map[int64]uint64
+	// drawn is what is looked at of allowances while transactions are read.
+	drawn *allowanceWindow
 }
 
 // each runs a query and hands over its rows. done tells the number that a row has, for the progress.
@@ -174,7 +176,7 @@ func (v *verifier) counters() error {
 	for _, c := range []struct {
 		counter Counter
 		table   string
-	}{{accountIDs, "accounts"}, {entryIDs, "entries"}, {transactionIDs, "transactions"}, {paymentIDs, "payments"}} {
+	}{{accountIDs, "accounts"}, {entryIDs, "entries"}, {transactionIDs, "transactions"}, {paymentIDs, "payments"}, {allowanceIDs, "allowances"}} {
 		last, err := v.highest(c.table)
 		if err != nil {
 			return err
@@ -285,6 +287,9 @@ func (v *verifier) documents() error {
 			return &Difference{fmt.Sprintf("transaction %d", t.ID), "when it is due", dueText(due.Int64, due.Valid), dueText(micros(t.Due()), at != nil)}
 		}
 		countTransaction(t, v.tallied)
+		if err := v.drawn.add(t); err != nil {
+			return err
+		}
 		for _, row := range rowsOf(t) {
 			v.rows[row.id>>paymentBlock] += maphash.Comparable(v.seed, row)
 		}

@@ -199,7 +199,7 @@ func tamper(t *testing.T, address, statement string) (altered string) {
 		return "sqlite:" + copied
 	}
 	db := raw(t, address)
-	tables := []string{"accounts", "entries", "entry_marks", "transactions", "payments", "counters", "writers", "tallies", "tally_changes", "project_flows"}
+	tables := []string{"accounts", "entries", "entry_marks", "transactions", "payments", "allowances", "last_allowances", "counters", "writers", "tallies", "tally_changes", "project_flows"}
 	for _, table := range tables {
 		if _, err := db.Exec(fmt.Sprintf(`CREATE TABLE kept_%s AS SELECT * FROM %[1]s`, table)); err != nil {
 			t.Fatal(err)

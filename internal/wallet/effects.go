@@ -61,7 +61,7 @@ func (t *Transaction) Inconsistency() string {
 	if !slices.Contains(TransactionStatuses(), t.Status) {
 		return fmt.Sprintf("its status %q is none", t.Status)
 	}
-	if len(t.Payments) == 0 && t.Status != TransactionDeleted { // they may have moved to another, which ended this one
+	if len(t.Payments) == 0 && t.AllowanceID == 0 && t.Status != TransactionDeleted { // they may have moved to another, which ended this one
 		return "it has no payments"
 	}
 	paid := t.Status == TransactionConfirmed
@@ -72,6 +72,8 @@ func (t *Transaction) Inconsistency() string {
 		return fmt.Sprintf("it is %s, and nothing was ever held for it", t.Status)
 	case paid && t.ConfirmedAt.IsZero():
 		return "it is confirmed, and does not say when"
+	case t.Type == ByAllowance != (t.PaidBy != 0):
+		return fmt.Sprintf("it was accepted by %q, and allowance %d pays it", t.Type, t.PaidBy)
 	}
 	expected := t.Clone()
 	if t.Status.Holds() {

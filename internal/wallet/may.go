@@ -62,6 +62,8 @@ type Subject struct {
 	Wallet   *Wallet
 	// Transaction is the one that is read or moved; Wallet is then its payer's, where there is one.
 	Transaction *Transaction
+	// Allowance is the one that is read or canceled; Wallet is then the one that gave it, where one did.
+	Allowance *Allowance
 	// User is the user that is read or changed, Scope what is read of them.
 	User  *User
 	Scope Scope
@@ -996,15 +998,20 @@ var policies = map[Action]*policy{
 	AcceptByPIN:       {gates: append(slices.Clone(walletArea), mayUse(AcceptWithPIN)), missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
 	AcceptByFlash:     {gates: append(slices.Clone(walletArea), mayUse(AcceptWithFlash)), missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
 	AcceptByCode:      {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject, payersToken}},
+	AcceptByAllowance: {gates: walletArea, missing: noTransaction, grounds: []rule{ofItsProject}},
 	MakeReserveCode:   {gates: append(slices.Clone(walletArea), ownApp)},
 	AcceptOnPage:      {gates: []rule{signedIn}},
 
-	CashAtPlace:        {gates: cashArea},
-	CashInByDocument:   {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode))},
-	CashOutByDocument:  {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode), mayUse(IdentifyUsers))},
-	MakeOneTimeBarcode: {gates: append(slices.Clone(walletArea), ownApp)},
-	IdentifyUser:       {gates: identifyArea, missing: noUser},
-	ReadIdentification: {operator: true, gates: identifyArea, missing: noProject, about: []rule{representsProject}},
+	CashAtPlace:         {gates: cashArea},
+	CashInByDocument:    {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode))},
+	CashOutByDocument:   {gates: append(slices.Clone(cashArea), mayUse(SearchByPersonCode), mayUse(IdentifyUsers))},
+	MakeOneTimeBarcode:  {gates: append(slices.Clone(walletArea), ownApp)},
+	IdentifyUser:        {gates: identifyArea, missing: noUser},
+	ReadIdentification:  {operator: true, gates: identifyArea, missing: noProject, about: []rule{representsProject}},
+	ReadAllowance:       {gates: walletArea, missing: noAllowance, grounds: []rule{allowanceOfProject, givenByUser}},
+	CancelAllowance:     {gates: walletArea, missing: noAllowance, grounds: []rule{allowanceOfProject, givenByUser}},
+	UseAllowances:       {gates: walletArea, missing: noWallet, about: []rule{aboutOwnWallet}},
+	ManageOwnAllowances: {gates: []rule{signedIn}},
 
 	ReadWallet: {
 		gates: append(slices.Clone(walletArea), hasProject), missing: noWallet,

@@ -51,6 +51,13 @@ type Acceptance struct {
 	// Answers are the payer's to the inquiries, by identifier; Identity is what they have to tell, as it is on record.
 	Answers  map[string]InquiryAnswer
 	Identity Identity
+	// GiveAllowance gives the allowance that the transaction asks for as optional.
+	GiveAllowance bool
+	// Suggested is how much the payer lets be taken from now on, where the transaction suggests that; zero for nothing.
+	Suggested money.Amount
+	// Allowance is the one that pays, used at Place, where Type is ByAllowance.
+	Allowance *Allowance
+	Place     int64
 }
 
 // Holder is a wallet with what matters of its owner when it pays or is paid.
@@ -73,13 +80,21 @@ func (h *Holder) BelongsTo(user int64) bool {
 // inactive says whether nothing moves to or from the wallet.
 func (h *Holder) inactive() bool { return h.Inactive || h.Owner.Standing == InactiveUser }
 
+// Pays says whether anything may be paid from the wallet.
+func (h *Holder) Pays() bool { return !h.inactive() && h.Owner.Standing != RestrictedUser }
+
 // Accept makes a payer's yes of a transaction that is open, and returns the holds of their money. It fails
 // with, first match wins: InvalidState, ClientRestricted, PayerAccountInactive, NoRights,
 // PaymentToSameAccount, BeneficiaryAccountInactive, ClientNotVerified, RestrictionViolation and
-// InvalidParameters for prices, sources and answers.
+// InvalidParameters for prices, sources and answers. By an allowance it fails like Allowance.Usable before all these.
 func (t *Transaction) Accept(now time.Time, a Acceptance) ([]ledger.Posting, error) {
 	if !t.Status.Open() {
 		return nil, t.refuse("accepted", "new or waiting")
+	}
+	if a.Type == ByAllowance {
+		if err := a.Allowance.Usable(now, t, a.Place); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.acceptable(a); err != nil {
 		return nil, err
@@ -87,7 +102,11 @@ func (t *Transaction) Accept(now time.Time, a Acceptance) ([]ledger.Posting, err
 	if err := t.choose(a); err != nil {
 		return nil, err
 	}
+	t.AllowanceDeclined = t.AllowanceID != 0 && t.AllowanceOptional && !a.GiveAllowance
 	t.WalletID, t.PayerID, t.Type, t.AcceptedAt = a.Payer.WalletID, a.By, a.Type, now
+	if a.Type == ByAllowance {
+		t.PaidBy = a.Allowance.ID
+	}
 	return t.holds(), nil
 }
 

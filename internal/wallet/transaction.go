@@ -147,6 +147,13 @@ type Transaction struct {
 	Payments     []Payment     `json:"payments"`
 	// Cash says how cash was paid in or out by it; nil where none was.
 	Cash *Cash `json:"cash,omitempty"`
+	// AllowanceID is the allowance that the payer is asked for; 0 for none. Where AllowanceOptional, they may pay and
+	// not give it, and AllowanceDeclined says that they did not.
+	AllowanceID       int64 `json:"asks,omitempty"`
+	AllowanceOptional bool  `json:"optional,omitempty"`
+	AllowanceDeclined bool  `json:"declined,omitempty"`
+	// PaidBy is the allowance by which it was accepted; 0 where the payer said yes.
+	PaidBy int64 `json:"by,omitempty"`
 }
 
 // Restrictions are what the payer has to be (spec/wallet-api.md §4.8); empty fields ask for nothing.
