@@ -31,6 +31,8 @@ type MoneyTx struct {
 	// claims says that nonces are to be used up even where nothing else happens.
 	claims bool
 	others []statement
+	// log is what the commands add to the Merkle log.
+	log batchLog
 	// undo takes back what the command that is deciding has changed.
 	undo []func()
 }
@@ -87,7 +89,11 @@ func (m *MoneyTx) decideAll(batch []*moneyJob) []moneyResult {
 	for i, job := range batch {
 		mark := m.book.Mark()
 		m.undo = m.undo[:0]
+		m.log.begin()
 		answer, err := m.decide(job)
+		if err == nil {
+			err = m.addLeaf(mark)
+		}
 		if err != nil {
 			m.book.Rewind(mark)
 			for _, undo := range slices.Backward(m.undo) {
@@ -203,6 +209,7 @@ func (m *MoneyTx) Keep(t *wallet.Transaction) {
 	}
 	was := found.now
 	found.now = t
+	m.log.keep(t, was)
 	m.undo = append(m.undo, func() { found.now = was })
 }
 
@@ -284,6 +291,7 @@ func (m *MoneyTx) SetCreditLimit(k ledger.Key, minor int64) error {
 		return fmt.Errorf("%w: %s", ledger.ErrNotCovered, k)
 	}
 	m.book.SetCreditLimit(k, minor)
+	m.log.limit(k, a.CreditLimit, minor)
 	m.undo = append(m.undo, func() { m.book.SetCreditLimit(k, a.CreditLimit) })
 	return nil
 }
@@ -323,6 +331,7 @@ func (m *MoneyTx) effects() (effects, error) {
 			}
 		}
 	}
+	m.announce(&e)
 	return e, m.transactionEffects(&e.transactions)
 }
 
