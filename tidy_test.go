@@ -36,14 +36,14 @@ var mayImport = map[string]string{
 	"internal/pki":        "internal/secret",
 	"internal/message":    "internal/wallet internal/secret",
 	"internal/store":      "money internal/ledger internal/merkle internal/wallet internal/hours internal/zone internal/nearby internal/secret",
-	"internal/service":    "money internal/ledger internal/wallet internal/hours internal/zone internal/nearby internal/mapfile internal/secret internal/store internal/pki",
+	"internal/service":    "money internal/ledger internal/wallet internal/merkle internal/hours internal/zone internal/nearby internal/mapfile internal/secret internal/store internal/pki",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
 	"internal/diagnosis":  "walletapi internal/auth",
 	"internal/httpapi":    "money walletapi internal/wallet internal/hours internal/secret internal/service internal/auth",
 	"internal/pages":      "money internal/qr internal/wallet internal/secret internal/service internal/message",
 	"internal/sandbox":    "money internal/wallet internal/hours internal/secret internal/pki internal/service",
 	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/httpapi internal/pages internal/sandbox",
-	"cmd/purser":          "money walletapi internal/wallet internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
+	"cmd/purser":          "money walletapi internal/wallet internal/merkle internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/httpapi internal/pages internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/hours internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 

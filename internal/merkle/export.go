@@ -18,6 +18,7 @@ import (
 //	leaf INDEX HASH ID AT SALT              for each leaf, in the order of the log, and below it
 //	entry …, limit …, transaction …         what it did; entries as they stand in the journal
 //	row …                                   a transaction as it stands, below the last leaf that changed it
+//	waiting …                               a leaf that is not in the log yet, as leaf
 //	account NAME AVAILABLE RESERVED LIMIT   in the order of their names
 //	end LINES
 
@@ -66,10 +67,14 @@ func (x *Exporter) put(l line) {
 }
 
 // Leaf writes the next leaf, with the rows of those of its transactions that it was the last to change. hash is the one
-// that stands in the log, whatever the leaf comes to.
-func (x *Exporter) Leaf(f *Leaf, hash tlog.Hash, rows map[int64]Row) error {
+// that stands in the log, whatever the leaf comes to. Leaves that wait for the log come last.
+func (x *Exporter) Leaf(f *Leaf, hash tlog.Hash, waiting bool, rows map[int64]Row) error {
 	l := make(line, 0, 512)
-	l.kind("leaf")
+	if waiting {
+		l.kind("waiting")
+	} else {
+		l.kind("leaf")
+	}
 	l.number(x.index)
 	l.hex(hash[:])
 	l.number(f.ID, f.At)
@@ -222,6 +227,7 @@ var fieldNames = map[string][]string{
 	"key":           {"public key"},
 	"checkpoint":    {"signed note"},
 	"leaf":          {"index", "hash", "id", "at", "salt"},
+	"waiting":       {"index", "hash", "id", "at", "salt"},
 	"entry": {"id", "at", "kind", "debit account", "debit part", "credit account", "credit part", "minor", "debit after", "credit after",
 		"debit previous", "credit previous", "payment", "details"},
 	"limit":       {"account", "was", "now"},

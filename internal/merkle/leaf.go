@@ -63,6 +63,9 @@ type Transaction struct {
 	Digest [32]byte
 }
 
+// Deleted is the status of a transaction that is removed for good after a while: its last leaf may have no row.
+const Deleted = "deleted"
+
 // Row is a transaction as it is stored.
 type Row struct {
 	ID                                        int64

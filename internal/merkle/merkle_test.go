@@ -203,7 +203,7 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	var out bytes.Buffer
 	x := merkle.NewExporter(&out, "purser.example/ledger", []string{public}, checkpoint)
 	for _, m := range all {
-		if err := x.Leaf(m.leaf, m.leaf.Hash(), m.rows); err != nil {
+		if err := x.Leaf(m.leaf, m.leaf.Hash(), false, m.rows); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -130,6 +130,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillCards(ctx); err != nil {
 		return fmt.Errorf("making the cards of places: %w", err)
 	}
+	if err := db.openLog(ctx); err != nil {
+		return fmt.Errorf("making the log's leaves of what there was before: %w", err)
+	}
 	return nil
 }
 
