@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	rand2 "math/rand/v2"
 	"os"
 	"reflect"
@@ -207,13 +208,7 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range totals {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
 		if err := x.Account(*totals[name]); err != nil {
 			t.Fatal(err)
 		}

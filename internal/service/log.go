@@ -222,7 +222,7 @@ type LogReceipt struct {
 
 // ReceiptLeaf is a leaf with its proof of inclusion under the receipt's checkpoint.
 type ReceiptLeaf struct {
-	// Index is its place in the log, -1 while it waits for one, for a second at most; it has no proof then.
+	// Index is its place in the log, -1 while it waits for one; it has no proof then.
 	Index int64
 	Text  []byte
 	Hash  tlog.Hash
@@ -243,6 +243,11 @@ func (s *Service) GetLogReceipt(ctx context.Context, c wallet.Caller, key string
 		return LogReceipt{}, err
 	}
 	leaves, err := s.db.LeavesOfTransaction(ctx, t, receiptLeaves)
+	if err == nil && len(leaves) > 0 && leaves[0].Index < 0 {
+		if _, err = s.db.Sequence(ctx); err == nil { // so that nobody has to ask twice
+			leaves, err = s.db.LeavesOfTransaction(ctx, t, receiptLeaves)
+		}
+	}
 	if err != nil {
 		return LogReceipt{}, err
 	}

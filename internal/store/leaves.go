@@ -184,11 +184,8 @@ func (w *leafWriter) told(e *effects) {
 	}
 }
 
-// insertLeaf adds one leaf, insertLeaves many at once on PostgreSQL.
-const (
-	insertLeaf   = `INSERT INTO leaves (id, hash, record) VALUES ($1, $2, $3)`
-	insertLeaves = `INSERT INTO leaves (id, hash, record) SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]), CAST($3 AS BYTEA[]))`
-)
+// insertLeaf adds one leaf.
+const insertLeaf = `INSERT INTO leaves (id, hash, record) VALUES ($1, $2, $3)`
 
 // leafArrays are the columns of leaves.
 func leafArrays(leaves []madeLeaf) (ids []int64, hashes, records [][]byte) {

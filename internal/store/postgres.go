@@ -64,6 +64,7 @@ const (
 		JOIN unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[])) AS k (ts, fingerprint) ON c.ts = k.ts AND c.fingerprint = k.fingerprint`
 	insertNonces = `INSERT INTO claimed_nonces (ts, fingerprint)
 		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]))`
+	insertLeaves       = `INSERT INTO leaves (id, hash, record) SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]), CAST($3 AS BYTEA[]))`
 	selectAnswers      = `SELECT key, request, body, sealed, at FROM answers WHERE key = ANY(CAST($1 AS BYTEA[]))`
 	lockTransactions   = `SELECT ` + transactionColumns + ` FROM transactions WHERE id = ANY(CAST($1 AS BIGINT[])) ORDER BY id FOR UPDATE`
 	insertTransactions = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document, last_leaf)

@@ -141,6 +141,9 @@ func (s *Server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if _, err := s.Service.SequenceLog(ctx, wallet.Caller{Kind: wallet.Operator}); err != nil {
+		s.t.Fatal(err)
+	}
 	if s.forget {
 		if err := os.Remove(filepath.Join(s.folder, "nonces")); err != nil {
 			s.t.Fatal(err)
