@@ -119,7 +119,7 @@ func (t Tree) Inclusion(index int64) (tlog.RecordProof, error) {
 	if index < 0 || index >= t.N {
 		return nil, ErrNotInLog
 	}
-	return tlog.ProveRecord(t.N, index, tlog.TileHashReader(t.Tree, t))
+	return tlog.ProveRecord(t.N, index, t.Reader())
 }
 
 // Consistency proves that the tree begins with the one of that size (RFC 6962 §2.1.2); that proof is empty for the
@@ -128,7 +128,7 @@ func (t Tree) Consistency(size int64) (tlog.TreeProof, error) {
 	if size < 1 || size > t.N {
 		return nil, ErrNotInLog
 	}
-	return tlog.ProveTree(t.N, size, tlog.TileHashReader(t.Tree, t))
+	return tlog.ProveTree(t.N, size, t.Reader())
 }
 
 // Root is the root of the tree when it had that size.
@@ -136,7 +136,7 @@ func (t Tree) Root(size int64) (tlog.Hash, error) {
 	if size < 0 || size > t.N {
 		return tlog.Hash{}, ErrNotInLog
 	}
-	return tlog.TreeHash(size, tlog.TileHashReader(t.Tree, t))
+	return tlog.TreeHash(size, t.Reader())
 }
 
 // stack folds hashes of leaves, one after another, into a root.
@@ -166,3 +166,6 @@ func (s *stack) root() tlog.Hash {
 	}
 	return root
 }
+
+// Reader reads hashes of the tree from its tiles, and checks them against its root.
+func (t Tree) Reader() tlog.HashReader { return tlog.TileHashReader(t.Tree, t) }

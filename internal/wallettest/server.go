@@ -37,6 +37,7 @@ import (
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
 )
