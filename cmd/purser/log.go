@@ -78,7 +78,7 @@ func newLogProof(p *program) *cobra.Command {
 	})
 }
 
-// logConsistencyQuery asks for a proof between two sizes; to 0 is the newest.
+// logConsistencyQuery asks for a proof between two sizes; both are sizes that the log has had.
 type logConsistencyQuery struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to"`

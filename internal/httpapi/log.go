@@ -40,7 +40,7 @@ func (a *API) logConsistency(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to := q.whole("from", 1, 1, 1<<53), q.whole("to", 0, 1, 1<<53)
+	from, to := q.whole("from", 0, 0, 1<<53), q.whole("to", -1, 0, 1<<53)
 	if err := q.err(); err != nil {
 		return nil, err
 	}

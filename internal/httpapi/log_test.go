@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/purserhq/purser/internal/merkle"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
@@ -26,6 +28,9 @@ func TestLogFilesForEverybody(t *testing.T) {
 				t.Fatalf("%s: %d %s %v", path, answer.StatusCode, content, err)
 			}
 			return content
+		}
+		if _, err := server.Service.SequenceLog(context.Background(), wallet.Caller{Kind: wallet.Operator}); err != nil {
+			t.Fatal(err)
 		}
 		key := string(file("/log/keys", 200))
 		_, tree, err := merkle.OpenCheckpoint(file("/log/checkpoint", 200), key[:len(key)-1])

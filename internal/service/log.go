@@ -128,7 +128,7 @@ func (s *Service) LogCheckpoint(ctx context.Context, c wallet.Caller) ([]byte, e
 func (s *Service) signedLog(ctx context.Context) (store.LogState, error) {
 	state, err := s.db.LogState(ctx)
 	if err == nil && state.Checkpoint == nil {
-		err = wallet.Errorf(wallet.NotFound, "the log has no checkpoint yet: ask again in a second.")
+		err = wallet.Errorf(wallet.NotFound, "The log has no checkpoint yet: ask again in a second.")
 	}
 	return state, err
 }
@@ -165,7 +165,7 @@ func (s *Service) LogTile(ctx context.Context, c wallet.Caller, path string) ([]
 			return hashes[:min(width, len(hashes))], err
 		}
 	}
-	return nil, wallet.Errorf(wallet.NotFound, "the log has no such tile: a path is tile/LEVEL/NUMBER, with .p/WIDTH behind it where it is not full yet.")
+	return nil, wallet.Errorf(wallet.NotFound, "The log has no such tile: a path is tile/LEVEL/NUMBER, with .p/WIDTH behind it where it is not full yet.")
 }
 
 // LogConsistency proves that the log with To leaves begins with the one of From leaves.
@@ -177,8 +177,8 @@ type LogConsistency struct {
 	Checkpoint []byte
 }
 
-// ProveLogConsistency returns that proof (RFC 6962 §2.1.2); to 0 is the newest size. It fails with InvalidParameters for
-// sizes that the log never had, and with NotFound before there is a checkpoint.
+// ProveLogConsistency returns that proof (RFC 6962 §2.1.2); to below 0 is the newest size. It fails with NotFound for
+// sizes that the log does not have, and before there is a checkpoint.
 func (s *Service) ProveLogConsistency(ctx context.Context, c wallet.Caller, from, to int64) (LogConsistency, error) {
 	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
 		return LogConsistency{}, err
@@ -187,14 +187,11 @@ func (s *Service) ProveLogConsistency(ctx context.Context, c wallet.Caller, from
 	if err != nil {
 		return LogConsistency{}, err
 	}
-	if to == 0 {
+	if to < 0 {
 		to = state.N
 	}
-	if to < 1 || to > state.N {
-		return LogConsistency{}, wallet.FieldError("to", "must be from 1 to %d, the size of the log", state.N)
-	}
-	if from < 1 || from > to {
-		return LogConsistency{}, wallet.FieldError("from", "must be from 1 to %d", to)
+	if from < 0 || from > to || to > state.N {
+		return LogConsistency{}, wallet.Errorf(wallet.NotFound, "The log has %d leaves: ask for a proof from a size to a larger one, no larger than that.", state.N)
 	}
 	tree := s.db.LogTree(ctx, state)
 	proven := LogConsistency{From: from, To: to, Checkpoint: state.Checkpoint}
@@ -205,7 +202,9 @@ func (s *Service) ProveLogConsistency(ctx context.Context, c wallet.Caller, from
 		return LogConsistency{}, err
 	}
 	tree.Tree = tlog.Tree{N: to, Hash: proven.ToRoot}
-	proven.Proof, err = tree.Consistency(from)
+	if from > 0 { // every log begins with the empty one
+		proven.Proof, err = tree.Consistency(from)
+	}
 	return proven, err
 }
 
