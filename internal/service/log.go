@@ -191,7 +191,7 @@ func (s *Service) ProveLogConsistency(ctx context.Context, c wallet.Caller, from
 		to = state.N
 	}
 	if from < 0 || from > to || to > state.N {
-		return LogConsistency{}, wallet.Errorf(wallet.NotFound, "The log has %d leaves: ask for a proof from a size to a larger one, no larger than that.", state.N)
+		return LogConsistency{}, wallet.Errorf(wallet.NotFound, "The log has no such sizes: ask for a proof from a size to a larger one, neither beyond the newest checkpoint.")
 	}
 	tree := s.db.LogTree(ctx, state)
 	proven := LogConsistency{From: from, To: to, Checkpoint: state.Checkpoint}
