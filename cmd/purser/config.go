@@ -58,6 +58,8 @@ type config struct {
 	// verifyEvery is how often a sample of the books is verified, 0 for never; metrics is where /metrics is answered.
 	verifyEvery time.Duration
 	metrics     string
+	// logOrigin is what the Merkle log is called when it is made.
+	logOrigin string
 	// spotPrefix is what the codes of spots begin with.
 	spotPrefix string
 	// codeLink is the address that printed codes stand in.
@@ -97,6 +99,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.Var(&c.refreshTokenLifetime, "refresh-token-lifetime", "`time` that a refresh token works: who does not use an app for so long signs in again")
 	flags.StringVar(&c.messageTemplates, "message-templates", "", "`folder` with your own words for messages to people; docs/operations.md says how they are written")
 	flags.DurationVar(&c.verifyEvery, "verify-every", 10*time.Second, "how often a sample of the books is recomputed from the journal; 0 is never")
+	flags.StringVar(&c.logOrigin, "log-origin", "", "the `name` of the ledger's log when it is made, such as purser.example/ledger; it keeps that")
 	flags.StringVar(&c.spotPrefix, "spot-prefix", wallet.DefaultSpotPrefix, "what the `codes` of tables and tills begin with, as in PAYSERA*3:TABLE1; codes that are printed go on to say what they say")
 	flags.StringVar(&c.codeLink, "code-link", "", "`address` that printed codes stand in, such as https://pay.example/app, for people who scan them with another program; without it codes are bare")
 	c.identification = secondLook

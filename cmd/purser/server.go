@@ -25,6 +25,7 @@ import (
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
 	"github.com/purserhq/purser/internal/pki"
@@ -102,6 +103,9 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if !spotPrefixForm.MatchString(s.config.spotPrefix) {
 		return nil, nil, errors.New("--spot-prefix must be 1 to 20 letters or digits")
 	}
+	if origin := s.config.logOrigin; origin != "" && !merkle.ValidOrigin(origin) {
+		return nil, nil, errors.New("--log-origin must be 1 to 200 letters, digits and signs without blanks and +, such as purser.example/ledger")
+	}
 	if !isCodeLink(s.config.codeLink) {
 		return nil, nil, errors.New("--code-link must be an address that ends in /app, such as https://pay.example/app")
 	}
@@ -122,7 +126,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink,
+		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -189,6 +193,7 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	}
 	s.keepUp()
 	s.startTimers()
+	s.startLog()
 	return nil
 }
 
@@ -201,6 +206,19 @@ func (s *server) startTimers() {
 		defer close(done)
 		if err := s.service.RunTimers(ctx, itself); err != nil {
 			s.log.Error("nothing is done about payments whose time has come", "error", err)
+		}
+	}()
+}
+
+// startLog puts what is committed into the Merkle log, until the server stops.
+func (s *server) startLog() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.closing(func() error { stop(); <-done; return nil })
+	go func() {
+		defer close(done)
+		if err := s.service.RunLog(ctx, itself); err != nil {
+			s.log.Error("nothing is put into the log of the ledger", "error", err)
 		}
 	}()
 }

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/store"
 )
 
@@ -19,6 +20,7 @@ type verifiedAnswer struct {
 	Entries      int64             `json:"entries"`
 	Transactions int64             `json:"transactions"`
 	Payments     int64             `json:"payments"`
+	Leaves       int64             `json:"leaves"`
 	Difference   *differenceAnswer `json:"difference,omitempty"`
 }
 
@@ -35,24 +37,29 @@ func newVerify(p *program) *cobra.Command {
 		Use:   "verify",
 		Short: "Recompute all balances and reservations from the journal",
 		Long: "Recomputes every balance and every reservation from the journal, follows each account's chain of entries, and\n" +
-			"compares transactions and payments with what was moved for them. It changes nothing, needs no key, and may run beside\n" +
+			"compares transactions and payments with what was moved for them, and the leaves of the log with all of that. It changes nothing, needs no key, and may run beside\n" +
 			"a server. The first difference ends it, with exit status 1.",
-		Example: "  purser verify --data /var/lib/purser\n  purser verify --database postgres://purser@db/purser",
+		Example: "  purser verify --data /var/lib/purser\n  purser verify --database postgres://purser@db/purser\n  purser verify --export ledger.txt --key PUBLIC-KEY",
 		Args:    cobra.NoArgs,
 	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		address := v.config.database
-		if address == "" {
-			path := filepath.Join(v.config.data, dataFile)
-			if _, err := os.Stat(path); err != nil {
-				return fmt.Errorf("there is no database in %s: name its folder with --data", v.config.data)
-			}
-			address = "sqlite:" + path
+	var export string
+	var keys []string
+	bind := func(flags *pflag.FlagSet) {
+		flags.StringVar(&export, "export", "", "check an exported ledger instead, offline: the `file` that purser log export wrote")
+		flags.StringSliceVar(&keys, "key", nil, "with --export: a public `key` that may have signed")
+	}
+	return newVerb(p, command, bind, func(v *verb) error {
+		if export != "" {
+			return v.verifyExport(export, keys)
+		}
+		address, err := v.address()
+		if err != nil {
+			return err
 		}
 		progress, done := v.progress()
 		seen, err := store.Verify(v.ctx, address, progress)
 		done()
-		a := verifiedAnswer{Right: err == nil, Accounts: seen.Accounts, Entries: seen.Entries, Transactions: seen.Transactions, Payments: seen.Payments}
+		a := verifiedAnswer{Right: err == nil, Accounts: seen.Accounts, Entries: seen.Entries, Transactions: seen.Transactions, Payments: seen.Payments, Leaves: seen.Leaves}
 		var found *store.Difference
 		switch {
 		case errors.As(err, &found) && v.json:
@@ -64,8 +71,67 @@ func newVerify(p *program) *cobra.Command {
 			return err
 		}
 		return v.answer(a, func(p *page) {
-			p.line("The books are right: %d accounts, %d entries, %d transactions and %d payments.", a.Accounts, a.Entries, a.Transactions, a.Payments)
+			p.line("The books are right: %d accounts, %d entries, %d transactions, %d payments and %d leaves of the log.",
+				a.Accounts, a.Entries, a.Transactions, a.Payments, a.Leaves)
 		})
+	})
+}
+
+// ledgerAnswer is what an exported ledger holds, in JSON, with its first fault where there is one.
+type ledgerAnswer struct {
+	Right        bool         `json:"right"`
+	Origin       string       `json:"origin"`
+	Keys         []string     `json:"public_keys"`
+	Leaves       int64        `json:"leaves"`
+	Waiting      int64        `json:"waiting"`
+	Root         string       `json:"root"`
+	Entries      int64        `json:"entries"`
+	Transactions int64        `json:"transactions"`
+	Accounts     int64        `json:"accounts"`
+	Fault        *faultAnswer `json:"fault,omitempty"`
+}
+
+type faultAnswer struct {
+	Line   int64  `json:"line"`
+	Column int64  `json:"column,omitempty"`
+	Field  string `json:"field"`
+	Is     string `json:"is"`
+	Must   string `json:"must"`
+}
+
+// verifyExport checks an exported ledger.
+func (v *verb) verifyExport(path string, keys []string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	seen, err := merkle.VerifyExport(file, keys...)
+	a := ledgerAnswer{
+		Right: err == nil, Origin: seen.Origin, Keys: list(seen.Keys), Leaves: seen.N, Waiting: seen.Waiting, Root: seen.Hash.String(),
+		Entries: seen.Entries, Transactions: seen.Transactions, Accounts: seen.Accounts,
+	}
+	var fault *merkle.Fault
+	switch {
+	case errors.As(err, &fault) && v.json:
+		a.Fault = &faultAnswer{fault.Line, fault.Column, fault.Field, fault.Is, fault.Must}
+		return errors.Join(v.writeJSON(a), exitStatus(1))
+	case fault != nil:
+		return fmt.Errorf("this is not the ledger that was signed: %w", fault)
+	case err != nil:
+		return err
+	}
+	return v.answer(a, func(p *page) {
+		p.line("Every byte is as it was signed for %s: %d leaves, %d entries, %d transactions and %d accounts.", a.Origin, a.Leaves, a.Entries, a.Transactions, a.Accounts)
+		if a.Waiting > 0 {
+			p.line("%d more leaves were not in the log yet when this was written: nobody signed them.", a.Waiting)
+		}
+		if len(keys) == 0 {
+			p.line("The key was taken from the file itself: compare it with one that you have from elsewhere, or name that with --key.")
+			for _, key := range a.Keys {
+				p.line("  %s", key)
+			}
+		}
 	})
 }
 

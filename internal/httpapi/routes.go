@@ -22,7 +22,7 @@ type route struct {
 
 // routes is what the server offers.
 func (a *API) routes() []route {
-	return append(slices.Concat(a.paymentRoutes(), a.allowanceRoutes(), a.placeRoutes(), a.cashRoutes()), []route{
+	return append(slices.Concat(a.paymentRoutes(), a.allowanceRoutes(), a.placeRoutes(), a.cashRoutes(), a.logRoutes()), []route{
 		{"GET /rest/v1/server", public(a.server)},
 		{"GET /rest/v1/configuration", public(a.configuration)},
 		{"GET /rest/v1/currencies", a.signed(a.currencies)},
@@ -224,6 +224,7 @@ func (a *API) mux() *http.ServeMux {
 	mux.HandleFunc("GET /crl/{authority}", a.revocationList)
 	mux.HandleFunc("GET /ca", a.authority)
 	mux.HandleFunc("GET /publickey", a.publicKey)
+	a.logFiles(mux)
 	mux.Handle("/", a.noRoute)
 	return mux
 }

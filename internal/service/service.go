@@ -44,6 +44,8 @@ type Options struct {
 	PublicURL string
 	// SpotPrefix is what the codes of spots begin with; empty is that of the protocol.
 	SpotPrefix string
+	// LogOrigin is what the Merkle log is called when it is made; empty is DefaultLogOrigin, or what it is called already.
+	LogOrigin string
 	// CodeLink is the address that printed codes stand in, such as https://pay.example/app; empty prints them bare.
 	CodeLink string
 	// AccessTokenLifetime and RefreshTokenLifetime are how long tokens work, on the business clock; 0

@@ -134,6 +134,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillTallies(ctx); err != nil {
 		return fmt.Errorf("counting payments: %w", err)
 	}
+	if err := db.openLog(ctx); err != nil {
+		return fmt.Errorf("making the log's leaves of what there was before: %w", err)
+	}
 	return nil
 }
 

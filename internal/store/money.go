@@ -187,6 +187,8 @@ type effects struct {
 	nonces       []wallet.Nonce
 	claims       bool
 	transactions transactionEffects
+	// leaves are what the commands add to the Merkle log.
+	leaves []madeLeaf
 	// others are statements for what moves seldom, alike on both engines.
 	others []statement
 }
@@ -195,6 +197,8 @@ type effects struct {
 type transactionEffects struct {
 	created, changed                 []*wallet.Transaction
 	createdPayments, changedPayments []paymentRow
+	// documents are those of transactions, as far as they were written before.
+	documents map[*wallet.Transaction]string
 }
 
 // paymentRow is what of a payment stands in columns.
@@ -246,6 +250,7 @@ type writer struct {
 	// last is how many commands the last batch had.
 	last   int
 	stocks stocks
+	leaves leafWriter
 }
 
 // numbers are a block of a counter: next is the first free one, end the first not owned.
@@ -536,6 +541,7 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 		return results, err
 	}
 	committed()
+	w.leaves.told(&e)
 	return results, nil
 }
 

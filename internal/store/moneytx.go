@@ -35,6 +35,8 @@ type MoneyTx struct {
 	// owed are the callbacks of the batch, kept what the command that is deciding has kept.
 	owed []wallet.Callback
 	kept []keptChange
+	// log is what the commands add to the Merkle log.
+	log batchLog
 	// undo takes back what the command that is deciding has changed.
 	undo []func()
 }
@@ -92,7 +94,11 @@ func (m *MoneyTx) decideAll(batch []*moneyJob) []moneyResult {
 	for i, job := range batch {
 		mark := m.book.Mark()
 		m.undo, m.kept = m.undo[:0], m.kept[:0]
+		m.log.begin()
 		answer, err := m.decide(job)
+		if err == nil {
+			err = m.addLeaf(mark)
+		}
 		if err != nil {
 			m.book.Rewind(mark)
 			for _, undo := range slices.Backward(m.undo) {
@@ -290,6 +296,7 @@ func (m *MoneyTx) SetCreditLimit(k ledger.Key, minor int64) error {
 		return fmt.Errorf("%w: %s", ledger.ErrNotCovered, k)
 	}
 	m.book.SetCreditLimit(k, minor)
+	m.log.limit(k, a.CreditLimit, minor)
 	m.undo = append(m.undo, func() { m.book.SetCreditLimit(k, a.CreditLimit) })
 	return nil
 }
@@ -334,6 +341,7 @@ func (m *MoneyTx) effects() (effects, error) {
 		return e, err
 	}
 	e.others = append(e.others, insertCallbacks(m.owed)...)
+	m.announce(&e)
 	return e, m.transactionEffects(&e.transactions)
 }
 

@@ -64,17 +64,18 @@ const (
 		JOIN unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[])) AS k (ts, fingerprint) ON c.ts = k.ts AND c.fingerprint = k.fingerprint`
 	insertNonces = `INSERT INTO claimed_nonces (ts, fingerprint)
 		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]))`
+	insertLeaves       = `INSERT INTO leaves (id, hash, record) SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BYTEA[]), CAST($3 AS BYTEA[]))`
 	selectAnswers      = `SELECT key, request, body, sealed, at FROM answers WHERE key = ANY(CAST($1 AS BYTEA[]))`
 	lockTransactions   = `SELECT ` + transactionColumns + ` FROM transactions WHERE id = ANY(CAST($1 AS BIGINT[])) ORDER BY id FOR UPDATE`
-	insertTransactions = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)
-		SELECT k.id, 1, k.status, k.client_id, k.project_id, k.location_id, k.wallet_id, k.created_at, k.due_at, k.document
+	insertTransactions = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document, last_leaf)
+		SELECT k.id, 1, k.status, k.client_id, k.project_id, k.location_id, k.wallet_id, k.created_at, k.due_at, k.document, k.last_leaf
 		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]),
-			CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS TEXT[]))
-			AS k (id, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)`
+			CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS TEXT[]), CAST($10 AS BIGINT[]))
+			AS k (id, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document, last_leaf)`
 	updateTransactions = `UPDATE transactions t SET version = CASE WHEN t.version = k.version THEN k.version + 1 END,
-			status = k.status, wallet_id = k.wallet_id, due_at = k.due_at, document = k.document
-		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]))
-			AS k (id, status, wallet_id, due_at, document, version)
+			status = k.status, wallet_id = k.wallet_id, due_at = k.due_at, document = k.document, last_leaf = k.last_leaf
+		FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]))
+			AS k (id, status, wallet_id, due_at, document, version, last_leaf)
 		WHERE t.id = k.id`
 	insertPayments = `INSERT INTO payments (id, transaction_id, project_id, status, wallet_id, beneficiary_id)
 		SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[]))`
@@ -307,6 +308,10 @@ func (b *postgresBatch) commit(ctx context.Context, e effects) error {
 		ts, fingerprints := nonceArrays(e.nonces)
 		trip.Queue(insertNonces, ts, fingerprints)
 	}
+	if len(e.leaves) > 0 {
+		ids, hashes, records := leafArrays(e.leaves)
+		trip.Queue(insertLeaves, ids, hashes, records)
+	}
 	for _, other := range e.others {
 		trip.Queue(other.text, other.args...)
 	}
@@ -412,24 +417,24 @@ func queueTransactions(trip *pgx.Batch, e transactionEffects) error {
 			continue
 		}
 		ids, statuses, documents, dues := make([]int64, n), make([]string, n), make([]string, n), make([]*int64, n)
-		var numbers [6][]int64
+		var numbers [7][]int64
 		for i := range numbers {
 			numbers[i] = make([]int64, n)
 		}
 		for i, t := range list {
-			document, err := documentOf(t)
+			document, err := e.document(t)
 			if err != nil {
 				return err
 			}
 			ids[i], statuses[i], documents[i], dues[i] = t.ID, string(t.Status), document, dueOf(t)
-			for column, value := range [6]int64{t.ClientID, t.ProjectID, t.LocationID, t.WalletID, micros(t.CreatedAt), t.Version} {
+			for column, value := range [7]int64{t.ClientID, t.ProjectID, t.LocationID, t.WalletID, micros(t.CreatedAt), t.Version, t.LastLeaf} {
 				numbers[column][i] = value
 			}
 		}
 		if query == insertTransactions {
-			trip.Queue(query, ids, statuses, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], dues, documents)
+			trip.Queue(query, ids, statuses, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], dues, documents, numbers[6])
 		} else {
-			trip.Queue(query, ids, statuses, numbers[3], dues, documents, numbers[5])
+			trip.Queue(query, ids, statuses, numbers[3], dues, documents, numbers[5], numbers[6])
 		}
 	}
 	queuePayments(trip, insertPayments, e.createdPayments)

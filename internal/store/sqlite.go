@@ -38,9 +38,9 @@ const (
 	dropNonce         = `DELETE FROM claimed_nonces WHERE ts = $1 AND fingerprint = $2`
 	selectAnswer      = `SELECT request, body, sealed, at FROM answers WHERE key = $1`
 	selectTransaction = `SELECT ` + transactionColumns + ` FROM transactions WHERE id = $1`
-	insertTransaction = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document)
-		VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	updateTransaction = `UPDATE transactions SET version = version + 1, status = $2, wallet_id = $3, due_at = $4, document = $5 WHERE id = $1 AND version = $6`
+	insertTransaction = `INSERT INTO transactions (id, version, status, client_id, project_id, location_id, wallet_id, created_at, due_at, document, last_leaf)
+		VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	updateTransaction = `UPDATE transactions SET version = version + 1, status = $2, wallet_id = $3, due_at = $4, document = $5, last_leaf = $7 WHERE id = $1 AND version = $6`
 	insertPayment     = `INSERT INTO payments (id, transaction_id, project_id, status, wallet_id, beneficiary_id) VALUES ($1, $2, $3, $4, $5, $6)`
 	updatePayment     = `UPDATE payments SET transaction_id = $2, status = $3, wallet_id = $4, beneficiary_id = $5 WHERE id = $1`
 	selectSpent       = `SELECT currency, seconds, since, minor FROM spending WHERE holder = $1 AND holder_id = $2`
@@ -54,7 +54,7 @@ func newSQLiteMoney(ctx context.Context, db *DB) (*sqliteMoney, error) {
 	}
 	for _, query := range []string{
 		selectAccount, insertAccount, updateAccount, insertEntry, insertMark, claimNonce, dropNonce, selectAnswer, selectTransaction,
-		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch, insertTallyChanges,
+		insertTransaction, updateTransaction, insertPayment, updatePayment, selectSpent, selectPIN, updateBatch, insertTallyChanges, insertLeaf, insertSomeLeaves,
 		selectAllowance, selectLastAllowance,
 	} {
 		statement, err := db.write.PrepareContext(ctx, db.text(query))
@@ -302,6 +302,9 @@ func (b *sqliteBatch) write(e effects) error {
 	if err := b.writeTransactions(e.transactions); err != nil {
 		return err
 	}
+	if err := b.writeLeaves(e.leaves); err != nil {
+		return err
+	}
 	for _, other := range e.others {
 		if b.prepared[other.text] != nil {
 			if err := b.one(other.text, other.args...); err != nil {
@@ -327,20 +330,20 @@ func (b *sqliteBatch) write(e effects) error {
 
 func (b *sqliteBatch) writeTransactions(e transactionEffects) error {
 	for _, t := range e.created {
-		document, err := documentOf(t)
+		document, err := e.document(t)
 		if err != nil {
 			return err
 		}
-		if err := b.one(insertTransaction, t.ID, t.Status, t.ClientID, t.ProjectID, t.LocationID, t.WalletID, micros(t.CreatedAt), dueOf(t), document); err != nil {
+		if err := b.one(insertTransaction, t.ID, t.Status, t.ClientID, t.ProjectID, t.LocationID, t.WalletID, micros(t.CreatedAt), dueOf(t), document, t.LastLeaf); err != nil {
 			return err
 		}
 	}
 	for _, t := range e.changed {
-		document, err := documentOf(t)
+		document, err := e.document(t)
 		if err != nil {
 			return err
 		}
-		if err := b.one(updateTransaction, t.ID, t.Status, t.WalletID, dueOf(t), document, t.Version); err != nil {
+		if err := b.one(updateTransaction, t.ID, t.Status, t.WalletID, dueOf(t), document, t.Version, t.LastLeaf); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // transactionColumns are how a transaction is read, in the order of transactionRow.
-const transactionColumns = `id, version, status, client_id, project_id, location_id, wallet_id, created_at, document`
+const transactionColumns = `id, version, status, client_id, project_id, location_id, wallet_id, created_at, last_leaf, document`
 
 // transactionRow is a transaction as it is read.
 type transactionRow struct {
@@ -25,7 +25,7 @@ type transactionRow struct {
 
 func (r *transactionRow) fields() []any {
 	t := &r.t
-	return []any{&t.ID, &t.Version, &t.Status, &t.ClientID, &t.ProjectID, &t.LocationID, &t.WalletID, &r.at, &r.document}
+	return []any{&t.ID, &t.Version, &t.Status, &t.ClientID, &t.ProjectID, &t.LocationID, &t.WalletID, &r.at, &t.LastLeaf, &r.document}
 }
 
 func (r *transactionRow) transaction() (*wallet.Transaction, error) {

@@ -41,7 +41,7 @@ func (d *Difference) Error() string {
 }
 
 // Verified is how much was verified.
-type Verified struct{ Accounts, Entries, Transactions, Payments, Allowances int64 }
+type Verified struct{ Accounts, Entries, Transactions, Payments, Allowances, Leaves int64 }
 
 // Progress is how far Verify has come: with what, up to which number of how many.
 type Progress struct {
@@ -62,7 +62,7 @@ func Verify(ctx context.Context, address string, progress func(Progress)) (Verif
 		return Verified{}, err
 	}
 	defer v.tx.Rollback()
-	for _, step := range []func() error{v.schema, v.counters, v.journal, v.firstAllowances, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows, v.restOfAllowances} {
+	for _, step := range []func() error{v.schema, v.counters, v.journal, v.firstAllowances, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows, v.restOfAllowances, v.log} {
 		if err := step(); err != nil {
 			return v.seen, err
 		}

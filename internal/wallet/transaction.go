@@ -108,9 +108,11 @@ func (a AcceptanceType) Patient() bool { return a == ByPage || a == ByApp }
 // Transaction bundles payments that one payer accepts or refuses as a whole. It is kept as a document, whose
 // keys these tags are.
 type Transaction struct {
-	ID      int64             `json:"-"`
-	Version int64             `json:"-"`
-	Status  TransactionStatus `json:"-"`
+	ID      int64 `json:"-"`
+	Version int64 `json:"-"`
+	// LastLeaf is the leaf of the log that changed it last; 0 for none.
+	LastLeaf int64             `json:"-"`
+	Status   TransactionStatus `json:"-"`
 	// ClientID made it for ProjectID, at LocationID; ManagerID is the user whose token it was made with. 0
 	// for none.
 	ClientID   int64 `json:"-"`

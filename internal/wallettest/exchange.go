@@ -404,6 +404,12 @@ var madeUp = []struct{ word, form, member string }{
 	{`"` + barcodeWord + `"`, `"EVO[0-9]{12}"`, "barcode"},
 	{`"<after>"`, `"[A-Za-z0-9_-]{39}"`, "after"},
 	{`"<sync>"`, `"[A-Za-z0-9_-]+"`, "sync"},
+	{`"<leaf>"`, `"purser leaf [^"]*"`, "leaf"},
+	{`"<index>"`, `[0-9]+`, "index"},
+	{`"<hash>"`, `"[A-Za-z0-9+/]{43}="`, "(?:hash|from_root|to_root)"},
+	{`"<proof>"`, `\[[^\]]*\]`, "proof"},
+	{`"<checkpoint>"`, `"purser/ledger\\n[^"]*"`, "checkpoint"},
+	{`"<public_keys>"`, `\[[^\]]*\]`, "public_keys"},
 }
 
 // Blank puts words in place of what a server makes up anew, in the members that hold it: <mac_id> or

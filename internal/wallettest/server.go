@@ -37,6 +37,7 @@ import (
 	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 	"github.com/purserhq/purser/walletapi"
 )
@@ -140,6 +141,9 @@ func (s *Server) start() {
 		Event: httpapi.Event, PlainCallbacks: true,
 	})
 	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.Service.SequenceLog(ctx, wallet.Caller{Kind: wallet.Operator}); err != nil {
 		s.t.Fatal(err)
 	}
 	if s.forget {

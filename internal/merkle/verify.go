@@ -1,0 +1,470 @@
+package merkle
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"maps"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Verified is what an exported ledger holds that was verified.
+type Verified struct {
+	Origin string
+	// Keys are the public keys that the text names, by one of which the checkpoint is signed.
+	Keys []string
+	tlog.Tree
+	Entries, Transactions, Accounts int64
+	// Waiting is how many leaves at the end were not in the log yet: their hashes are not signed.
+	Waiting int64
+}
+
+// VerifyExport reads an exported ledger and checks every byte of it: each line is the only way to write what it says; what
+// leaves, entries, limits and transactions say comes to the leaves' hashes, those to the root in the checkpoint, and that is
+// signed; rows are what the last leaf of a transaction says, and there is one for each; accounts hold what their entries come
+// to. It returns the first *Fault. trusted are the public keys that may have signed; with none the keys in the text are
+// believed, which then prove nothing about who signed.
+func VerifyExport(r io.Reader, trusted ...string) (Verified, error) {
+	v := &exportVerifier{lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, accounts: map[string]*totals{}, seed: maphash.MakeSeed()}
+	err := v.run(trusted)
+	return v.seen, err
+}
+
+// totals are what the leaves come to for one account.
+type totals struct {
+	parts [2]sum128
+	limit int64
+}
+
+// sum128 is a sum of 64-bit numbers that cannot overflow.
+type sum128 struct{ hi, lo uint64 }
+
+func (s *sum128) add(n int64) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, uint64(n), 0)
+	s.hi += uint64(n>>63) + carry
+}
+
+func (s *sum128) is(n int64) bool { return s.lo == uint64(n) && s.hi == uint64(n>>63) }
+
+type exportVerifier struct {
+	lines lineReader
+	seen  Verified
+	stack stack
+	// leaf is the one that is being read, at its line, with the hash that stands there.
+	leaf     *Leaf
+	leafLine int64
+	leafHash tlog.Hash
+	accounts map[string]*totals
+	// last is the name of the account that was read last.
+	last string
+	// open sums up the leaves that changed transactions and have no row, less those that another leaf follows.
+	open uint64
+	seed maphash.Seed
+	// rowOf counts the transactions that have one.
+	rowOf int64
+}
+
+// wrong is a fault of the line that was read last.
+func (v *exportVerifier) wrong(field, is, must string) *Fault {
+	return &Fault{v.lines.number, 0, field, is, must}
+}
+
+func (v *exportVerifier) run(trusted []string) error {
+	if err := v.head(trusted); err != nil {
+		return err
+	}
+	for {
+		content, err := v.lines.next()
+		if err != nil {
+			return err
+		}
+		f := &fields{content: content, ok: true}
+		kind, rest, _ := cut(content)
+		f.rest = rest
+		switch kind {
+		case "leaf", "waiting":
+			err = v.beginLeaf(f, kind)
+		case "entry":
+			err = v.entry(f)
+		case "limit":
+			err = v.limit(f)
+		case "transaction":
+			err = v.transaction(f)
+		case "row":
+			err = v.row(f)
+		case "account":
+			err = v.account(f)
+		case "end":
+			return v.end(f)
+		default:
+			err = v.wrong("the kind of the line", strconv.QuoteToASCII(kind), "one that there is")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// head reads the first lines.
+func (v *exportVerifier) head(trusted []string) error {
+	content, err := v.lines.next()
+	if err != nil {
+		return err
+	}
+	f := &fields{content: content, ok: true}
+	kind, rest, _ := cut(content)
+	f.rest = rest
+	version := f.number()
+	v.seen.Origin = f.word()
+	var l line
+	l.kind("purser-ledger")
+	l.number(exportVersion)
+	l.word(v.seen.Origin)
+	if kind != "purser-ledger" || version != exportVersion || !f.same(l) {
+		return v.wrong("the line", "that of another text", fmt.Sprintf("purser-ledger %d ORIGIN", exportVersion))
+	}
+	for {
+		if content, err = v.lines.next(); err != nil {
+			return err
+		}
+		kind, rest, _ := cut(content)
+		f := &fields{content: content, rest: rest, ok: true}
+		if kind == "checkpoint" {
+			return v.checkpoint(f, trusted)
+		}
+		key := f.word()
+		l = line("key")
+		l.word(key)
+		if kind != "key" || !f.same(l) {
+			return v.wrong("the line", "none of a key or the checkpoint", "one of them")
+		}
+		if len(trusted) > 0 && !slices.Contains(trusted, key) {
+			return v.wrong("key's public key", key, "one that is trusted")
+		}
+		v.seen.Keys = append(v.seen.Keys, key)
+	}
+}
+
+// checkpoint reads the checkpoint. Each key must have signed it, and nobody else: then every byte of it is covered.
+func (v *exportVerifier) checkpoint(f *fields, trusted []string) error {
+	signed := f.quoted()
+	l := line("checkpoint")
+	l.quoted(signed)
+	if !f.same(l) {
+		return v.wrong("checkpoint's signed note", "a text that is not written like that", "a quoted text")
+	}
+	if len(v.seen.Keys) == 0 {
+		return v.wrong("the line", "the checkpoint", "a key first")
+	}
+	for _, key := range v.seen.Keys {
+		origin, tree, err := OpenCheckpoint([]byte(signed), key)
+		if err != nil {
+			return v.wrong("checkpoint's signed note", err.Error(), "signed by "+key)
+		}
+		if origin != v.seen.Origin {
+			return v.wrong("checkpoint's signed note", "of "+origin, "of "+v.seen.Origin)
+		}
+		v.seen.Tree = tree
+	}
+	if n := strings.Count(signed, "\n— "); n != len(v.seen.Keys) {
+		return v.wrong("checkpoint's signed note", fmt.Sprintf("signed by %d keys", n), fmt.Sprintf("signed by the %d that are listed", len(v.seen.Keys)))
+	}
+	return nil
+}
+
+// endLeaf judges the leaf that was read.
+func (v *exportVerifier) endLeaf() error {
+	if v.leaf == nil {
+		return nil
+	}
+	if hash := v.leaf.Hash(); hash != v.leafHash {
+		return &Fault{v.leafLine, 0, fmt.Sprintf("leaf %d: its hash, or a line below it,", v.stack.n+v.seen.Waiting), hex.EncodeToString(v.leafHash[:]), hex.EncodeToString(hash[:])}
+	}
+	if v.stack.n < v.seen.N {
+		v.stack.add(v.leafHash)
+	} else {
+		v.seen.Waiting++
+	}
+	v.leaf = nil
+	return nil
+}
+
+func (v *exportVerifier) beginLeaf(f *fields, kind string) error {
+	if err := v.endLeaf(); err != nil {
+		return err
+	}
+	index := f.number()
+	leaf := &Leaf{}
+	f.hex(v.leafHash[:])
+	leaf.ID, leaf.At = f.number(), f.number()
+	f.hex(leaf.Salt[:])
+	l := line(kind)
+	l.number(index)
+	l.hex(v.leafHash[:])
+	l.number(leaf.ID, leaf.At)
+	l.hex(leaf.Salt[:])
+	if !f.same(l) {
+		return v.wrong(kind, "not written like that", kind+" INDEX HASH ID AT SALT")
+	}
+	if index != v.stack.n+v.seen.Waiting || (index >= v.seen.N) != (kind == "waiting") || v.last != "" {
+		return v.wrong(kind+"'s index", strconv.FormatInt(index, 10), fmt.Sprintf("%d, with %d in the log and the rest waiting, before all accounts", v.stack.n+v.seen.Waiting, v.seen.N))
+	}
+	v.leaf, v.leafLine = leaf, v.lines.number
+	return nil
+}
+
+// below refuses a line that stands below no leaf.
+func (v *exportVerifier) below(kind string, written bool) error {
+	switch {
+	case v.leaf == nil:
+		return v.wrong("the line", kind, "below a leaf")
+	case !written:
+		return v.wrong(kind, "not written like that", kind+" "+strings.ToUpper(strings.Join(fieldNames[kind], ", ")))
+	}
+	return nil
+}
+
+func (v *exportVerifier) of(account string) *totals {
+	t := v.accounts[account]
+	if t == nil {
+		t = &totals{}
+		v.accounts[account] = t
+	}
+	return t
+}
+
+func (v *exportVerifier) entry(f *fields) error {
+	var e Entry
+	e.ID, e.At, e.Kind = f.number(), f.number(), f.word()
+	e.Debit, e.DebitPart = f.word(), f.number()
+	e.Credit, e.CreditPart = f.word(), f.number()
+	for _, to := range []*int64{&e.Minor, &e.DebitAfter, &e.CreditAfter, &e.DebitPrevious, &e.CreditPrevious, &e.PaymentID} {
+		*to = f.number()
+	}
+	e.Details = f.quoted()
+	var l line
+	e.row(&l)
+	if err := v.below("entry", f.same(l)); err != nil {
+		return err
+	}
+	if e.DebitPart|e.CreditPart|1 != 1 || e.Minor <= 0 || currencyOf(e.Debit) != currencyOf(e.Credit) {
+		return v.wrong("entry", "no movement", "one of more than nothing, in one currency, between parts 0 and 1")
+	}
+	v.of(e.Debit).parts[e.DebitPart].add(-e.Minor)
+	v.of(e.Credit).parts[e.CreditPart].add(e.Minor)
+	v.leaf.Entries = append(v.leaf.Entries, e)
+	v.seen.Entries++
+	return nil
+}
+
+func (v *exportVerifier) limit(f *fields) error {
+	m := Limit{Account: f.word(), Was: f.number(), Now: f.number()}
+	var l line
+	m.line(&l)
+	if err := v.below("limit", f.same(l)); err != nil {
+		return err
+	}
+	v.of(m.Account).limit += m.Now - m.Was
+	v.leaf.Limits = append(v.leaf.Limits, m)
+	return nil
+}
+
+// turn stands for a leaf that changed a transaction.
+func (v *exportVerifier) turn(transaction, leaf int64) uint64 {
+	return maphash.Comparable(v.seed, [2]int64{transaction, leaf})
+}
+
+func (v *exportVerifier) transaction(f *fields) error {
+	t := Transaction{ID: f.number(), Status: f.word(), Previous: f.number(), Payments: f.list()}
+	f.hex(t.Digest[:])
+	var l line
+	t.line(&l)
+	if err := v.below("transaction", f.same(l)); err != nil {
+		return err
+	}
+	if t.Status == Deleted {
+		v.rowOf++ // it may have been removed for good
+	} else {
+		v.open += v.turn(t.ID, v.leaf.ID)
+	}
+	if t.Previous != 0 {
+		v.open -= v.turn(t.ID, t.Previous)
+	} else {
+		v.seen.Transactions++
+	}
+	v.leaf.Transactions = append(v.leaf.Transactions, t)
+	return nil
+}
+
+func (v *exportVerifier) row(f *fields) error {
+	r := Row{ID: f.number(), Status: f.word()}
+	for _, to := range []*int64{&r.ClientID, &r.ProjectID, &r.LocationID, &r.WalletID, &r.CreatedAt} {
+		*to = f.number()
+	}
+	r.Document = f.quoted()
+	var l line
+	r.row(&l)
+	if err := v.below("row", f.same(l)); err != nil {
+		return err
+	}
+	if len(v.leaf.Transactions) == 0 {
+		return v.wrong("the line", "row", "below a transaction")
+	}
+	t := &v.leaf.Transactions[len(v.leaf.Transactions)-1]
+	if sum := r.Digest(v.leaf.Salt); t.ID != r.ID || t.Status != r.Status || t.Digest != sum {
+		return v.wrong("row", fmt.Sprintf("transaction %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("transaction %d, %s, of digest %x", t.ID, t.Status, t.Digest))
+	}
+	if t.Status != Deleted {
+		v.open -= v.turn(t.ID, v.leaf.ID)
+		v.rowOf++
+	}
+	return nil
+}
+
+func (v *exportVerifier) account(f *fields) error {
+	if err := v.endLeaf(); err != nil {
+		return err
+	}
+	a := Account{Name: f.word(), Available: f.number(), Reserved: f.number(), CreditLimit: f.number()}
+	l := line("account")
+	l.word(a.Name)
+	l.number(a.Available, a.Reserved, a.CreditLimit)
+	switch t := v.accounts[a.Name]; {
+	case !f.same(l):
+		return v.wrong("account", "not written like that", "account NAME AVAILABLE RESERVED LIMIT")
+	case a.Name <= v.last:
+		return v.wrong("account's name", a.Name, "one behind "+v.last)
+	case t == nil:
+		return v.wrong("account's name", a.Name, "one that the leaves speak of")
+	case !t.parts[0].is(a.Available):
+		return v.wrong("account's available", strconv.FormatInt(a.Available, 10), strconv.FormatInt(int64(t.parts[0].lo), 10)+", which its entries come to")
+	case !t.parts[1].is(a.Reserved):
+		return v.wrong("account's reserved", strconv.FormatInt(a.Reserved, 10), strconv.FormatInt(int64(t.parts[1].lo), 10)+", which its entries come to")
+	case t.limit != a.CreditLimit:
+		return v.wrong("account's credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(t.limit, 10)+", which its limits come to")
+	}
+	v.last = a.Name
+	delete(v.accounts, a.Name)
+	v.seen.Accounts++
+	return nil
+}
+
+func (v *exportVerifier) end(f *fields) error {
+	if err := v.endLeaf(); err != nil {
+		return err
+	}
+	lines := f.number()
+	l := line("end")
+	l.number(lines)
+	root := v.stack.root()
+	switch {
+	case !f.same(l) || lines != v.lines.number-1:
+		return v.wrong("end's lines", strconv.FormatInt(lines, 10), strconv.FormatInt(v.lines.number-1, 10))
+	case v.stack.n != v.seen.N:
+		return v.wrong("how many leaves there are", strconv.FormatInt(v.stack.n, 10), strconv.FormatInt(v.seen.N, 10)+", of which the checkpoint is")
+	case root != v.seen.Hash:
+		return v.wrong("the root of the leaves", root.String(), v.seen.Hash.String()+", which is signed")
+	case v.open != 0 || v.rowOf != v.seen.Transactions:
+		return v.wrong("how many transactions have their last row", strconv.FormatInt(v.rowOf, 10), strconv.FormatInt(v.seen.Transactions, 10)+", each below the last leaf that changed it")
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.accounts)) {
+		if *v.accounts[name] != (totals{}) {
+			return v.wrong("the accounts", "without "+name, "all that hold something")
+		}
+	}
+	if rest, err := v.lines.r.Peek(1); err != io.EOF {
+		if err != nil {
+			return err
+		}
+		return &Fault{v.lines.number + 1, 1, "the text", byteText(rest[0]), "at its end"}
+	}
+	return nil
+}
+
+// fields reads the words of a line.
+type fields struct {
+	content, rest []byte
+	ok            bool
+}
+
+// same says whether all could be read, and the line is the one way to write that.
+func (f *fields) same(l line) bool { return f.ok && bytes.Equal(f.content, l) }
+
+// next takes the next word, quotes included.
+func (f *fields) next() string {
+	if len(f.rest) == 0 {
+		f.ok = false
+		return ""
+	}
+	end := bytes.IndexByte(f.rest, ' ')
+	if f.rest[0] == '"' {
+		prefix, err := strconv.QuotedPrefix(string(f.rest))
+		if err != nil {
+			f.ok = false
+			return ""
+		}
+		end = len(prefix)
+	}
+	if end < 0 || end >= len(f.rest) {
+		word := string(f.rest)
+		f.rest = nil
+		return word
+	}
+	word := string(f.rest[:end])
+	f.rest = f.rest[end+1:]
+	return word
+}
+
+func (f *fields) word() string {
+	word := f.next()
+	if strings.HasPrefix(word, `"`) {
+		return f.unquote(word)
+	}
+	return word
+}
+
+func (f *fields) quoted() string { return f.unquote(f.next()) }
+
+func (f *fields) unquote(word string) string {
+	text, err := strconv.Unquote(word)
+	f.ok = f.ok && err == nil
+	return text
+}
+
+func (f *fields) number() int64 {
+	n, err := strconv.ParseInt(f.next(), 10, 64)
+	f.ok = f.ok && err == nil
+	return n
+}
+
+func (f *fields) list() (numbers []int64) {
+	word := f.next()
+	if word == "-" {
+		return nil
+	}
+	for text := range strings.SplitSeq(word, ",") {
+		n, err := strconv.ParseInt(text, 10, 64)
+		f.ok = f.ok && err == nil
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+func (f *fields) hex(to []byte) {
+	word := f.next()
+	if len(word) != hex.EncodedLen(len(to)) {
+		f.ok = false
+		return
+	}
+	_, err := hex.Decode(to, []byte(word))
+	f.ok = f.ok && err == nil
+}

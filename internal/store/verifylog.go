@@ -1,0 +1,550 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/purserhq/purser/internal/merkle"
+)
+
+// leavesChecked is how many leaves are read at a time.
+const leavesChecked = 1000
+
+// storedRow is a transaction as it stands, with the leaf that it says changed it last.
+type storedRow struct {
+	merkle.Row
+	lastLeaf int64
+}
+
+// storedRows reads transactions as they stand, by number.
+func (db *DB) storedRows(ctx context.Context, q querier, ids []int64) (map[int64]storedRow, error) {
+	found := make(map[int64]storedRow, len(ids))
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	for some := range slices.Chunk(ids, entriesAtOnce) {
+		rows, err := db.query(ctx, q, `SELECT id, status, client_id, project_id, location_id, wallet_id, created_at, document, last_leaf
+			FROM transactions WHERE id IN (`+parameters(1, len(some))+`)`, anys(some)...)
+		_, err = collect(rows, err, func(rows *sql.Rows) (r storedRow, err error) {
+			err = rows.Scan(&r.ID, &r.Status, &r.ClientID, &r.ProjectID, &r.LocationID, &r.WalletID, &r.CreatedAt, &r.Document, &r.lastLeaf)
+			found[r.ID] = r
+			return r, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// rowsOfLeaves are the transactions that leaves speak of.
+func (v *verifier) rowsOfLeaves(leaves []LoggedLeaf) (map[int64]storedRow, error) {
+	var ids []int64
+	for i := range leaves {
+		for _, t := range leaves[i].Transactions {
+			ids = append(ids, t.ID)
+		}
+	}
+	return v.db.storedRows(v.ctx, v.tx, ids)
+}
+
+// leaves reads all leaves, some at a time: those of the log in its order, then those that wait for it.
+func (v *verifier) leaves(size int64, do func(leaves []LoggedLeaf) error) error {
+	rows, err := v.db.query(v.ctx, v.tx, `SELECT first, leaf, leaves FROM log_runs ORDER BY first`)
+	runs, err := collect(rows, err, func(rows *sql.Rows) (r [3]int64, err error) {
+		err = rows.Scan(&r[0], &r[1], &r[2])
+		return r, err
+	})
+	if err != nil {
+		return err
+	}
+	next := int64(0)
+	for _, r := range runs {
+		if r[0] != next || r[2] < 1 {
+			return &Difference{"the log", "where its run at leaf " + strconv.FormatInt(r[1], 10) + " begins", strconv.FormatInt(r[0], 10), strconv.FormatInt(next, 10)}
+		}
+		for from := r[1]; from < r[1]+r[2]; from += leavesChecked {
+			n := min(leavesChecked, r[1]+r[2]-from)
+			leaves, err := v.db.loadLeaves(v.ctx, v.tx, `id >= $1 AND id < $2`, from, from+n)
+			if err != nil {
+				return err
+			}
+			for i := range n {
+				if i >= int64(len(leaves)) || leaves[i].ID != from+i {
+					return &Difference{fmt.Sprintf("leaf %d", from+i), "its row", "none", fmt.Sprintf("one: it is number %d of the log", next)}
+				}
+				leaves[i].Index = next
+				next++
+			}
+			if err := do(leaves); err != nil {
+				return err
+			}
+			if v.progress != nil {
+				v.progress(Progress{"leaves", next, max(next, size)})
+			}
+		}
+	}
+	if next != size {
+		return &Difference{"the log", "how many leaves its runs have", strconv.FormatInt(next, 10), strconv.FormatInt(size, 10)}
+	}
+	return v.waiting(do)
+}
+
+// waiting reads the leaves that are not in the log yet.
+func (v *verifier) waiting(do func(leaves []LoggedLeaf) error) error {
+	ranges, err := v.db.unsequenced(v.ctx, v.tx)
+	if err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		for {
+			leaves, err := v.db.loadLeaves(v.ctx, v.tx, `id IN (SELECT id FROM leaves WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3)`, r.after, r.end, leavesChecked)
+			if err != nil {
+				return err
+			}
+			if len(leaves) == 0 {
+				break
+			}
+			if err := do(leaves); err != nil {
+				return err
+			}
+			r.after = leaves[len(leaves)-1].ID
+		}
+	}
+	return nil
+}
+
+// logVerifier compares the log with the journal and the transactions.
+type logVerifier struct {
+	*verifier
+	state LogState
+	// edge are the tiles that grow, as they were computed, and the tree so far.
+	edge map[int]merkle.Tile
+	tree tlog.Tree
+	// named sums up the entries that leaves name, less those of the journal, by block; turns the leaves that changed
+	// transactions, less those that another follows and those that transactions name.
+	named, turns map[int64]uint64
+	limits       map[string]int64
+}
+
+// log verifies that the leaves say what the journal and the transactions say, that the tree is of them, and that it is signed.
+func (v *verifier) log() error {
+	state, opened, err := v.db.logState(v.ctx, v.tx)
+	if err != nil || !opened {
+		return err
+	}
+	w := &logVerifier{verifier: v, state: state, edge: map[int]merkle.Tile{}, named: map[int64]uint64{}, turns: map[int64]uint64{}, limits: map[string]int64{}}
+	for _, step := range []func() error{
+		func() error { return v.leaves(state.N, w.take) }, w.signed, w.entries, w.transactions, w.accounts,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *logVerifier) entryHash(id int64) uint64 { return maphash.Comparable(w.seed, [2]int64{-1, id}) }
+
+func (w *logVerifier) turn(transaction, leaf int64) uint64 {
+	return maphash.Comparable(w.seed, [3]int64{-2, transaction, leaf})
+}
+
+// take verifies some leaves.
+func (w *logVerifier) take(leaves []LoggedLeaf) error {
+	stored, err := w.rowsOfLeaves(leaves)
+	if err != nil {
+		return err
+	}
+	var logged []tlog.Hash
+	for i := range leaves {
+		f := &leaves[i]
+		w.seen.Leaves++
+		if wrong := w.judgeLeaf(f, stored); wrong != nil {
+			return wrong
+		}
+		if f.Index >= 0 {
+			logged = append(logged, f.Hash)
+		}
+	}
+	return w.grow(logged)
+}
+
+// judgeLeaf compares a leaf with what it speaks of.
+func (w *logVerifier) judgeLeaf(f *LoggedLeaf, stored map[int64]storedRow) error {
+	name := fmt.Sprintf("leaf %d", f.ID)
+	if f.Index >= 0 {
+		name += fmt.Sprintf(", number %d of the log", f.Index)
+	}
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Kind == "" && e.At == 0 {
+			return &Difference{name, fmt.Sprintf("its entry %d", e.ID), "not there", "in the journal"}
+		}
+		w.named[e.ID>>paymentBlock] += w.entryHash(e.ID)
+	}
+	if hash := f.Leaf.Hash(); hash != f.Hash {
+		return &Difference{name, "its hash (of the journal's entries, and what it says of transactions)", hex.EncodeToString(f.Hash[:]), hex.EncodeToString(hash[:])}
+	}
+	for _, m := range f.Limits {
+		w.limits[m.Account] += m.Now - m.Was
+	}
+	for _, t := range f.Transactions {
+		block := t.ID >> paymentBlock
+		row, exists := stored[t.ID]
+		if exists && row.lastLeaf == f.ID {
+			if sum := row.Digest(f.Salt); sum != t.Digest || row.Status != t.Status {
+				return &Difference{fmt.Sprintf("transaction %d", t.ID), "what " + name + " says of its row", fmt.Sprintf("%s, of digest %x", t.Status, t.Digest),
+					fmt.Sprintf("%s, of digest %x", row.Status, sum)}
+			}
+		}
+		if exists || t.Status != deletedStatus { // else it was removed for good since
+			w.turns[block] += w.turn(t.ID, f.ID)
+		}
+		if t.Previous != 0 {
+			w.turns[block] -= w.turn(t.ID, t.Previous)
+		}
+	}
+	return nil
+}
+
+// grow puts leaves into the tree that is computed, and compares whole tiles with those that are stored.
+func (w *logVerifier) grow(hashes []tlog.Hash) error {
+	if len(hashes) == 0 {
+		return nil
+	}
+	root, tiles, err := merkle.Grow(w.tree.N, hashes, func(level int, _ int64) ([]byte, error) { return w.edge[level].Hashes, nil })
+	if err != nil {
+		return err
+	}
+	w.tree = tlog.Tree{N: w.tree.N + int64(len(hashes)), Hash: root}
+	for _, t := range tiles {
+		w.edge[t.Level] = t
+		if len(t.Hashes) == tlog.HashSize<<merkle.TileHeight {
+			if err := w.compareTile(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *logVerifier) compareTile(t merkle.Tile) error {
+	stored, err := w.db.logTile(w.ctx, w.tx, t.Level, t.Number)
+	if err == nil && string(stored) != string(t.Hashes) {
+		err = &Difference{fmt.Sprintf("tile %d of level %d", t.Number, t.Level), "its hashes", fmt.Sprintf("other than the leaves' (%d bytes)", len(stored)), "the leaves'"}
+	}
+	return err
+}
+
+// signed compares the tree with what is stored of it, and with what is signed.
+func (w *logVerifier) signed() error {
+	for _, level := range slices.Sorted(maps.Keys(w.edge)) {
+		if err := w.compareTile(w.edge[level]); err != nil {
+			return err
+		}
+	}
+	if w.tree.N > 0 && w.tree.Hash != w.state.Hash {
+		return &Difference{"the log", "its root", w.state.Hash.String(), w.tree.Hash.String()}
+	}
+	if w.state.Checkpoint == nil {
+		return nil
+	}
+	keys, err := w.db.allLogKeys(w.ctx, w.tx)
+	if err != nil {
+		return err
+	}
+	origin, tree, err := merkle.OpenCheckpoint(w.state.Checkpoint, keys...)
+	switch {
+	case err != nil:
+		return &Difference{"the log", "its checkpoint", err.Error(), "one that a key of the log has signed"}
+	case origin != w.state.Origin || tree != w.state.Tree:
+		return &Difference{"the log", "its checkpoint", fmt.Sprintf("of %s, with %d leaves and the root %v", origin, tree.N, tree.Hash),
+			fmt.Sprintf("of %s, with %d leaves and the root %v", w.state.Origin, w.state.N, w.state.Hash)}
+	}
+	return nil
+}
+
+// allLogKeys are the public keys of the log, retired ones too.
+func (db *DB) allLogKeys(ctx context.Context, q querier) ([]string, error) {
+	rows, err := db.query(ctx, q, `SELECT public FROM log_keys ORDER BY id DESC`)
+	return collect(rows, err, func(rows *sql.Rows) (public string, err error) {
+		err = rows.Scan(&public)
+		return public, err
+	})
+}
+
+// entries compares the entries that leaves name with those that there are: each once.
+func (w *logVerifier) entries() error {
+	last, err := w.highest("entries")
+	if err != nil {
+		return err
+	}
+	err = w.each("entries of leaves", last, `SELECT id FROM entries ORDER BY id`, func(rows *sql.Rows) (int64, error) {
+		id, err := scanID(rows)
+		w.named[id>>paymentBlock] -= w.entryHash(id)
+		return id, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, block := range slices.Sorted(maps.Keys(w.named)) {
+		if w.named[block] != 0 {
+			return w.explainNamed(block)
+		}
+	}
+	return nil
+}
+
+// explainNamed finds the entry that no leaf names, or more than one.
+func (w *logVerifier) explainNamed(block int64) error {
+	times := map[int64]int{}
+	err := w.leaves(w.state.N, func(leaves []LoggedLeaf) error {
+		for i := range leaves {
+			for _, e := range leaves[i].Entries {
+				if e.ID>>paymentBlock == block {
+					times[e.ID]++
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := w.db.query(w.ctx, w.tx, `SELECT id FROM entries WHERE id >= $1 AND id < $2 ORDER BY id`, block<<paymentBlock, (block+1)<<paymentBlock)
+	ids, err := collect(rows, err, scanID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if times[id] != 1 {
+			return &Difference{fmt.Sprintf("entry %d", id), "how many leaves of the log name it", strconv.Itoa(times[id]), "1"}
+		}
+	}
+	return fmt.Errorf("entries %d to %d: leaves and journal differ by a hash alone; run this again", block<<paymentBlock, (block+1)<<paymentBlock)
+}
+
+// transactions compares the chains of leaves with the last ones that transactions name.
+func (w *logVerifier) transactions() error {
+	last, err := w.highest("transactions")
+	if err != nil {
+		return err
+	}
+	err = w.each("transactions of leaves", last, `SELECT id, last_leaf FROM transactions ORDER BY id`, func(rows *sql.Rows) (int64, error) {
+		var id, leaf int64
+		err := rows.Scan(&id, &leaf)
+		w.turns[id>>paymentBlock] -= w.turn(id, leaf)
+		return id, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, block := range slices.Sorted(maps.Keys(w.turns)) {
+		if w.turns[block] != 0 {
+			if err := w.explainTurns(block); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// explainTurns finds the transaction whose chain of leaves does not end where it says. Of those that were removed for good, deleted
+// ones, the leaves remain.
+func (w *logVerifier) explainTurns(block int64) error {
+	type chain struct {
+		open    map[int64]int
+		deleted bool
+	}
+	chains := map[int64]*chain{}
+	err := w.leaves(w.state.N, func(leaves []LoggedLeaf) error {
+		for i := range leaves {
+			for _, t := range leaves[i].Transactions {
+				if t.ID>>paymentBlock != block {
+					continue
+				}
+				c := chains[t.ID]
+				if c == nil {
+					c = &chain{open: map[int64]int{}}
+					chains[t.ID] = c
+				}
+				c.open[leaves[i].ID]++
+				c.open[t.Previous]--
+				c.deleted = c.deleted || t.Status == deletedStatus
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := w.db.query(w.ctx, w.tx, `SELECT id, last_leaf FROM transactions WHERE id >= $1 AND id < $2`, block<<paymentBlock, (block+1)<<paymentBlock)
+	lasts := map[int64]int64{}
+	if _, err = collect(rows, err, func(rows *sql.Rows) (id int64, err error) {
+		var leaf int64
+		err = rows.Scan(&id, &leaf)
+		lasts[id] = leaf
+		return id, err
+	}); err != nil {
+		return err
+	}
+	ids := slices.Sorted(maps.Keys(chains))
+	ids = append(ids, slices.Sorted(maps.Keys(lasts))...)
+	for _, id := range ids {
+		c, last, exists := chains[id], lasts[id], false
+		_, exists = lasts[id]
+		if !exists && c.deleted {
+			continue
+		}
+		ends := []int64{}
+		if c != nil {
+			for leaf, n := range c.open {
+				if leaf != 0 && n > 0 {
+					ends = append(ends, leaf)
+				}
+			}
+		}
+		if !exists || len(ends) != 1 || ends[0] != last {
+			slices.Sort(ends)
+			is := "no row"
+			if exists {
+				is = strconv.FormatInt(last, 10)
+			}
+			return &Difference{fmt.Sprintf("transaction %d", id), "the leaf that changed it last", is, fmt.Sprint(ends)}
+		}
+	}
+	return nil
+}
+
+// accounts compares the credit limits with what the leaves come to.
+func (w *logVerifier) accounts() error {
+	rows, err := w.db.query(w.ctx, w.tx, `SELECT purpose, wallet_id, currency, credit_limit FROM accounts WHERE credit_limit <> 0 ORDER BY id`)
+	limits, err := collect(rows, err, func(rows *sql.Rows) (a merkle.Account, err error) {
+		var purpose, currency string
+		var wallet int64
+		err = rows.Scan(&purpose, &wallet, &currency, &a.CreditLimit)
+		a.Name = merkle.AccountName(purpose, wallet, currency)
+		return a, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range limits {
+		if w.limits[a.Name] != a.CreditLimit {
+			return &Difference{"account " + a.Name, "its credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(w.limits[a.Name], 10) + ", by the leaves"}
+		}
+		delete(w.limits, a.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.limits)) {
+		if w.limits[name] != 0 {
+			return &Difference{"account " + name, "its credit limit", "0", strconv.FormatInt(w.limits[name], 10) + ", by the leaves"}
+		}
+	}
+	return nil
+}
+
+// deletedStatus is that of transactions that are removed for good after a while.
+const deletedStatus = merkle.Deleted
+
+// ErrNotSigned says that the log has no checkpoint yet: a server that runs makes one.
+var ErrNotSigned = errors.New("the log has no checkpoint yet: start the server once, which makes its key and signs it")
+
+// Export writes the whole ledger as text (merkle.VerifyExport reads it), of one state of the database at that address, which
+// it only reads. It returns how many leaves that were, and how many of them wait for the log and are not signed.
+func Export(ctx context.Context, address string, to io.Writer, progress func(Progress)) (leaves, waiting int64, err error) {
+	db, err := openReading(address)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.read.Close()
+	v := &verifier{db: db, ctx: ctx, progress: progress}
+	if v.tx, err = db.snapshot(ctx); err != nil {
+		return 0, 0, err
+	}
+	defer v.tx.Rollback()
+	if err := v.schema(); err != nil {
+		return 0, 0, err
+	}
+	state, _, err := db.logState(ctx, v.tx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if state.Checkpoint == nil {
+		return 0, 0, ErrNotSigned
+	}
+	keys, err := db.signersOf(ctx, v.tx, state.Checkpoint)
+	if err != nil {
+		return 0, 0, err
+	}
+	x := merkle.NewExporter(to, state.Origin, keys, state.Checkpoint)
+	err = v.leaves(state.N, func(some []LoggedLeaf) error {
+		stored, err := v.rowsOfLeaves(some)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			f, rows := &some[i], map[int64]merkle.Row{}
+			for _, t := range f.Transactions {
+				if row, ok := stored[t.ID]; ok && row.lastLeaf == f.ID {
+					rows[t.ID] = row.Row
+				}
+			}
+			leaves++
+			if f.Index < 0 {
+				waiting++
+			}
+			if err := x.Leaf(f.Leaf, f.Hash, f.Index < 0, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return leaves, waiting, v.exportAccounts(x)
+}
+
+// signersOf are the public keys that signed a checkpoint.
+func (db *DB) signersOf(ctx context.Context, q querier, signed []byte) (signers []string, err error) {
+	keys, err := db.allLogKeys(ctx, q)
+	for _, key := range keys {
+		if _, _, wrong := merkle.OpenCheckpoint(signed, key); wrong == nil {
+			signers = append(signers, key)
+		}
+	}
+	return signers, err
+}
+
+// exportAccounts ends an exported ledger.
+func (v *verifier) exportAccounts(x *merkle.Exporter) error {
+	rows, err := v.db.query(v.ctx, v.tx, `SELECT purpose, wallet_id, currency, available, reserved, credit_limit FROM accounts
+		WHERE entries > 0 OR available <> 0 OR reserved <> 0 OR credit_limit <> 0`)
+	all, err := collect(rows, err, func(rows *sql.Rows) (a merkle.Account, err error) {
+		var purpose, currency string
+		var wallet int64
+		err = rows.Scan(&purpose, &wallet, &currency, &a.Available, &a.Reserved, &a.CreditLimit)
+		a.Name = merkle.AccountName(purpose, wallet, currency)
+		return a, err
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b merkle.Account) int { return cmp.Compare(a.Name, b.Name) })
+	for _, a := range all {
+		if err := x.Account(a); err != nil {
+			return err
+		}
+	}
+	return x.End()
+}
