@@ -80,7 +80,8 @@ export class WalletClient {
 
   /** The same client with a user's token, which signs its calls. `onToken` is told the tokens that come after it. */
   asUser(token: Token, onToken?: (token: Token) => void | Promise<void>): WalletClient {
-    const user = new WalletClient({ ...this.#options, token, ...(onToken && { onToken }) });
+    // What renews and stores this client's own token is not for another one.
+    const user = new WalletClient({ ...this.#options, token, onToken, renewToken: undefined });
     user.#transport = this.#transport;
     return user;
   }

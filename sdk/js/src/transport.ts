@@ -66,13 +66,14 @@ export class Transport {
   async send(request: Outgoing, signer: Signer | undefined): Promise<unknown> {
     let asked = false; // for the time, once
     for (let tries = 0; ; ) {
+      const ahead = this.#ahead; // as this try is signed
       try {
         return await this.#once(request, signer);
       } catch (error) {
         request.signal?.throwIfAborted();
         if (!asked && error instanceof APIError && error.code === "invalid_timestamp") {
           asked = true;
-          await this.#askForTheTime();
+          if (this.#ahead === ahead) await this.#askForTheTime();
           continue;
         }
         const wait = tries < this.#o.retries ? this.#wait(error, request.repeatable, tries) : undefined;

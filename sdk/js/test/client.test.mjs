@@ -1,5 +1,8 @@
 // The client against the sandbox.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { request } from "node:https";
+import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 import test from "node:test";
 import { PayseraClient, WalletClient } from "purser-wallet";
@@ -84,6 +87,23 @@ test("without a signature the project goes into a header, as beside a certificat
   assert.equal(headers["wallet-api-project-id"], "1221");
   assert.equal(headers["wallet-api-location-id"], "456");
   assert.match(headers["idempotency-key"], /^[0-9a-f-]{36}$/);
+});
+
+test("a client certificate is its fetch's business", async () => {
+  const { certificate, private_key } = world.clients.find(({ name }) => name === "shop");
+  const [cert, key, ca] = [certificate, private_key, world.tls_ca].map((file) => readFileSync(file));
+  const withCertificate = (url, { method, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const sent = request(url, { method, headers, cert, key, ca }, async (answered) => {
+        resolve(new Response(await buffer(answered), { status: answered.statusCode, headers: answered.headers }));
+      });
+      sent.on("error", reject);
+      sent.end(body ?? undefined);
+    });
+  const shop = new WalletClient({ baseUrl: world.tls_base_url, fetch: withCertificate });
+  assert.equal((await shop.inProject(1222).getWallet()).id, 2113);
+  const asked = await shop.createPayment({ project_id: 1223, payments: [order] });
+  assert.equal(asked.project_id, 1223);
 });
 
 test("a call that contradicts itself is refused, rather than paying another project", async () => {
@@ -196,4 +216,14 @@ test("a key does not show", () => {
   const client = new WalletClient({ clientId, macKey, token: world.tokens[0] });
   const shown = inspect(client, { depth: 9, showHidden: true }) + JSON.stringify(client);
   for (const secret of [macKey, world.tokens[0].mac_key, world.tokens[0].refresh_token]) assert.ok(!shown.includes(secret));
+});
+
+test("the package depends on nothing", () => {
+  const dist = new URL("../dist/", import.meta.url);
+  for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) {
+    const imported = [...readFileSync(new URL(name, dist), "utf8").matchAll(/(?:from|import|require)\s*\(?\s*"([^"]+)"/g)];
+    for (const [, from] of imported) assert.match(from, /^\.\//, name);
+  }
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  assert.equal(manifest.dependencies, undefined);
 });

@@ -108,6 +108,20 @@ test("a clock that is wrong by years is put right once", async () => {
   assert.equal(asked, 1);
 });
 
+test("whoever hears late that the clock is wrong signs by what was learnt meanwhile", async (t) => {
+  const late = answer(401, { error: "invalid_timestamp", error_description: "Timestamp lifetime exceeded" });
+  let hear;
+  const slowly = (...to) => (hear = () => late(...to));
+  const server = await scripted(t, slowly, late, answer(200, { time: 1 }), project);
+  const shop = client(server);
+  const first = shop.getProject(1);
+  while (!hear) await new Promise((resolve) => setTimeout(resolve, 1));
+  await shop.getProject(2);
+  hear();
+  await first;
+  assert.deepEqual(server.requests.map(({ url }) => url.split("/").at(-1)), ["1", "2", "server", "2", "1"]);
+});
+
 test("a server whose clock does not help is asked once", async (t) => {
   const late = answer(401, { error: "invalid_timestamp", error_description: "Timestamp lifetime exceeded" });
   const server = await scripted(t, late, answer(200, { time: 1 }), late);

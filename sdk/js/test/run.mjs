@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "purser-sdk-"));
 
 function buildServer() {
   const binary = join(folder, "purser");
-  const built = spawnSync("go", ["build", "-o", binary, "./cmd/purser"], { cwd: repository, stdio: "inherit" });
+  const built = spawnSync(process.env.GO || "go", ["build", "-o", binary, "./cmd/purser"], { cwd: repository, stdio: "inherit" });
   if (built.status !== 0) throw new Error("go build failed", { cause: built.error });
   return binary;
 }

@@ -76,6 +76,18 @@ test("without the client's key the program renews the token itself", async () =>
   assert.equal((await page.getUser()).id, 5678);
 });
 
+test("what stores one user's tokens is not told another's", async () => {
+  const [mine, another] = await Promise.all([1, 2].map(() => clientOf("shop").requestToken(paula)));
+  const { fetch } = expiring(mine.access_token, another.access_token);
+  const [first, second] = [[], []];
+  const user = clientOf("shop", { token: mine, fetch, onToken: (next) => void first.push(next) });
+  await user.asUser(another, (next) => void second.push(next)).getUser();
+  await user.asUser(second[0]).getUser();
+  assert.deepEqual([first.length, second.length], [0, 1]);
+  await user.getUser();
+  assert.deepEqual([first.length, second.length], [1, 1]);
+});
+
 test("in a browser a token signs, and a MAC key is refused", async (t) => {
   const shop = clientOf("shop");
   const token = await shop.requestToken(paula);
