@@ -1,7 +1,8 @@
 // Runs the tests against a server of their own: `purser dev` on a free port, with a new sample world in a temporary
 // folder. Arguments name single test files.
 //
-//   PURSER_BIN=FILE   the server to start, which is built otherwise
+//   PURSER_BIN=FILE            the server to start, which is built otherwise
+//   PURSER_TEST_PAYMENTS=1000  how many payments to make while three answers in ten get lost (40)
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
