@@ -126,7 +126,7 @@ export class WalletClient {
       (context ? named : headers)[context ?? name] = String(value);
     }
     const body = (namesContext.test(url.pathname) && options.body ? options.body : {}) as Record<string, unknown>;
-    const said = (...values: unknown[]) => values.find((value) => value !== undefined && value !== "");
+    const said = (...values: unknown[]) => values.find((value) => value !== undefined && value !== null && value !== "");
     const projectId = said(options.projectId, named["project"], body["project_id"], this.#options.projectId);
     const locationId = said(options.locationId, named["location"], body["location_id"], this.#options.locationId);
     const writes = method === "POST" || method === "PUT";

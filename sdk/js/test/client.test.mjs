@@ -73,6 +73,7 @@ test("the project goes into the signature, wherever the call names it", async (t
   assert.equal(server.requests.at(-1).url, "/rest/v1/transaction");
   assert.equal(await sent(client.inProject(13).atLocation(14).getClient()), "project_id=13&location_id=14");
   assert.equal(await sent(client.atLocation(15).inProject(16).createPayment(order)), "project_id=16&location_id=15");
+  assert.equal(await sent(client.createPayment({ project_id: null, ...order })), "project_id=5", "null says nothing");
   assert.equal(await sent(client.getClient()), "project_id=5", "a client does not change");
   // A place's project_id is a property of the place.
   assert.equal(await sent(client.request("/location/1", { method: "PUT", body: { project_id: 17 } })), "project_id=5");
