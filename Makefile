@@ -1,5 +1,5 @@
 # make lists the targets. They need Go and, for the tests, a Debian-like system:
-# scripts/with-postgres brings the PostgreSQL, scripts/with-chromium the browser.
+# scripts/with-postgres brings the PostgreSQL, scripts/with-chromium the browser, scripts/with-node Node.
 
 GO ?= go
 FUZZTIME ?= 5m
@@ -10,13 +10,17 @@ POSTGRES_KILLS ?= 50
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz model statistics histories kills hours places bench bench-large build dev
+.PHONY: help test test-js check fuzz model statistics histories kills hours places bench bench-large build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-test: ## run all tests, on SQLite and on a PostgreSQL started for them, and in a Chromium
+test: ## run all tests, on SQLite and on a PostgreSQL started for them, in a Chromium, and in Node
 	scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
+	@$(MAKE) --no-print-directory test-js
+
+test-js: ## test the JavaScript SDK against a server started for it
+	cd sdk/js && GO="$(GO)" ../../scripts/with-node bash -c 'npm ci --no-audit --no-fund --prefer-offline && npm test'
 
 # The race detector is the one thing here that needs a C compiler, so its absence is said first.
 check: ## check the format, vet, staticcheck, and run all tests with the race detector

@@ -1,0 +1,365 @@
+import { withAmount } from "./balance.js";
+import { makeKey, Signer } from "./mac.js";
+import {
+  type ClientOptions,
+  environment,
+  inBrowser,
+  type Query,
+  readBase,
+  type RequestOptions,
+  segment,
+  writeQuery,
+} from "./options.js";
+import { Session } from "./session.js";
+import { systemClock, Transport } from "./transport.js";
+import type {
+  Balance, ClientInfo, Grant, Location, NewClient, NewPayment, NewTransaction, Payment, Project, Reservation, Statement,
+  Token, Transaction, User, Wallet,
+} from "./types.js";
+
+/** Names this SDK to the server. */
+const userAgent = "purser-wallet/0.1";
+
+/** Where the body may name the project and the place. */
+const namesContext = /^\/rest\/v1\/(transaction|payment)$/;
+
+const isBalance = /^\/rest\/v1\/wallet\/[^/]+\/balance$/;
+
+/** A price to take instead of the one that was asked for: no higher. */
+export type LowerPrices = Record<number, ({ price: number } | { price_decimal: string }) & { currency: string }>;
+
+/**
+ * Calls a Wallet API server as a client, or as a user whose token a client holds.
+ *
+ * Calls are signed by the server's clock. What fails on the way is tried again where that is safe: reading, and writing
+ * under an idempotency key, which each POST and PUT is given. An expired token is refreshed once for all who wait.
+ * Answers are the server's JSON; errors are {@link APIError}, or {@link NetworkError} when there was no answer.
+ *
+ * A client does not change. {@link inProject}, {@link atLocation} and {@link asUser} make others, which share its clock
+ * and, but for the last, its token.
+ *
+ * @example
+ * ```js
+ * const shop = new WalletClient({ baseUrl: "https://wallet.example", clientId, macKey });
+ * const order = await shop.createTransaction({ payments: [{ description: "Order 88", price: 2599, currency: "EUR" }] });
+ * ```
+ */
+export class WalletClient {
+  readonly #options: ClientOptions;
+  readonly #base: URL;
+  readonly #signer: Signer | undefined;
+  #transport: Transport;
+  #session: Session | undefined;
+
+  constructor(options: ClientOptions = {}) {
+    this.#options = { ...options };
+    this.#base = readBase(options.baseUrl ?? environment("PURSER_BASE_URL") ?? "http://127.0.0.1:8080");
+    this.#transport = new Transport({
+      base: this.#base,
+      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+      clock: options.clock ?? systemClock,
+      timeout: options.timeout ?? 30_000,
+      retries: options.retries ?? 4,
+    });
+    this.#signer = makeSigner(options);
+    if (options.token) {
+      const renew = options.renewToken ?? (this.#signer && ((token: Token) => this.#refresh(token)));
+      this.#session = new Session(options.token, renew, options.onToken);
+    }
+  }
+
+  /** The same client, speaking for a project. */
+  inProject(id: number | string): WalletClient {
+    return this.#derive({ projectId: id });
+  }
+
+  /** The same client, at a place. Without a project it speaks for the place's. */
+  atLocation(id: number | string): WalletClient {
+    return this.#derive({ locationId: id });
+  }
+
+  /** The same client with a user's token, which signs its calls. `onToken` is told the tokens that come after it. */
+  asUser(token: Token, onToken?: (token: Token) => void | Promise<void>): WalletClient {
+    // What renews and stores this client's own token is not for another one.
+    const user = new WalletClient({ ...this.#options, token, onToken, renewToken: undefined });
+    user.#transport = this.#transport;
+    return user;
+  }
+
+  #derive(change: ClientOptions): WalletClient {
+    const derived = new WalletClient({ ...this.#options, ...change });
+    derived.#transport = this.#transport;
+    derived.#session = this.#session;
+    return derived;
+  }
+
+  /**
+   * Any call, also one that this SDK has no method for.
+   *
+   * @param path - below `/rest/v1`, such as `/wallet/me/balance`, or whole, beginning with `/rest/` or `/oauth/`
+   * @returns the answer's JSON
+   */
+  async request<T = any>(path: string, options: RequestOptions = {}): Promise<T> {
+    return (await this.#call(path, options, this.#session)) as T;
+  }
+
+  async #call(path: string, options: RequestOptions, session: Session | undefined): Promise<unknown> {
+    const request = this.#outgoing(path, options, session !== undefined || this.#signer !== undefined);
+    const send = (signer: Signer | undefined) => this.#transport.send(request, signer);
+    const answer = await (session ? session.send(send) : send(this.#signer));
+    if (request.method === "GET" && isBalance.test(request.url.pathname)) {
+      return withAmount(answer as Balance, this.#options.defaultCurrency ?? "EUR");
+    }
+    return answer;
+  }
+
+  /** Puts a request together: what says in whose name it is goes into ext, or into headers where nothing is signed. */
+  #outgoing(path: string, options: RequestOptions, signed: boolean) {
+    const method = options.method ?? "GET";
+    const whole = /^\/(rest|oauth)\//.test(path) ? path : "/rest/v1" + (path.startsWith("/") ? path : "/" + path);
+    const url = new URL(whole + writeQuery(options.query), this.#base);
+    if (url.origin !== this.#base.origin) throw new TypeError("a path does not lead to another host");
+    const headers: Record<string, string> = {};
+    const named: Record<string, string> = {};
+    for (const [name, value] of Object.entries(options.headers ?? {})) {
+      const context = /^wallet-api-(project|location)-id$/i.exec(name)?.[1]?.toLowerCase();
+      (context ? named : headers)[context ?? name] = String(value);
+    }
+    const body = (namesContext.test(url.pathname) && options.body ? options.body : {}) as Record<string, unknown>;
+    const said = (...values: unknown[]) => values.find((value) => value !== undefined && value !== null && value !== "");
+    const projectId = said(options.projectId, named["project"], body["project_id"], this.#options.projectId);
+    const locationId = said(options.locationId, named["location"], body["location_id"], this.#options.locationId);
+    const writes = method === "POST" || method === "PUT";
+    const context = {
+      projectId: projectId === undefined ? undefined : String(projectId),
+      locationId: locationId === undefined ? undefined : String(locationId),
+      idempotencyKey: writes ? (options.idempotencyKey ?? makeKey()) : undefined,
+    };
+    if (!inBrowser()) headers["User-Agent"] ??= userAgent;
+    if (options.body !== undefined) headers["Content-Type"] = "application/json";
+    if (!signed) {
+      if (context.projectId) headers["Wallet-Api-Project-Id"] = context.projectId;
+      if (context.locationId) headers["Wallet-Api-Location-Id"] = context.locationId;
+      if (context.idempotencyKey) headers["Idempotency-Key"] = context.idempotencyKey;
+    }
+    return {
+      ...context,
+      method,
+      url,
+      headers,
+      body: options.body === undefined ? undefined : new TextEncoder().encode(JSON.stringify(options.body)),
+      repeatable: method === "GET" || writes || options.repeatable === true,
+      signal: options.signal,
+    };
+  }
+
+  /**
+   * A list of the server's, page by page, read as far as it is looked at.
+   *
+   * @param path - of the list, such as `/spots`
+   * @param key - under which the answer has the list, such as `spots`
+   * @param query - filters, and `limit`: how many to read at a time
+   */
+  async *list<T = any>(path: string, key: string, query: Query = {}): AsyncGenerator<T, void, undefined> {
+    let next: Query | undefined = { limit: 200, ...query };
+    let before = new Set<unknown>(); // what the last page had: things that are new push others to the next page
+    while (next) {
+      const page = (await this.request(path, { query: next })) as Record<string, any>;
+      const items = (page[key] ?? []) as T[];
+      const ids = new Set<unknown>();
+      for (const item of items) {
+        const { transaction_key, id = transaction_key } = item as { id?: unknown; transaction_key?: unknown };
+        ids.add(id);
+        if (id === undefined || !before.has(id)) yield item;
+      }
+      before = ids;
+      next = nextPage(next, page["_metadata"] ?? {}, items.length);
+    }
+  }
+
+  // --- Who calls ---
+
+  /** The server's clock, in UNIX seconds. */
+  async getServer(): Promise<{ time: number }> {
+    return this.request("/server");
+  }
+
+  /** What this client is and may do: the call to try credentials with. */
+  async getClient(): Promise<ClientInfo> {
+    return this.request("/client");
+  }
+
+  /** The same as {@link getClient}. */
+  async getClientInfo(): Promise<ClientInfo> {
+    return this.getClient();
+  }
+
+  /**
+   * Registers a device, for an application. `credentials` of the answer are what the device signs with; the key is
+   * shown this once.
+   */
+  async createClient(client: NewClient, options: RequestOptions = {}): Promise<ClientInfo> {
+    return this.#write("POST", "/client", client, options);
+  }
+
+  /** The clients of this one's projects. */
+  clients(query?: Query): AsyncGenerator<ClientInfo, void, undefined> {
+    return this.list("/clients", "clients", query);
+  }
+
+  // --- Users and their tokens ---
+
+  /**
+   * Asks for a user's token, by the client's own credentials: with the code that the user's browser brought back, with
+   * a password, or with a refresh token. {@link asUser} takes it.
+   */
+  async requestToken(grant: Grant): Promise<Token> {
+    const token = await this.#call("/oauth/v1/token", { method: "POST", body: grant }, undefined);
+    return token as Token;
+  }
+
+  /** Ends a token, and all that came of the same consent. */
+  async revokeToken(accessToken: string): Promise<void> {
+    const query = { access_token: accessToken };
+    await this.#call("/oauth/v1/token", { method: "DELETE", query, repeatable: true }, undefined);
+  }
+
+  async #refresh(token: Token): Promise<Token> {
+    const refresh_token = token.refresh_token ?? "";
+    return { ...token, ...(await this.requestToken({ grant_type: "refresh_token", refresh_token })) };
+  }
+
+  /** A user, as far as they agreed to be read; the token's own unless said otherwise. */
+  async getUser(user: number | "me" = "me"): Promise<User> {
+    return this.request(`/user/${segment(user)}`);
+  }
+
+  // --- Projects and places ---
+
+  /** A project that the caller represents. */
+  async getProject(id: number, query?: Query): Promise<Project> {
+    return this.request(`/project/${segment(id)}`, { query });
+  }
+
+  /** The projects that a user administers, with a token that has the scope `projects`. */
+  async getUserProjects(user: number | "me" = "me", query?: Query): Promise<Project[]> {
+    return this.request(`/user/${segment(user)}/projects`, { query });
+  }
+
+  /** A project's places. */
+  async getProjectLocations(projectId: number, query?: Query): Promise<Location[]> {
+    return this.request(`/project/${segment(projectId)}/locations`, { query });
+  }
+
+  /** Public places: `{ lat, lng, distance }` are those around a point, nearest first. */
+  locations(query?: Query): AsyncGenerator<Location, void, undefined> {
+    return this.list("/locations", "locations", query);
+  }
+
+  // --- Wallets ---
+
+  /** A wallet; `me` is the user's under a token, and the project's otherwise. */
+  async getWallet(wallet: number | "me" = "me"): Promise<Wallet> {
+    return this.request(`/wallet/${segment(wallet)}`);
+  }
+
+  /** What a wallet holds, by currency. */
+  async getBalance(wallet: number | "me" = "me", query?: Query): Promise<Balance> {
+    return this.request(`/wallet/${segment(wallet)}/balance`, { query });
+  }
+
+  /** What came into a wallet and went out of it, newest first unless `order_direction` says otherwise. */
+  statements(wallet: number | "me" = "me", query?: Query): AsyncGenerator<Statement, void, undefined> {
+    return this.list(`/wallet/${segment(wallet)}/statements`, "statements", query);
+  }
+
+  // --- Payments ---
+
+  /** Asks for money: payments that one payer accepts or refuses as a whole. */
+  async createTransaction(transaction: NewTransaction, options: RequestOptions = {}): Promise<Transaction> {
+    return this.#write("POST", "/transaction", transaction, options);
+  }
+
+  /** Asks for one payment, in a transaction of its own. With `payments` it is {@link createTransaction}. */
+  createPayment(payments: NewTransaction, options?: RequestOptions): Promise<Transaction>;
+  createPayment(payment: NewPayment & { payments?: undefined }, options?: RequestOptions): Promise<Payment>;
+  async createPayment(asked: NewTransaction | NewPayment, options: RequestOptions = {}): Promise<Transaction | Payment> {
+    return this.#write("POST", "payments" in asked && asked.payments ? "/transaction" : "/payment", asked, options);
+  }
+
+  /** A transaction as it is now. */
+  async getTransaction(key: string, query?: Query): Promise<Transaction> {
+    return this.request(`/transaction/${segment(key)}`, { query });
+  }
+
+  /** The project's transactions, newest first unless `order_direction` says otherwise. */
+  transactions(query?: Query): AsyncGenerator<Transaction, void, undefined> {
+    return this.list("/transactions", "transactions", query);
+  }
+
+  /**
+   * Accepts a transaction for its payer: all of the money is held, or none.
+   *
+   * @param proof - one proof of the payer's, and the wallet or payer that it is about; with a payer's token nothing
+   */
+  async reserveTransaction(key: string, proof: Reservation = {}, options: RequestOptions = {}): Promise<Transaction> {
+    const bare = Object.keys(proof).length === 0;
+    return this.#write("PUT", `/transaction/${segment(key)}/reserve${bare ? "/me" : ""}`, proof, options);
+  }
+
+  /** Takes the money of a reserved transaction; of a payment less, where a lower price is given by its number. */
+  async confirmTransaction(key: string, prices: LowerPrices = {}, options: RequestOptions = {}): Promise<Transaction> {
+    return this.#write("PUT", `/transaction/${segment(key)}/confirm`, prices, options);
+  }
+
+  /** Takes back a transaction that is not confirmed. */
+  async revokeTransaction(key: string): Promise<Transaction> {
+    return this.request(`/transaction/${segment(key)}`, { method: "DELETE", repeatable: true });
+  }
+
+  /** A payment as it is now. */
+  async getPayment(id: number): Promise<Payment> {
+    return this.request(`/payment/${segment(id)}`);
+  }
+
+  /** The project's payments. */
+  payments(query?: Query): AsyncGenerator<Payment, void, undefined> {
+    return this.list("/payments", "payments", query);
+  }
+
+  /** Gives back a payment whose money is frozen. */
+  async cancelPayment(id: number): Promise<Payment> {
+    return this.request(`/payment/${segment(id)}`, { method: "DELETE", repeatable: true });
+  }
+
+  async #write<T>(method: "POST" | "PUT", path: string, body: unknown, options: RequestOptions): Promise<T> {
+    return this.request(path, { ...options, method, body });
+  }
+}
+
+/** What signs a client's own calls; nothing where it has no credentials. */
+function makeSigner({ clientId, macKey, token }: ClientOptions): Signer | undefined {
+  if (macKey && inBrowser()) {
+    throw new TypeError("A MAC key must not be used in a browser, where everybody can read it: use a user's token.");
+  }
+  if (!clientId) {
+    if (macKey) throw new TypeError("macKey needs the clientId that it belongs to.");
+    return undefined;
+  }
+  const key = macKey ?? environment("PURSER_MAC_KEY");
+  if (key) return new Signer({ id: clientId, key });
+  if (!token) throw new TypeError("clientId needs a macKey: give it, or set PURSER_MAC_KEY.");
+  return undefined;
+}
+
+/** The query of the page after one; undefined after the last. */
+function nextPage(query: Query, metadata: Record<string, any>, length: number): Query | undefined {
+  const { offset: _, ...filters } = query;
+  if (metadata["cursors"] !== undefined || metadata["has_next"] !== undefined) {
+    const after = metadata["cursors"]?.after;
+    return metadata["has_next"] && after ? { ...filters, after } : undefined;
+  }
+  if (metadata["after"]) return { ...filters, after: metadata["after"] };
+  const next = (metadata["offset"] ?? 0) + length;
+  return length > 0 && query["after"] === undefined && next < (metadata["total"] ?? 0) ? { ...filters, offset: next } : undefined;
+}
