@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/walletapi"
 )
 
-// The examples call a real server with the sample world of `purser dev`: a new one for each, so that what one changes no other one
-// sees.
+// The examples call a real server with the sample world of `purser dev`: one that they share, and one of its own for an example that
+// changes what others would see.
 
 // ctx is what the examples call in.
 var ctx = context.Background()
 
-// world is a server of an example's own.
+// world is a server for examples.
 type world struct {
 	*wallettest.Server
 	kit *exampleKit
@@ -38,6 +39,25 @@ func (w *world) close() {
 		w.kit.ends[i]()
 	}
 	os.RemoveAll(w.kit.folder)
+}
+
+var (
+	started sync.Once
+	shared  *world
+)
+
+// sandbox is the server that examples share.
+func sandbox() *world {
+	started.Do(func() { shared = newWorld() })
+	return shared
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if shared != nil {
+		shared.close()
+	}
+	os.Exit(status)
 }
 
 // as is a client that signs as somebody of the sample world: shop, app, or a user's token as token:1234.
@@ -66,4 +86,19 @@ func (k *exampleKit) Logf(string, ...any)       {}
 func newServer(t *testing.T) *wallettest.Server {
 	t.Helper()
 	return wallettest.NewServer(t, "sqlite:"+filepath.Join(t.TempDir(), "purser.db"))
+}
+
+// pay has the payer of the sample world pay a shop's project.
+func pay(shop *walletapi.Client, cents int64) (*walletapi.Transaction, error) {
+	t, err := shop.CreateTransaction(ctx, walletapi.NewTransaction{
+		Payments: []walletapi.NewPayment{{Price: cents, Currency: "EUR", Description: "Books"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	by := walletapi.Reservation{Payer: walletapi.Payer{WalletID: 14471}, PIN: "5678"}
+	if _, err := shop.Reserve(ctx, t.TransactionKey, by); err != nil {
+		return nil, err
+	}
+	return shop.Confirm(ctx, t.TransactionKey, nil)
 }
