@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,7 +15,8 @@ import (
 )
 
 // BenchmarkSDKAgainstBare says how many calls the SDK makes for each one that net/http makes with the same signing and
-// decoding: sdk/bare is to be 0.8 at least. The two take turns, so that what else the machine does hits both.
+// decoding: sdk/bare is to be 0.8 at least. The two take turns, one first and then the other, and the middle one of the turns'
+// ratios is reported, so that what else the machine does hits both. Give it some turns: -benchtime 50x.
 func BenchmarkSDKAgainstBare(b *testing.B) {
 	answer := []byte(`{"id":1221,"title":"My E-Commerce Store","wallet_id":2112,"owner_display_name":"A Company"}`)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -25,32 +27,47 @@ func BenchmarkSDKAgainstBare(b *testing.B) {
 	mac := MAC{ID: "wkVd93h2uS", Secret: "IrdTc8uQodU7PRpLzzLTW6wqZAO6tAMU"}
 	sdk := (&Client{BaseURL: server.URL, Auth: mac}).InProject(1221)
 	bare := newHTTP(nil)
-	const callers, turn = 8, 400
-	took := [2]time.Duration{}
 	ways := [2]func() error{
 		func() error { _, err := sdk.Project(context.Background(), 1221); return err },
 		func() error { return bareProject(bare, server.URL, mac) },
 	}
-	for b.Loop() {
-		for way, call := range ways {
-			began := time.Now()
-			var all sync.WaitGroup
-			for range callers {
-				all.Go(func() {
-					for range turn / callers {
-						if err := call(); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			all.Wait()
-			took[way] += time.Since(began)
+	turn(b, ways[0])
+	turn(b, ways[1])
+	var ratios []float64
+	var fastest time.Duration
+	for i := 0; b.Loop(); i++ {
+		var took [2]time.Duration
+		for _, way := range [2]int{i % 2, 1 - i%2} {
+			took[way] = turn(b, ways[way])
+		}
+		if ratios = append(ratios, float64(took[1])/float64(took[0])); fastest == 0 || took[0] < fastest {
+			fastest = took[0]
 		}
 	}
-	b.ReportMetric(float64(took[1])/float64(took[0]), "sdk/bare")
-	b.ReportMetric(float64(turn*b.N)/took[0].Seconds(), "sdk-calls/s")
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "sdk/bare")
+	b.ReportMetric(turnCalls/fastest.Seconds(), "sdk-calls/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// turnCalls is how many calls a turn makes, turnCallers how many make them at once.
+const turnCalls, turnCallers = 400, 8
+
+// turn makes calls and says how long they took.
+func turn(b *testing.B, call func() error) time.Duration {
+	began := time.Now()
+	var all sync.WaitGroup
+	for range turnCallers {
+		all.Go(func() {
+			for range turnCalls / turnCallers {
+				if err := call(); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return time.Since(began)
 }
 
 // bareProject is what a program would write by hand.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,19 +19,21 @@ import (
 // script is a server that answers one request after another, and what it was sent.
 type script struct {
 	*httptest.Server
-	mu     sync.Mutex
-	sent   []*http.Request
-	bodies []string
+	mu   sync.Mutex
+	sent []sent
 }
+
+// sent is one request as it arrived.
+type sent struct{ method, authorization string }
 
 // answering serves answers, one for each request; the last one again and again.
 func answering(t *testing.T, answers ...func(w http.ResponseWriter)) *script {
 	s := &script{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
+		io.Copy(io.Discard, r.Body)
 		s.mu.Lock()
 		n := min(len(s.sent), len(answers)-1)
-		s.sent, s.bodies = append(s.sent, r), append(s.bodies, string(body))
+		s.sent = append(s.sent, sent{r.Method, r.Header.Get("Authorization")})
 		s.mu.Unlock()
 		answers[n](w)
 	}))
@@ -51,9 +54,16 @@ func (s *script) client(pauses *[]time.Duration) *Client {
 	}}
 }
 
+// requests are those that arrived.
+func (s *script) requests() []sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
+}
+
 func (s *script) ext(t *testing.T, i int) Ext {
 	t.Helper()
-	a, err := ParseAuthorization(s.sent[i].Header.Get("Authorization"))
+	a, err := ParseAuthorization(s.requests()[i].authorization)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,17 +122,17 @@ func TestWhatIsRepeatedAndWhatIsNot(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := answering(t, test.first, ok)
 			err := test.call(s.client(nil))
-			if repeated := len(s.sent) == 2; repeated != test.repeat || (err == nil) != test.repeat {
-				t.Errorf("it was sent %d times, and the error is %v", len(s.sent), err)
+			if repeated := len(s.requests()) == 2; repeated != test.repeat || (err == nil) != test.repeat {
+				t.Errorf("it was sent %d times, and the error is %v", len(s.requests()), err)
 			}
-			if len(s.sent) == 2 && s.sent[0].Header.Get("Authorization") == s.sent[1].Header.Get("Authorization") {
+			if len(s.requests()) == 2 && s.requests()[0].authorization == s.requests()[1].authorization {
 				t.Error("the repeat has the signature of the first")
 			}
-			if len(s.sent) == 2 && s.ext(t, 0).IdempotencyKey != s.ext(t, 1).IdempotencyKey {
+			if len(s.requests()) == 2 && s.ext(t, 0).IdempotencyKey != s.ext(t, 1).IdempotencyKey {
 				t.Error("the repeat has another idempotency key")
 			}
-			if hasKey := s.ext(t, 0).HasIdempotencyKey; hasKey != (s.sent[0].Method == http.MethodPost) {
-				t.Errorf("a %s has an idempotency key: %t", s.sent[0].Method, hasKey)
+			if hasKey := s.ext(t, 0).HasIdempotencyKey; hasKey != (s.requests()[0].method == http.MethodPost) {
+				t.Errorf("a %s has an idempotency key: %t", s.requests()[0].method, hasKey)
 			}
 		})
 	}
@@ -136,8 +146,8 @@ func TestRepeatsAreBounded(t *testing.T) {
 	if _, err := c.Project(context.Background(), 1221); !HasCode(err, CodeServiceUnavailable) {
 		t.Errorf("the error is %v", err)
 	}
-	if len(s.sent) != 6 || len(pauses) != 5 {
-		t.Fatalf("it was sent %d times with %d pauses", len(s.sent), len(pauses))
+	if len(s.requests()) != 6 || len(pauses) != 5 {
+		t.Fatalf("it was sent %d times with %d pauses", len(s.requests()), len(pauses))
 	}
 	for i, most := range []time.Duration{1, 2, 3, 3, 3} {
 		if pauses[i] <= 0 || pauses[i] > most*time.Second {
@@ -147,7 +157,7 @@ func TestRepeatsAreBounded(t *testing.T) {
 
 	once := s.client(nil)
 	once.Retry.Attempts = 1
-	if once.Project(context.Background(), 1); len(s.sent) != 7 {
+	if once.Project(context.Background(), 1); len(s.requests()) != 7 {
 		t.Error("one attempt is more than one")
 	}
 }
@@ -171,8 +181,8 @@ func TestAnEndedContextEndsThePause(t *testing.T) {
 	c := s.client(nil)
 	c.pause = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
 	_, err := c.Project(ctx, 1221)
-	if !errors.Is(err, context.Canceled) || !HasCode(err, CodeServiceUnavailable) || len(s.sent) != 1 {
-		t.Errorf("sent %d times: %v", len(s.sent), err)
+	if !errors.Is(err, context.Canceled) || !HasCode(err, CodeServiceUnavailable) || len(s.requests()) != 1 {
+		t.Errorf("sent %d times: %v", len(s.requests()), err)
 	}
 	c.pause = nil
 	if err := c.wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
@@ -248,14 +258,14 @@ func TestClockIsAskedForOnceInACall(t *testing.T) {
 	late := refusing(401, CodeInvalidTimestamp, "Timestamp is in future")
 	now := func(w http.ResponseWriter) { fmt.Fprintf(w, `{"time":%d}`, time.Now().Unix()) }
 	s := answering(t, late, now, late)
-	if _, err := s.client(nil).Project(context.Background(), 1221); !HasCode(err, CodeInvalidTimestamp) || len(s.sent) != 3 {
-		t.Errorf("sent %d times: %v", len(s.sent), err)
+	if _, err := s.client(nil).Project(context.Background(), 1221); !HasCode(err, CodeInvalidTimestamp) || len(s.requests()) != 3 {
+		t.Errorf("sent %d times: %v", len(s.requests()), err)
 	}
 	// A server of another age is not believed.
 	s = answering(t, late, func(w http.ResponseWriter) { io.WriteString(w, `{"time":1}`) })
 	c := s.client(nil)
-	if _, err := c.Project(context.Background(), 1221); !HasCode(err, CodeInvalidTimestamp) || c.ClockOffset() != 0 || len(s.sent) != 2 {
-		t.Errorf("sent %d times: %v", len(s.sent), err)
+	if _, err := c.Project(context.Background(), 1221); !HasCode(err, CodeInvalidTimestamp) || c.ClockOffset() != 0 || len(s.requests()) != 2 {
+		t.Errorf("sent %d times: %v", len(s.requests()), err)
 	}
 }
 

@@ -211,9 +211,9 @@ func TestPlacesAreWrittenAndCopied(t *testing.T) {
 	}
 }
 
-func TestClientsAndWalletsAreWritten(t *testing.T) {
+func TestClientsAreWritten(t *testing.T) {
 	s := newServer(t)
-	shop, john, paula := as(s, "shop"), as(s, "token:1234"), as(s, "token:5678")
+	shop, john := as(s, "shop"), as(s, "token:1234")
 	device, err := as(s, "app").RegisterDevice(ctx, walletapi.NewDevice{Info: map[string]string{"device_id": "x&y"}, Permissions: []string{"use_wallet_api"}, ProjectID: 1221})
 	if err != nil {
 		t.Fatal(err)
@@ -239,6 +239,11 @@ func TestClientsAndWalletsAreWritten(t *testing.T) {
 	} else if !walletapi.HasCode(err, walletapi.CodeForbidden) {
 		t.Error(err)
 	}
+}
+
+func TestWalletsAreFoundAndExchanged(t *testing.T) {
+	s := newServer(t)
+	shop, paula := as(s, "shop"), as(s, "token:5678")
 	if w, err := shop.FindWallet(ctx, walletapi.WalletQuery{PersonCode: "49001310000", Nationality: "lt"}); err != nil || w.ID != 14471 {
 		t.Errorf("%+v, %v", w, err)
 	}
@@ -270,6 +275,11 @@ func TestClientsAndWalletsAreWritten(t *testing.T) {
 	if made, err := paula.ConvertCurrency(ctx, exchange); err != nil || made.ID == 0 {
 		t.Errorf("%+v, %v", made, err)
 	}
+}
+
+func TestOrdersArePutAtSpots(t *testing.T) {
+	s := newServer(t)
+	shop, paula := as(s, "shop"), as(s, "token:5678")
 	table, err := paula.FindSpot(ctx, "PAYSERA*106:TABLE1", walletapi.EmbedTransactions)
 	if err != nil {
 		t.Fatal(err)
