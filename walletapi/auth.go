@@ -155,6 +155,12 @@ func (c *Client) WithToken(token Token, renewed func(Token)) *Client {
 	return d
 }
 
+// String is not the token, which is not for logs.
+func (t *TokenAuth) String() string { return "a user's token" }
+
+// GoString is the same for %#v.
+func (t *TokenAuth) GoString() string { return t.String() }
+
 // Token is the token that is used now.
 func (t *TokenAuth) Token() Token {
 	t.mu.Lock()

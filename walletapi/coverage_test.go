@@ -2,8 +2,11 @@ package walletapi_test
 
 import (
 	"context"
+	"go/parser"
+	"go/token"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -77,6 +80,28 @@ func made(kind reflect.Type) reflect.Value {
 		}
 	}
 	return value
+}
+
+// Who imports the package gets nothing else with it.
+func TestTheStandardLibraryIsAllItNeeds(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if first, _, _ := strings.Cut(spec.Path.Value, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s", name, spec.Path.Value)
+			}
+		}
+	}
 }
 
 // The codes of errors are the server's, all of them.

@@ -50,8 +50,8 @@
 //	if errors.As(err, &refused) && refused.Code == walletapi.CodeNotFound { … }
 //	if walletapi.HasCode(err, walletapi.CodeNotEnoughFunds, walletapi.CodeLimitsExceeded) { … }
 //
-// Any other error says that there was no answer, or none that can be read. No error, and nothing that is printed of this package's types,
-// holds a secret.
+// Any other error says that there was no answer, or none that can be read. No error holds a key or a token, and MAC, Token, TokenAuth and
+// Credentials print without theirs.
 //
 // # Repeating
 //

@@ -85,12 +85,12 @@ func (c *Client) Send(ctx context.Context, call Call, out any) error {
 func (c *Client) repeat(ctx context.Context, call Call, auth Auth) (*Answer, error) {
 	cured := cures{client: c, auth: auth}
 	for attempt := 1; ; attempt++ {
-		proof := current(auth)
+		proof, offset := current(auth), c.state().offset.Load()
 		answer, err := c.do(ctx, call, proof)
 		if err == nil && answer.Status == http.StatusOK {
 			return answer, nil
 		}
-		if again, cureErr := cured.try(ctx, answer, proof); cureErr != nil {
+		if again, cureErr := cured.try(ctx, answer, proof, offset); cureErr != nil {
 			return nil, cureErr
 		} else if again {
 			attempt--
@@ -168,15 +168,16 @@ type cures struct {
 	clock, token bool
 }
 
-// try does what helps against an answer; again says that the call is to be sent once more.
-func (u *cures) try(ctx context.Context, answer *Answer, proof Auth) (again bool, err error) {
+// try does what helps against the answer to what was proven like that, by a clock so far off; again says that the call is to be sent
+// once more.
+func (u *cures) try(ctx context.Context, answer *Answer, proof Auth, offset int64) (again bool, err error) {
 	var refused *APIError
 	if answer == nil || answer.Status != http.StatusBadRequest && answer.Status != http.StatusUnauthorized || !errors.As(answer.Decode(nil), &refused) {
 		return false, nil
 	}
 	if refused.Code == CodeInvalidTimestamp && !u.clock {
 		u.clock = true
-		return u.client.setClock(ctx) == nil, nil // else what was refused says more
+		return u.client.setClock(ctx, offset) == nil, nil // else what was refused says more
 	}
 	token, isToken := u.auth.(*TokenAuth)
 	if refused.Code == CodeInvalidGrant && refused.Description == tokenExpired && isToken && !u.token {
@@ -187,10 +188,14 @@ func (u *cures) try(ctx context.Context, answer *Answer, proof Auth) (again bool
 	return false, nil
 }
 
-// setClock asks the server for the time, without a signature, and remembers how far ours is off.
-func (c *Client) setClock(ctx context.Context) error {
+// setClock asks the server for the time, without a signature, and remembers how far ours is off; unless somebody has done so since
+// it was thought to be so far off.
+func (c *Client) setClock(ctx context.Context, thought int64) error {
 	s := c.state()
 	_, err := s.clock.do(ctx, struct{}{}, func(ctx context.Context) (none struct{}, err error) {
+		if s.offset.Load() != thought {
+			return none, nil
+		}
 		before := c.now()
 		answer, err := c.do(ctx, Call{Method: http.MethodGet, Target: "/rest/v1/server"}, nil)
 		if err != nil {

@@ -249,7 +249,7 @@ func TestClockIsSetByTheServers(t *testing.T) {
 	if _, err := c.Project(context.Background(), 1221); err != nil || refused.Load() != before {
 		t.Errorf("the clock was not remembered: %v", err)
 	}
-	if questions < 1 || questions > 19 || (c.ClockOffset()-ahead).Abs() > time.Second {
+	if questions != 1 || (c.ClockOffset()-ahead).Abs() > time.Second {
 		t.Errorf("the time was asked for %d times, and the offset is %v", questions, c.ClockOffset())
 	}
 }
@@ -375,7 +375,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	device := &ClientInfo{Credentials: &Credentials{AccessToken: "id", MACKey: secret}}
 	client := (&Client{BaseURL: "http://127.0.0.1:1", Auth: MAC{ID: "shop", Secret: secret}, Retry: Retry{Attempts: 1}})
 	err := client.RevokeToken(context.Background(), secret)
-	for _, shown := range []any{MAC{ID: "shop", Secret: secret}, token, device.Credentials, *device.Credentials, err, client.Auth} {
+	for _, shown := range []any{MAC{ID: "shop", Secret: secret}, token, device.Credentials, *device.Credentials, err, client.Auth, client.WithToken(token, nil).Auth, client.WithToken(token, nil)} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			if text := fmt.Sprintf(verb, shown); strings.Contains(text, secret) {
 				t.Errorf("%T as %s shows the secret: %s", shown, verb, text)
