@@ -42,7 +42,7 @@ func (c *caller) once(ctx context.Context, server *wallettest.Server) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := server.Wall.Now
-	for _, client := range []walletapi.Client{
+	for _, client := range []*walletapi.Client{
 		{BaseURL: server.URL, Auth: walletapi.MAC{ID: c.macID, Secret: c.key}, Now: now},
 		{BaseURL: server.TLSURL, HTTP: c.byTLS, Now: now},
 	} {
