@@ -135,10 +135,9 @@ func TestNoSecretIsInTheDatabase(t *testing.T) {
 		"MAC key": "IamTheMACKeyOfTheClient000000001", "second MAC key": "IamTheSecondMACKeyOfTheClient002",
 		"retired MAC key": "IamTheRetiredMACKeyOfTheClient07", "key of the authority": "IamTheKeyOfTheAuthority000000008",
 		"access token": "IamTheAccessTokenOfTheUser000003", "refresh token": "IamTheRefreshTokenOfTheUser00004",
-		"key of the token": "IamTheMACKeyOfTheToken0000000005", "password": "IamThePasswordOfTheUser000000006",
-		"PIN": "70077007", "person code": "39001011234", "code that was sent": "830274", "value of a message": "830274 is the code",
-		"cookie": "IamTheCookieOfTheUser000000009", "handle of the code": "IamTheHandleOfTheCode000000010",
-		"authorization code": "IamTheAuthorizationCode00000011", "prepared key": "IamTheKeyOfTheRequest0000000012",
+		"key of the token": "IamTheMACKeyOfTheToken0000000005", "password": "IamThePasswordOfTheUser000000006", "PIN": "70077007",
+		"person code": "39001011234", "code that was sent": "830274", "value of a message": "830274 is the code", "cookie": "IamTheCookieOfTheUser000000009",
+		"handle of the code": "IamTheHandleOfTheCode000000010", "authorization code": "IamTheAuthorizationCode00000011", "prepared key": "IamTheKeyOfTheRequest0000000012",
 		"number of a document": "IAMTHENUMBEROFTHEDOCUMENT014", "person code in a document": "39001015678",
 		"refresh token that waits": "IamTheRefreshTokenThatWaits0013", "key-encryption key": wallettest.KEK, "key-encryption key itself": "0123456789abcdef0123456789abcdef",
 	}

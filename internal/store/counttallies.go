@@ -33,7 +33,7 @@ func countTransaction(t *wallet.Transaction, count func(k wallet.TallyKey, tally
 
 // selectRefunds are the entries that wallet.GivesBack says, with their transactions.
 const selectRefunds = `SELECT e.id, e.at, e.minor, e.debit_part, e.payment_id,
-		t.id, t.version, t.status, t.client_id, t.project_id, t.location_id, t.wallet_id, t.created_at, t.document
+		t.id, t.version, t.status, t.client_id, t.project_id, t.location_id, t.wallet_id, t.created_at, t.last_leaf, t.document
 	FROM entries e JOIN accounts d ON d.id = e.debit_account JOIN payments p ON p.id = e.payment_id JOIN transactions t ON t.id = p.transaction_id
 	WHERE e.kind = $1 AND (e.debit_part = $2 OR d.purpose = $3)`
 

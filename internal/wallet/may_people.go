@@ -18,7 +18,7 @@ func (u *User) isOrActsFor(user int64) bool {
 // couldAgreeTo is the grant of a scope by the user, to a client that has no token of theirs; none where nobody in
 // particular is asked about, or nobody who could agree.
 func (u *User) couldAgreeTo(s Scope) []Grant {
-	if u.Type != Natural || u.Standing == InactiveUser {
+	if u == nil || u.Type != Natural || u.Standing == InactiveUser {
 		return nil
 	}
 	return []Grant{{Kind: GrantScope, Name: string(s), ID: u.ID}}
