@@ -1,4 +1,5 @@
 import { withAmount } from "./balance.js";
+import { type CallbackEvent, type CallbackForm, PublicKeys } from "./callback.js";
 import { makeKey, Signer } from "./mac.js";
 import {
   type ClientOptions,
@@ -13,15 +14,17 @@ import {
 import { Session } from "./session.js";
 import { systemClock, Transport } from "./transport.js";
 import type {
-  Balance, ClientInfo, Grant, Location, NewClient, NewPayment, NewTransaction, Payment, Project, Reservation, Statement,
-  Token, Transaction, User, Wallet,
+  Allowance, AllowanceLeft, Balance, CashCode, CashCustomer, ClientInfo, Grant, IdentificationRequest, Location,
+  LogConsistency, LogReceipt, NewAllowance, NewCash, NewClient, NewIdentification, NewPayment, NewTransaction,
+  OneTimeBarcode, Overview, Payment, Project, Reservation, ReserveCode, Statement, Statistics, StatisticsQuery, Token,
+  Transaction, User, Wallet,
 } from "./types.js";
 
 /** Names this SDK to the server. */
 const userAgent = "purser-wallet/0.1";
 
 /** Where the body may name the project and the place. */
-const namesContext = /^\/rest\/v1\/(transaction|payment)$/;
+const namesContext = /^\/rest\/v1\/(transaction|payment|allowance|cash\/(in|out|code)|user\/[^/]+\/identification-request)$/;
 
 const isBalance = /^\/rest\/v1\/wallet\/[^/]+\/balance$/;
 
@@ -49,6 +52,7 @@ export class WalletClient {
   readonly #base: URL;
   readonly #signer: Signer | undefined;
   #transport: Transport;
+  #keys: PublicKeys;
   #session: Session | undefined;
 
   constructor(options: ClientOptions = {}) {
@@ -61,6 +65,7 @@ export class WalletClient {
       timeout: options.timeout ?? 30_000,
       retries: options.retries ?? 4,
     });
+    this.#keys = new PublicKeys(() => this.getPublicKeys(), (options.clock ?? systemClock).now);
     this.#signer = makeSigner(options);
     if (options.token) {
       const renew = options.renewToken ?? (this.#signer && ((token: Token) => this.#refresh(token)));
@@ -82,15 +87,21 @@ export class WalletClient {
   asUser(token: Token, onToken?: (token: Token) => void | Promise<void>): WalletClient {
     // What renews and stores this client's own token is not for another one.
     const user = new WalletClient({ ...this.#options, token, onToken, renewToken: undefined });
-    user.#transport = this.#transport;
+    user.#share(this);
     return user;
   }
 
   #derive(change: ClientOptions): WalletClient {
     const derived = new WalletClient({ ...this.#options, ...change });
-    derived.#transport = this.#transport;
+    derived.#share(this);
     derived.#session = this.#session;
     return derived;
+  }
+
+  /** Goes on with what another client has learned of the same server. */
+  #share(other: WalletClient): void {
+    this.#transport = other.#transport;
+    this.#keys = other.#keys;
   }
 
   /**
@@ -111,6 +122,13 @@ export class WalletClient {
       return withAmount(answer as Balance, this.#options.defaultCurrency ?? "EUR");
     }
     return answer;
+  }
+
+  /** A file that is open to everybody. */
+  async #file(path: string): Promise<Uint8Array> {
+    const headers: Record<string, string> = inBrowser() ? {} : { "User-Agent": userAgent };
+    const request = { method: "GET", url: new URL(path, this.#base), headers, repeatable: true, file: true };
+    return (await this.#transport.send(request, undefined)) as Uint8Array;
   }
 
   /** Puts a request together: what says in whose name it is goes into ext, or into headers where nothing is signed. */
@@ -207,6 +225,22 @@ export class WalletClient {
     return this.list("/clients", "clients", query);
   }
 
+  /** The keys that callbacks are signed with, as PEM, the newest first. */
+  async getPublicKeys(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/publickey"));
+  }
+
+  /**
+   * Checks that a callback was signed by this client's server, and reads it, as the function `verifyCallback` does for keys
+   * that are at hand. Keys are fetched when they are needed, kept for an hour, and fetched anew, once a minute at most, when
+   * a signature matches none of them.
+   *
+   * @throws {@link SignatureError} for what is not signed with one of the keys
+   */
+  async verifyCallback(form: CallbackForm): Promise<CallbackEvent> {
+    return this.#keys.verify(form);
+  }
+
   // --- Users and their tokens ---
 
   /**
@@ -256,6 +290,18 @@ export class WalletClient {
     return this.list("/locations", "locations", query);
   }
 
+  // --- Figures ---
+
+  /** The counters of the project that the call speaks for. */
+  async getStatistics(query?: StatisticsQuery, options: RequestOptions = {}): Promise<Statistics> {
+    return this.request("/stats", { ...options, query });
+  }
+
+  /** All projects of the token's user at one moment: balances, payments of today and of 30 days, places that are open. */
+  async getProjectsOverview(query?: { limit?: number; offset?: number }): Promise<Overview> {
+    return this.request("/projects/overview", { query });
+  }
+
   // --- Wallets ---
 
   /** A wallet; `me` is the user's under a token, and the project's otherwise. */
@@ -271,6 +317,16 @@ export class WalletClient {
   /** What came into a wallet and went out of it, newest first unless `order_direction` says otherwise. */
   statements(wallet: number | "me" = "me", query?: Query): AsyncGenerator<Statement, void, undefined> {
     return this.list(`/wallet/${segment(wallet)}/statements`, "statements", query);
+  }
+
+  /** A code that the token's user reads out or shows to pay with, once, for five minutes. */
+  async createReserveCode(options: RequestOptions = {}): Promise<ReserveCode> {
+    return this.#write("POST", "/wallet/me/code", undefined, options);
+  }
+
+  /** A barcode by which the token's user is paid cash in, once, for a quarter of an hour. */
+  async createOneTimeBarcode(options: RequestOptions = {}): Promise<OneTimeBarcode> {
+    return this.#write("POST", "/wallet/me/barcode", undefined, options);
   }
 
   // --- Payments ---
@@ -300,7 +356,8 @@ export class WalletClient {
   /**
    * Accepts a transaction for its payer: all of the money is held, or none.
    *
-   * @param proof - one proof of the payer's, and the wallet or payer that it is about; with a payer's token nothing
+   * @param proof - one proof of the payer's, and the wallet or payer that it is about; with a payer's token nothing, and
+   * `wallet_id` alone where that wallet has given this client an allowance
    */
   async reserveTransaction(key: string, proof: Reservation = {}, options: RequestOptions = {}): Promise<Transaction> {
     const bare = Object.keys(proof).length === 0;
@@ -330,6 +387,97 @@ export class WalletClient {
   /** Gives back a payment whose money is frozen. */
   async cancelPayment(id: number): Promise<Payment> {
     return this.request(`/payment/${segment(id)}`, { method: "DELETE", repeatable: true });
+  }
+
+  // --- Allowances ---
+
+  /** Asks for an allowance, in a transaction of its own: the payer gives it by accepting that. */
+  async createAllowance(allowance: NewAllowance, options: RequestOptions = {}): Promise<Allowance> {
+    return this.#write("POST", "/allowance", allowance, options);
+  }
+
+  /** An allowance as it is now. */
+  async getAllowance(id: number): Promise<Allowance> {
+    return this.request(`/allowance/${segment(id)}`);
+  }
+
+  /** Ends an allowance. */
+  async cancelAllowance(id: number): Promise<Allowance> {
+    return this.request(`/allowance/${segment(id)}`, { method: "DELETE", repeatable: true });
+  }
+
+  /** The one that a wallet has given to this client and that may be used now. */
+  async getActiveAllowance(wallet: number | "me" = "me"): Promise<Allowance> {
+    return this.request(`/allowance/active/${segment(wallet)}`);
+  }
+
+  /** Ends what {@link getActiveAllowance} reads. */
+  async cancelActiveAllowance(wallet: number | "me" = "me"): Promise<Allowance> {
+    return this.request(`/allowance/active/${segment(wallet)}`, { method: "DELETE", repeatable: true });
+  }
+
+  /** The largest price that could be reserved by the allowance now, in a currency, `EUR` unless said otherwise. It promises nothing. */
+  async getAllowanceLimit(wallet: number | "me" = "me", currency?: string): Promise<AllowanceLeft> {
+    return this.request(`/allowance/limit/${segment(wallet)}`, { query: { currency } });
+  }
+
+  // --- Cash and documents at a place ---
+
+  /**
+   * Puts the cash that a customer has brought into their wallet. Give an `idempotencyKey` of the till's own: only that keeps
+   * a program that begins anew after a crash from paying twice.
+   */
+  async payCashIn(cash: NewCash, options: RequestOptions = {}): Promise<Transaction> {
+    return this.#write("POST", "/cash/in", cash, options);
+  }
+
+  /** Takes from a customer's wallet what the till hands out once the answer is there. */
+  async payCashOut(cash: NewCash, options: RequestOptions = {}): Promise<Transaction> {
+    return this.#write("POST", "/cash/out", cash, options);
+  }
+
+  /** Sends a code to a contact that nobody has confirmed; the customer reads it out, and it is `code` of {@link payCashIn}. */
+  async sendCashCode(customer: CashCustomer, options: RequestOptions = {}): Promise<CashCode> {
+    return this.#write("POST", "/cash/code", { customer }, options);
+  }
+
+  /** Records that a user showed a document. */
+  async identifyUser(user: number, seen: NewIdentification, options: RequestOptions = {}): Promise<IdentificationRequest> {
+    return this.#write("POST", `/user/${segment(user)}/identification-request`, seen, options);
+  }
+
+  /** What became of such a record. */
+  async getIdentification(id: number): Promise<IdentificationRequest> {
+    return this.request(`/identification-request/${segment(id)}`);
+  }
+
+  // --- What lets others check the ledger: `purser log verify` and tools for transparency logs prove what these read ---
+
+  /** What the log says of a transaction, with proofs, for its parties. */
+  async getReceipt(key: string): Promise<LogReceipt> {
+    return this.request(`/transaction/${segment(key)}/receipt`);
+  }
+
+  /** A proof that the log has only grown since a size, up to another one or to the newest. */
+  async getLogConsistency(from: number, to?: number): Promise<LogConsistency> {
+    return this.request("/log/consistency", { query: { from, to } });
+  }
+
+  /** The newest size and root of the log, as a signed note. */
+  async getLogCheckpoint(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/log/checkpoint"));
+  }
+
+  /** The keys that sign checkpoints, the newest first, one in a line. Keep them: whoever asks each time believes the server. */
+  async getLogKeys(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/log/keys"));
+  }
+
+  /** The hashes of a tile, 32 bytes each: the first `width` of them, all 256 unless said otherwise. */
+  async getLogTile(level: number, number: number, width = 256): Promise<Uint8Array> {
+    const parts = String(number).padStart(3 * Math.ceil(String(number).length / 3), "0").match(/\d{3}/g) ?? [];
+    const path = parts.map((part, i) => (i < parts.length - 1 ? "x" : "") + part).join("/");
+    return this.#file(`/log/tile/${segment(level)}/${path}${width < 256 ? `.p/${segment(width)}` : ""}`);
   }
 
   async #write<T>(method: "POST" | "PUT", path: string, body: unknown, options: RequestOptions): Promise<T> {

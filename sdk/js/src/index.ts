@@ -10,6 +10,8 @@ export { APIError, type ErrorCode, NetworkError, SignatureError } from "./errors
 export { ProjectCache, type ProjectSource } from "./cache.js";
 export { type CallbackEvent, type CallbackForm, verifyCallback } from "./callback.js";
 export type {
-  Balance, ClientCredentials, ClientInfo, Funds, Grant, Host, Location, NewClient, NewItem, NewPayment, NewTransaction,
-  Payment, Price, Project, Reservation, Statement, Token, Transaction, User, Wallet,
+  Allowance, AllowanceLeft, Balance, CashCode, CashCustomer, ClientCredentials, ClientInfo, Flows, Funds, Grant, Host,
+  IdentificationRequest, Location, LogConsistency, LogReceipt, MaxPrice, Metadata, NewAllowance, NewCash, NewClient,
+  NewIdentification, NewItem, NewPayment, NewTransaction, OneTimeBarcode, Overview, Payment, Period, Price, Project,
+  Reservation, ReserveCode, Statement, Statistics, StatisticsQuery, Tally, Token, Transaction, User, Wallet,
 } from "./types.js";

@@ -147,8 +147,12 @@ export type NewItem = Price & { title: string; currency: string; quantity: numbe
 
 /** A transaction that is asked for. The project and the place may stand in it, or in the client. */
 export interface NewTransaction {
-  /** Payments, or the numbers of some that were made before. */
+  /** Payments, or the numbers of some that were made before; none where an allowance alone is asked for. */
   payments: (NewPayment | number)[];
+  /** What the payer is to agree to beside the payments: a new one, or one of `createAllowance` by its number. */
+  allowance?: ({ data: NewAllowance } | { id: number }) & { optional?: boolean };
+  /** `false` where no allowance is to be used. */
+  use_allowance?: boolean;
   project_id?: number;
   location_id?: number;
   redirect_uri?: string;
@@ -180,8 +184,12 @@ export interface Transaction {
   manager_id?: number;
   project?: Project;
   payments: Payment[];
+  /** What the payer is asked for beside the payments. */
+  allowance?: { data: Allowance; optional: boolean };
   restrictions?: Record<string, unknown>;
   inquiries?: Record<string, unknown>[];
+  /** Where cash was paid in or out: how the customer was identified. */
+  cash?: { service: "cash_in" | "cash_out"; type: string };
 }
 
 /** One priced obligation. */
@@ -205,7 +213,7 @@ export interface Payment {
   [more: string]: unknown;
 }
 
-/** One proof of the payer's, and from which wallet; nothing at all where the payer's token signs. */
+/** One proof of the payer's, and from which wallet; no proof where the payer's token signs, or where an allowance is used. */
 export interface Reservation {
   wallet_id?: number;
   payer?: { id: number } | { email: string } | { phone: string } | { barcode: string };
@@ -214,6 +222,8 @@ export interface Reservation {
   sms_code?: string;
   /** Made by the payer beforehand, and read out. */
   code?: string;
+  /** Gives the allowance too that the transaction asks for, where that is optional. */
+  accept_allowance?: boolean;
   [more: string]: unknown;
 }
 
@@ -252,4 +262,204 @@ export interface Location {
   /** In metres, in answers to a search around a point. */
   distance?: number;
   [more: string]: unknown;
+}
+
+/** A length in seconds from when something begins, or the moment at which it ends. */
+export type Period = { for: number } | { until: number };
+
+/** A payer's standing consent: a client takes money from one wallet without asking each time. */
+export interface Allowance {
+  id: number;
+  /** That of the transaction that it is given in. */
+  transaction_key: string;
+  created_at: number;
+  status: "new" | "active" | "inactive" | "deleted";
+  currency: string;
+  /** The one that pays, once it is given. */
+  wallet?: number;
+  confirmed_at?: number;
+  description?: string;
+  /** How much may be taken in all; absent where limits alone bound it. */
+  max_price?: number;
+  max_price_decimal?: string;
+  /** How much may be taken within a time in seconds. */
+  limits?: { max_price: number; time: number }[];
+  valid: Period;
+  /** Hours. */
+  valid_for?: number;
+  valid_until?: number;
+  /** The places at which it may be used; absent for everywhere. */
+  locations?: number[];
+}
+
+/** Either cents or decimal text, never both. */
+export type MaxPrice = { max_price: number } | { max_price_decimal: string };
+
+/** What a payer is to agree to: a price in all, or limits, or both. */
+export interface NewAllowance {
+  currency: string;
+  description?: string;
+  max_price?: number;
+  max_price_decimal?: string;
+  limits?: (MaxPrice & { time: number })[];
+  /** 30 days unless said otherwise. */
+  valid?: Period;
+  /** The numbers of places of the project, at which alone it may be used. */
+  locations?: number[];
+}
+
+/** The largest price that could be reserved by an allowance now. */
+export interface AllowanceLeft {
+  amount: number;
+  amount_decimal: string;
+  currency: string;
+}
+
+/** Whose wallet cash goes into, or comes out of. */
+export type CashCustomer =
+  | { email: string }
+  | { phone: string }
+  | { barcode: string }
+  | { one_time_barcode: string }
+  | { qr_code: string }
+  | { person_code: string; nationality: string };
+
+/** Cash that a customer brings or gets. The place may stand in it, or in the client. */
+export type NewCash = Price & {
+  currency: string;
+  customer: CashCustomer;
+  description?: string;
+  /** What was sent to a contact that nobody has confirmed. */
+  code?: string;
+  location_id?: number;
+};
+
+/** That a code was sent to a contact. */
+export interface CashCode {
+  email?: string;
+  phone?: string;
+  expires_at: number;
+}
+
+/** A code that a payer reads out or shows: their yes, once. */
+export interface ReserveCode {
+  code: string;
+  expires_at: number;
+}
+
+/** A barcode by which cash is paid in, once. */
+export interface OneTimeBarcode {
+  barcode: string;
+  expires_at: number;
+}
+
+/** That a user showed a document at a place. */
+export interface NewIdentification {
+  document: { type: "passport" | "identity_card" | "residence_permit" | "driving_licence"; number: string };
+  /** What the document says. */
+  identity: { name: string; surname: string; nationality: string; code?: string };
+  /** The person who looked at it. */
+  checked_by: string;
+  checked_at?: number;
+  location_id?: number;
+}
+
+/** What became of a document that was shown. */
+export interface IdentificationRequest {
+  id: number;
+  user_id: number;
+  status: "pending" | "reviewed";
+  result?: "accepted" | "rejected";
+  reason?: string;
+  provider: string;
+  project_id: number;
+  location_id: number;
+  /** Of the number the last two characters. */
+  document: { type: string; number: string };
+  identity: { name: string; surname: string; nationality?: string };
+  checked_by: string;
+  checked_at: number;
+  created_at: number;
+  reviewed_at?: number;
+}
+
+/** Which figures are wanted: those of the last 30 days, by currency, unless said otherwise. */
+export type StatisticsQuery = {
+  /** Any moment of the first and of the last day, in UTC. */
+  from?: number;
+  to?: number;
+  group?: "currency" | "day" | "location";
+  limit?: number;
+  offset?: number;
+};
+
+/** How many payments, and how much they come to. */
+export interface Tally {
+  count: number;
+  volume: number;
+  volume_decimal: string;
+}
+
+/** What happened on some days, whenever the payments were made. */
+export interface Flows {
+  paid: Tally;
+  refunds: Tally;
+  cash_in: Tally;
+  cash_out: Tally;
+}
+
+/** The counters of a project. */
+export interface Statistics {
+  stats: (Flows & {
+    /** Where lines are by day. */
+    day?: string;
+    /** Where lines are by place; absent for what happened at none. */
+    location_id?: number;
+    currency: string;
+    /** Payments that were made on those days, by the status that they have now. */
+    statuses: (Tally & { status: string })[];
+  })[];
+  _metadata: Metadata & { project_id: number; group: string; from: number; to: number; as_of: number };
+}
+
+/** Where a page stands in a list. */
+export interface Metadata {
+  total: number;
+  offset: number;
+  limit: number;
+}
+
+/** All projects of a user as they were at one moment. */
+export interface Overview {
+  projects: {
+    id: number;
+    title: string;
+    wallet_id?: number;
+    /** That of the default wallet, which projects may share. */
+    balance: { [currency: string]: Funds };
+    today: { [currency: string]: Flows };
+    last_30_days: { [currency: string]: Flows };
+    locations: { active: number; open: number; unknown: number };
+  }[];
+  _metadata: Metadata & { as_of: number; today: string; from: string };
+}
+
+/** What the log of the ledger says of a transaction, with proofs. */
+export interface LogReceipt {
+  transaction_key: string;
+  /** Without `index` and `proof` while they wait for the next checkpoint, a second at most. */
+  leaves: { index?: number; leaf: string; hash: string; proof?: string[] }[];
+  /** The signed note under which the proofs hold. */
+  checkpoint?: string;
+  public_keys: string[];
+}
+
+/** A proof that the log has only grown. */
+export interface LogConsistency {
+  from: number;
+  to: number;
+  from_root: string;
+  to_root: string;
+  proof: string[];
+  checkpoint: string;
 }
