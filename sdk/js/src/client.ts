@@ -1,5 +1,6 @@
 import { withAmount } from "./balance.js";
 import { type CallbackEvent, type CallbackForm, PublicKeys } from "./callback.js";
+import { Calls } from "./calls.js";
 import { makeKey, Signer } from "./mac.js";
 import {
   type ClientOptions,
@@ -13,12 +14,7 @@ import {
 } from "./options.js";
 import { Session } from "./session.js";
 import { systemClock, Transport } from "./transport.js";
-import type {
-  Allowance, AllowanceLeft, Balance, CashCode, CashCustomer, ClientInfo, Grant, IdentificationRequest, Location,
-  LogConsistency, LogReceipt, NewAllowance, NewCash, NewClient, NewIdentification, NewPayment, NewTransaction,
-  OneTimeBarcode, Overview, Payment, Project, Reservation, ReserveCode, Statement, Statistics, StatisticsQuery, Token,
-  Transaction, User, Wallet,
-} from "./types.js";
+import type { Balance, Grant, Session as SessionKey, SessionRequest, Token } from "./types.js";
 
 /** Names this SDK to the server. */
 const userAgent = "purser-wallet/0.1";
@@ -27,9 +23,6 @@ const userAgent = "purser-wallet/0.1";
 const namesContext = /^\/rest\/v1\/(transaction|payment|allowance|cash\/(in|out|code)|user\/[^/]+\/identification-request)$/;
 
 const isBalance = /^\/rest\/v1\/wallet\/[^/]+\/balance$/;
-
-/** A price to take instead of the one that was asked for: no higher. */
-export type LowerPrices = Record<number, ({ price: number } | { price_decimal: string }) & { currency: string }>;
 
 /**
  * Calls a Wallet API server as a client, or as a user whose token a client holds.
@@ -47,7 +40,7 @@ export type LowerPrices = Record<number, ({ price: number } | { price_decimal: s
  * const order = await shop.createTransaction({ payments: [{ description: "Order 88", price: 2599, currency: "EUR" }] });
  * ```
  */
-export class WalletClient {
+export class WalletClient extends Calls {
   readonly #options: ClientOptions;
   readonly #base: URL;
   readonly #signer: Signer | undefined;
@@ -56,6 +49,7 @@ export class WalletClient {
   #session: Session | undefined;
 
   constructor(options: ClientOptions = {}) {
+    super();
     this.#options = { ...options };
     this.#base = readBase(options.baseUrl ?? environment("PURSER_BASE_URL") ?? "http://127.0.0.1:8080");
     this.#transport = new Transport({
@@ -65,7 +59,7 @@ export class WalletClient {
       timeout: options.timeout ?? 30_000,
       retries: options.retries ?? 4,
     });
-    this.#keys = new PublicKeys(() => this.getPublicKeys(), (options.clock ?? systemClock).now);
+    this.#keys = new PublicKeys(() => this.getPublicKeys(), () => (options.clock ?? systemClock).now());
     this.#signer = makeSigner(options);
     if (options.token) {
       const renew = options.renewToken ?? (this.#signer && ((token: Token) => this.#refresh(token)));
@@ -110,7 +104,7 @@ export class WalletClient {
    * @param path - below `/rest/v1`, such as `/wallet/me/balance`, or whole, beginning with `/rest/` or `/oauth/`
    * @returns the answer's JSON
    */
-  async request<T = any>(path: string, options: RequestOptions = {}): Promise<T> {
+  override async request<T = any>(path: string, options: RequestOptions = {}): Promise<T> {
     return (await this.#call(path, options, this.#session)) as T;
   }
 
@@ -178,7 +172,7 @@ export class WalletClient {
    * @param key - under which the answer has the list, such as `spots`
    * @param query - filters, and `limit`: how many to read at a time
    */
-  async *list<T = any>(path: string, key: string, query: Query = {}): AsyncGenerator<T, void, undefined> {
+  override async *list<T = any>(path: string, key: string, query: Query = {}): AsyncGenerator<T, void, undefined> {
     let next: Query | undefined = { limit: 200, ...query };
     let before = new Set<unknown>(); // what the last page had: things that are new push others to the next page
     while (next) {
@@ -195,35 +189,7 @@ export class WalletClient {
     }
   }
 
-  // --- Who calls ---
-
-  /** The server's clock, in UNIX seconds. */
-  async getServer(): Promise<{ time: number }> {
-    return this.request("/server");
-  }
-
-  /** What this client is and may do: the call to try credentials with. */
-  async getClient(): Promise<ClientInfo> {
-    return this.request("/client");
-  }
-
-  /** The same as {@link getClient}. */
-  async getClientInfo(): Promise<ClientInfo> {
-    return this.getClient();
-  }
-
-  /**
-   * Registers a device, for an application. `credentials` of the answer are what the device signs with; the key is
-   * shown this once.
-   */
-  async createClient(client: NewClient, options: RequestOptions = {}): Promise<ClientInfo> {
-    return this.#write("POST", "/client", client, options);
-  }
-
-  /** The clients of this one's projects. */
-  clients(query?: Query): AsyncGenerator<ClientInfo, void, undefined> {
-    return this.list("/clients", "clients", query);
-  }
+  // --- Callbacks, and what lets others check the ledger ---
 
   /** The keys that callbacks are signed with, as PEM, the newest first. */
   async getPublicKeys(): Promise<string> {
@@ -239,228 +205,6 @@ export class WalletClient {
    */
   async verifyCallback(form: CallbackForm): Promise<CallbackEvent> {
     return this.#keys.verify(form);
-  }
-
-  // --- Users and their tokens ---
-
-  /**
-   * Asks for a user's token, by the client's own credentials: with the code that the user's browser brought back, with
-   * a password, or with a refresh token. {@link asUser} takes it.
-   */
-  async requestToken(grant: Grant): Promise<Token> {
-    const token = await this.#call("/oauth/v1/token", { method: "POST", body: grant }, undefined);
-    return token as Token;
-  }
-
-  /** Ends a token, and all that came of the same consent. */
-  async revokeToken(accessToken: string): Promise<void> {
-    const query = { access_token: accessToken };
-    await this.#call("/oauth/v1/token", { method: "DELETE", query, repeatable: true }, undefined);
-  }
-
-  async #refresh(token: Token): Promise<Token> {
-    const refresh_token = token.refresh_token ?? "";
-    return { ...token, ...(await this.requestToken({ grant_type: "refresh_token", refresh_token })) };
-  }
-
-  /** A user, as far as they agreed to be read; the token's own unless said otherwise. */
-  async getUser(user: number | "me" = "me"): Promise<User> {
-    return this.request(`/user/${segment(user)}`);
-  }
-
-  // --- Projects and places ---
-
-  /** A project that the caller represents. */
-  async getProject(id: number, query?: Query): Promise<Project> {
-    return this.request(`/project/${segment(id)}`, { query });
-  }
-
-  /** The projects that a user administers, with a token that has the scope `projects`. */
-  async getUserProjects(user: number | "me" = "me", query?: Query): Promise<Project[]> {
-    return this.request(`/user/${segment(user)}/projects`, { query });
-  }
-
-  /** A project's places. */
-  async getProjectLocations(projectId: number, query?: Query): Promise<Location[]> {
-    return this.request(`/project/${segment(projectId)}/locations`, { query });
-  }
-
-  /** Public places: `{ lat, lng, distance }` are those around a point, nearest first. */
-  locations(query?: Query): AsyncGenerator<Location, void, undefined> {
-    return this.list("/locations", "locations", query);
-  }
-
-  // --- Figures ---
-
-  /** The counters of the project that the call speaks for. */
-  async getStatistics(query?: StatisticsQuery, options: RequestOptions = {}): Promise<Statistics> {
-    return this.request("/stats", { ...options, query });
-  }
-
-  /** All projects of the token's user at one moment: balances, payments of today and of 30 days, places that are open. */
-  async getProjectsOverview(query?: { limit?: number; offset?: number }): Promise<Overview> {
-    return this.request("/projects/overview", { query });
-  }
-
-  // --- Wallets ---
-
-  /** A wallet; `me` is the user's under a token, and the project's otherwise. */
-  async getWallet(wallet: number | "me" = "me"): Promise<Wallet> {
-    return this.request(`/wallet/${segment(wallet)}`);
-  }
-
-  /** What a wallet holds, by currency. */
-  async getBalance(wallet: number | "me" = "me", query?: Query): Promise<Balance> {
-    return this.request(`/wallet/${segment(wallet)}/balance`, { query });
-  }
-
-  /** What came into a wallet and went out of it, newest first unless `order_direction` says otherwise. */
-  statements(wallet: number | "me" = "me", query?: Query): AsyncGenerator<Statement, void, undefined> {
-    return this.list(`/wallet/${segment(wallet)}/statements`, "statements", query);
-  }
-
-  /** A code that the token's user reads out or shows to pay with, once, for five minutes. */
-  async createReserveCode(options: RequestOptions = {}): Promise<ReserveCode> {
-    return this.#write("POST", "/wallet/me/code", undefined, options);
-  }
-
-  /** A barcode by which the token's user is paid cash in, once, for a quarter of an hour. */
-  async createOneTimeBarcode(options: RequestOptions = {}): Promise<OneTimeBarcode> {
-    return this.#write("POST", "/wallet/me/barcode", undefined, options);
-  }
-
-  // --- Payments ---
-
-  /** Asks for money: payments that one payer accepts or refuses as a whole. */
-  async createTransaction(transaction: NewTransaction, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("POST", "/transaction", transaction, options);
-  }
-
-  /** Asks for one payment, in a transaction of its own. With `payments` it is {@link createTransaction}. */
-  createPayment(payments: NewTransaction, options?: RequestOptions): Promise<Transaction>;
-  createPayment(payment: NewPayment & { payments?: undefined }, options?: RequestOptions): Promise<Payment>;
-  async createPayment(asked: NewTransaction | NewPayment, options: RequestOptions = {}): Promise<Transaction | Payment> {
-    return this.#write("POST", "payments" in asked && asked.payments ? "/transaction" : "/payment", asked, options);
-  }
-
-  /** A transaction as it is now. */
-  async getTransaction(key: string, query?: Query): Promise<Transaction> {
-    return this.request(`/transaction/${segment(key)}`, { query });
-  }
-
-  /** The project's transactions, newest first unless `order_direction` says otherwise. */
-  transactions(query?: Query): AsyncGenerator<Transaction, void, undefined> {
-    return this.list("/transactions", "transactions", query);
-  }
-
-  /**
-   * Accepts a transaction for its payer: all of the money is held, or none.
-   *
-   * @param proof - one proof of the payer's, and the wallet or payer that it is about; with a payer's token nothing, and
-   * `wallet_id` alone where that wallet has given this client an allowance
-   */
-  async reserveTransaction(key: string, proof: Reservation = {}, options: RequestOptions = {}): Promise<Transaction> {
-    const bare = Object.keys(proof).length === 0;
-    return this.#write("PUT", `/transaction/${segment(key)}/reserve${bare ? "/me" : ""}`, proof, options);
-  }
-
-  /** Takes the money of a reserved transaction; of a payment less, where a lower price is given by its number. */
-  async confirmTransaction(key: string, prices: LowerPrices = {}, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("PUT", `/transaction/${segment(key)}/confirm`, prices, options);
-  }
-
-  /** Takes back a transaction that is not confirmed. */
-  async revokeTransaction(key: string): Promise<Transaction> {
-    return this.request(`/transaction/${segment(key)}`, { method: "DELETE", repeatable: true });
-  }
-
-  /** A payment as it is now. */
-  async getPayment(id: number): Promise<Payment> {
-    return this.request(`/payment/${segment(id)}`);
-  }
-
-  /** The project's payments. */
-  payments(query?: Query): AsyncGenerator<Payment, void, undefined> {
-    return this.list("/payments", "payments", query);
-  }
-
-  /** Gives back a payment whose money is frozen. */
-  async cancelPayment(id: number): Promise<Payment> {
-    return this.request(`/payment/${segment(id)}`, { method: "DELETE", repeatable: true });
-  }
-
-  // --- Allowances ---
-
-  /** Asks for an allowance, in a transaction of its own: the payer gives it by accepting that. */
-  async createAllowance(allowance: NewAllowance, options: RequestOptions = {}): Promise<Allowance> {
-    return this.#write("POST", "/allowance", allowance, options);
-  }
-
-  /** An allowance as it is now. */
-  async getAllowance(id: number): Promise<Allowance> {
-    return this.request(`/allowance/${segment(id)}`);
-  }
-
-  /** Ends an allowance. */
-  async cancelAllowance(id: number): Promise<Allowance> {
-    return this.request(`/allowance/${segment(id)}`, { method: "DELETE", repeatable: true });
-  }
-
-  /** The one that a wallet has given to this client and that may be used now. */
-  async getActiveAllowance(wallet: number | "me" = "me"): Promise<Allowance> {
-    return this.request(`/allowance/active/${segment(wallet)}`);
-  }
-
-  /** Ends what {@link getActiveAllowance} reads. */
-  async cancelActiveAllowance(wallet: number | "me" = "me"): Promise<Allowance> {
-    return this.request(`/allowance/active/${segment(wallet)}`, { method: "DELETE", repeatable: true });
-  }
-
-  /** The largest price that could be reserved by the allowance now, in a currency, `EUR` unless said otherwise. It promises nothing. */
-  async getAllowanceLimit(wallet: number | "me" = "me", currency?: string): Promise<AllowanceLeft> {
-    return this.request(`/allowance/limit/${segment(wallet)}`, { query: { currency } });
-  }
-
-  // --- Cash and documents at a place ---
-
-  /**
-   * Puts the cash that a customer has brought into their wallet. Give an `idempotencyKey` of the till's own: only that keeps
-   * a program that begins anew after a crash from paying twice.
-   */
-  async payCashIn(cash: NewCash, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("POST", "/cash/in", cash, options);
-  }
-
-  /** Takes from a customer's wallet what the till hands out once the answer is there. */
-  async payCashOut(cash: NewCash, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("POST", "/cash/out", cash, options);
-  }
-
-  /** Sends a code to a contact that nobody has confirmed; the customer reads it out, and it is `code` of {@link payCashIn}. */
-  async sendCashCode(customer: CashCustomer, options: RequestOptions = {}): Promise<CashCode> {
-    return this.#write("POST", "/cash/code", { customer }, options);
-  }
-
-  /** Records that a user showed a document. */
-  async identifyUser(user: number, seen: NewIdentification, options: RequestOptions = {}): Promise<IdentificationRequest> {
-    return this.#write("POST", `/user/${segment(user)}/identification-request`, seen, options);
-  }
-
-  /** What became of such a record. */
-  async getIdentification(id: number): Promise<IdentificationRequest> {
-    return this.request(`/identification-request/${segment(id)}`);
-  }
-
-  // --- What lets others check the ledger: `purser log verify` and tools for transparency logs prove what these read ---
-
-  /** What the log says of a transaction, with proofs, for its parties. */
-  async getReceipt(key: string): Promise<LogReceipt> {
-    return this.request(`/transaction/${segment(key)}/receipt`);
-  }
-
-  /** A proof that the log has only grown since a size, up to another one or to the newest. */
-  async getLogConsistency(from: number, to?: number): Promise<LogConsistency> {
-    return this.request("/log/consistency", { query: { from, to } });
   }
 
   /** The newest size and root of the log, as a signed note. */
@@ -480,8 +224,37 @@ export class WalletClient {
     return this.#file(`/log/tile/${segment(level)}/${path}${width < 256 ? `.p/${segment(width)}` : ""}`);
   }
 
-  async #write<T>(method: "POST" | "PUT", path: string, body: unknown, options: RequestOptions): Promise<T> {
-    return this.request(path, { ...options, method, body });
+  // --- Tokens ---
+
+  /**
+   * Asks for a user's token, by the client's own credentials: with the code that the user's browser brought back, with
+   * a password, or with a refresh token. {@link asUser} takes it.
+   */
+  async requestToken(grant: Grant): Promise<Token> {
+    const token = await this.#call("/oauth/v1/token", { method: "POST", body: grant }, undefined);
+    return token as Token;
+  }
+
+  /** Ends a token, and all that came of the same consent. */
+  async revokeToken(accessToken: string): Promise<void> {
+    const query = { access_token: accessToken };
+    await this.#call("/oauth/v1/token", { method: "DELETE", query, repeatable: true }, undefined);
+  }
+
+  /** Takes a token into use that was asked for with `refresh_token_with_activation`. */
+  async activateToken(accessToken: string): Promise<Token> {
+    return (await this.#call(`/oauth/v1/tokens/${segment(accessToken)}/activate`, { method: "PUT" }, undefined)) as Token;
+  }
+
+  /** Says what a user is to agree to before the browser is sent to the pages, with the key of the answer. */
+  async prepareSession(asked: SessionRequest): Promise<SessionKey> {
+    const body = { response_type: "code", ...asked };
+    return (await this.#call("/oauth/v1/session", { method: "POST", body }, undefined)) as SessionKey;
+  }
+
+  async #refresh(token: Token): Promise<Token> {
+    const refresh_token = token.refresh_token ?? "";
+    return { ...token, ...(await this.requestToken({ grant_type: "refresh_token", refresh_token })) };
   }
 }
 

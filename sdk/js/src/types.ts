@@ -124,7 +124,7 @@ export interface Token {
 export type Grant =
   | { grant_type: "authorization_code"; code: string; redirect_uri: string; code_verifier?: string }
   | { grant_type: "password"; username: string; password: string; scope?: string }
-  | { grant_type: "refresh_token"; refresh_token: string; scope?: string; code?: string };
+  | { grant_type: "refresh_token" | "refresh_token_with_activation"; refresh_token: string; scope?: string; code?: string };
 
 /** Either cents or decimal text, never both. */
 export type Price = { price: number } | { price_decimal: string };
@@ -462,4 +462,183 @@ export interface LogConsistency {
   to_root: string;
   proof: string[];
   checkpoint: string;
+}
+
+/** Changes what it mentions of a client; lists are all that there are to be. */
+export interface ClientChange {
+  title?: string;
+  info?: Record<string, unknown>;
+  permissions?: string[];
+  hosts?: Partial<Host>[];
+  permissions_to_wallets?: (({ wallet_id: number } | { account_number: string }) & { scopes: string[] })[];
+  project_id?: number;
+  service_agreement_id?: number;
+}
+
+/** Why a request was refused. */
+export interface Refusal {
+  request_id: string;
+  at: number;
+  /** The method and the route. */
+  request: string;
+  address?: string;
+  client_id?: number;
+  caller?: string;
+  project_id?: number;
+  location_id?: number;
+  /** The code that it was answered with. */
+  error: string;
+  reason: string;
+  /** What was asked, what was looked at, and which rule refused. */
+  action?: string;
+  rules?: { rule: string; holds: boolean; fact: string }[];
+  refused?: string;
+  /** What would allow it, all together. */
+  needs?: { kind: string; name?: string; id?: number; description: string }[];
+}
+
+/** An e-mail address or a phone number. */
+export type Contact = { email: string } | { phone: string };
+
+/** What a user is asked to agree to. */
+export interface SessionRequest {
+  response_type?: "code";
+  client_id: string;
+  redirect_uri: string;
+  scope?: string;
+  state?: string;
+  code_challenge?: string;
+  code_challenge_method?: string;
+  user?: { email: string };
+}
+
+/** What the browser is sent to the pages with. */
+export interface Session {
+  key: string;
+}
+
+/** A person who registers. */
+export interface NewUser {
+  email?: string;
+  phone?: string;
+  display_name?: string;
+  locale?: string;
+  identity?: { name: string; surname: string; nationality?: string; code?: string };
+  credentials: { type: "main-password"; password: string };
+}
+
+/** Who has forgotten a password; `identity` where the server asks for the person code. */
+export type PasswordReset = Contact & { identity?: { code: string } };
+
+/** A new password with the present one, or with a code that was sent. */
+export type PasswordChange = { password: string } & ({ old_password: string } | { code: string });
+
+/** A kind of shop. */
+export interface PayCategory {
+  id: number;
+  title: string;
+  parent_id?: number;
+  images?: { active_uri: string; inactive_uri: string };
+}
+
+/** A text, or one in several languages by their codes. */
+export type Words = string | Record<string, string>;
+
+/** A place as programs write it: what is not mentioned stays, lists and maps are replaced as a whole. */
+export interface LocationEdit {
+  /** The language of texts that are in one. */
+  locale?: string;
+  title?: Words;
+  description?: Words;
+  address?: Words;
+  lat?: number;
+  lng?: number;
+  radius?: number;
+  status?: "active" | "inactive";
+  public?: boolean;
+  timezone?: string;
+  working_hours?: Record<string, { opening_time: string; closing_time: string }>;
+  /** In the words of OpenStreetMap's opening_hours, or a week with exceptions. */
+  hours?: string | Record<string, unknown>;
+  services?: Required<Location>["services"];
+  [more: string]: unknown;
+}
+
+/** Who administers a project beside its owner, and who was asked to. */
+export interface Administrators {
+  administrators: { id: number; display_name: string }[];
+  invitations: { id: number; contact: string; created_at: number }[];
+}
+
+/** A table, a till or another point of a place where people order and pay. */
+export interface Spot {
+  id: number;
+  status: "open" | "waiting" | "closed";
+  identifier: string;
+  /** What its QR code says. */
+  code: string;
+  place_info: { title: string; description?: string; address: string; logo_uri?: string; location_id: number };
+  orders?: SpotOrder[];
+}
+
+/** A transaction that people at a spot are to pay. */
+export interface SpotOrder {
+  id: number;
+  status: "pending" | "reserved" | "confirmed" | "closed";
+  transaction_key: string;
+  /** The only user who is shown it. */
+  user_id?: number;
+  transaction?: Transaction;
+}
+
+/** A payment that is on its way. */
+export interface PendingPayment extends Statement {
+  cancelable: boolean;
+  valid_until?: number;
+  /** What the payer tells the beneficiary, who has to name it; only the payer reads it. */
+  password?: string;
+  transaction_key: string;
+}
+
+/** What is exchanged for what: the amount of one of the two, in cents or as decimal text. */
+export type Conversion = {
+  from_currency: string;
+  to_currency: string;
+  from_amount?: number;
+  from_amount_decimal?: string;
+  to_amount?: number;
+  to_amount_decimal?: string;
+  account_number?: string;
+  /** As far as an exchange may go, in cents. */
+  max_from_amount?: number;
+  min_to_amount?: number;
+};
+
+/** What an amount is worth in another currency, or, with `id` and `date`, an exchange that was made. */
+export interface CurrencyConversion {
+  id?: number;
+  from_currency: string;
+  to_currency: string;
+  from_amount: number;
+  from_amount_decimal: string;
+  to_amount: number;
+  to_amount_decimal: string;
+  account_number?: string;
+  date?: number;
+}
+
+/** That somebody was asked to pay. */
+export interface TransactionRequest {
+  id: number;
+  created_at: number;
+  transaction_key: string;
+  user_id?: number;
+  email?: string;
+  phone?: string;
+  initiator_id?: number;
+}
+
+/** What a payer agreed to tell. */
+export interface InquiryResults {
+  items: { inquiry_identifier: string; item_identifier: string; item_type: string; value: unknown }[];
 }
