@@ -31,14 +31,7 @@ func (c *Client) Currencies(ctx context.Context) ([]string, error) {
 
 // PublicKeys are the PEM blocks of the keys that callbacks are signed with, the newest first (spec/wallet-api.md §4.10).
 func (c *Client) PublicKeys(ctx context.Context) ([]byte, error) {
-	answer, err := c.repeat(ctx, Call{Method: http.MethodGet, Target: "/publickey"}, nil)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != http.StatusOK {
-		return nil, answer.Decode(nil)
-	}
-	return answer.Body, nil
+	return c.file(ctx, "/publickey")
 }
 
 // ClientInfo is the client that calls, or that a token was given to: its type, permissions and main project (spec/wallet-api.md §4.2).

@@ -21,12 +21,16 @@ import (
 // twins are routes that do what another one does, under another method.
 var twins = []string{"PUT /rest/v1/user/{user}/email", "PUT /rest/v1/user/{user}/phone"}
 
+// files are what the server offers beside its routes and that is no JSON.
+var files = []string{"GET /publickey", "GET /log/checkpoint", "GET /log/keys", "GET /log/tile/{path...}"}
+
 // Every route of the server has a method that calls it: all methods are called with arguments that their types make up, and the
 // paths that arrive are held against the route table.
 func TestEveryRouteHasAMethod(t *testing.T) {
 	mux, called := http.NewServeMux(), map[string]bool{}
 	var mu sync.Mutex
-	for _, pattern := range httpapi.Patterns() {
+	all := append(httpapi.Patterns(), files...)
+	for _, pattern := range all {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -41,7 +45,7 @@ func TestEveryRouteHasAMethod(t *testing.T) {
 	for i := range methods.NumMethod() {
 		callMethod(methods.Method(i))
 	}
-	for _, pattern := range httpapi.Patterns() {
+	for _, pattern := range all {
 		if !called[pattern] && !slices.Contains(twins, pattern) {
 			t.Errorf("no method of Client calls %s: add one beside those in calls*.go", pattern)
 		}
@@ -126,15 +130,24 @@ func TestCodesAreTheServers(t *testing.T) {
 	if !slices.Equal(ours, theirs) {
 		t.Errorf("errors.go has %s\nthe server has %s", strings.Join(ours, " "), strings.Join(theirs, " "))
 	}
-	for _, statuses := range [][2]string{
+	for _, words := range [][2]string{
 		{walletapi.StatusNew, string(wallet.TransactionNew)}, {walletapi.StatusWaitingFunds, string(wallet.WaitingFunds)},
 		{walletapi.StatusReserved, string(wallet.TransactionReserved)}, {walletapi.StatusConfirmed, string(wallet.TransactionConfirmed)},
 		{walletapi.StatusRejected, string(wallet.TransactionRejected)}, {walletapi.StatusRevoked, string(wallet.TransactionRevoked)},
 		{walletapi.StatusFailed, string(wallet.TransactionFailed)}, {walletapi.StatusWaitingPassword, string(wallet.WaitingPassword)},
 		{walletapi.StatusWaitingRegistration, string(wallet.WaitingRegistration)},
+		{walletapi.AllowanceNew, string(wallet.AllowanceNew)}, {walletapi.AllowanceActive, string(wallet.AllowanceActive)},
+		{walletapi.AllowanceInactive, string(wallet.AllowanceInactive)}, {walletapi.AllowanceDeleted, string(wallet.AllowanceDeleted)},
+		{walletapi.ByCurrency, string(wallet.ByCurrency)}, {walletapi.ByDay, string(wallet.ByDay)}, {walletapi.ByLocation, string(wallet.ByLocation)},
 	} {
-		if statuses[0] != statuses[1] {
-			t.Errorf("%s is called %s by the server", statuses[0], statuses[1])
+		if words[0] != words[1] {
+			t.Errorf("%s is called %s by the server", words[0], words[1])
 		}
+	}
+	documents := []wallet.DocumentKind{
+		walletapi.DocumentPassport, walletapi.DocumentIdentityCard, walletapi.DocumentResidencePermit, walletapi.DocumentDrivingLicence,
+	}
+	if !slices.Equal(documents, wallet.DocumentKinds()) {
+		t.Errorf("requests.go has %v\nthe server has %v", documents, wallet.DocumentKinds())
 	}
 }

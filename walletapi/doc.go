@@ -1,4 +1,4 @@
-// Package walletapi is the Go side of the Wallet API v1: a client with a method for every call, and the one definition of the
+// Package walletapi is the Go side of the Wallet API v1: a client with a method for every call of the API, and the one definition of the
 // wire that the server and its clients share. It needs nothing beyond the standard library.
 //
 // # Getting started
@@ -29,12 +29,18 @@
 //
 // Such a client is another one; the first stays as it is. So a context never leaks from one request of a program to another.
 // [ProjectCache] keeps projects for a while, [Client.EnsureProject] checks a user's access, [SelectProject] and [ProjectSwitcher]
-// are for programs whose users choose, and [EachProject] and [Client.ProjectBalances] ask about all of them at once.
+// are for programs whose users choose. [Client.ProjectsOverview] has all of them in one call; [Client.ProjectBalances],
+// [Client.ProjectStatistics] and [EachProject] ask about each of them, at once.
 //
 // # Money
 //
 // Amounts are integers of cents, which is the amount times one hundred in every currency, or decimal text: price 1250 and price_decimal
 // "12.50". What is written has one of the two, what is read has both. There are no floating-point numbers.
+//
+// # Allowances and cash
+//
+// A payer who gave an allowance ([Client.CreateAllowance], [NewTransaction]) is not asked again: [Client.ReserveFrom] with an empty
+// [Reservation] takes what it lets be taken. [Client.PayCashIn] and [Client.PayCashOut] are for tills that hold cash.
 //
 // # Numbers and me
 //
@@ -79,6 +85,11 @@
 // # Callbacks
 //
 // [CallbackHandler] is an http.Handler that verifies signatures with the server's public keys, reads events, and passes each on once.
+//
+// # Proofs
+//
+// [Client.TransactionReceipt], [Client.LogCheckpoint] and [Client.LogConsistency] read what lets others check that the ledger was not
+// altered. This package reads proofs, and does not check them: `purser log verify` and tools for transparency logs do.
 //
 // # Calls that have no method
 //

@@ -131,7 +131,7 @@ func ExampleClient_AllLocations() {
 		}
 		fmt.Printf("%s, %.0f m, cash in by %v\n", place.Title, *place.Distance, place.Services[walletapi.ServiceCashIn].Types)
 	}
-	// Output: Village kiosk, 339 m, cash in by [contact bar_code]
+	// Output: Village kiosk, 339 m, cash in by [contact bar_code one_time_bar_code]
 }
 
 // A shop with one project asks for money; its payer accepts with a PIN, and the shop takes it. (Samples: "Single Project Integration".)

@@ -330,6 +330,8 @@ type NewTransaction struct {
 	// UseAllowance is true where it is nil.
 	UseAllowance     *bool `json:"use_allowance,omitempty"`
 	SuggestAllowance bool  `json:"suggest_allowance,omitempty"`
+	// Allowance is what the payer is asked for beside the payments.
+	Allowance *AllowanceRequest `json:"allowance,omitempty"`
 	// AutoConfirm has the money taken as soon as the payer accepts.
 	AutoConfirm bool        `json:"auto_confirm,omitempty"`
 	RedirectURI string      `json:"redirect_uri,omitempty"`
@@ -408,6 +410,8 @@ type Reservation struct {
 	// SMSCode is what SendFlash sent, Code what the payer made with MakeReserveCode.
 	SMSCode string `json:"sms_code,omitempty"`
 	Code    string `json:"code,omitempty"`
+	// AcceptAllowance gives the allowance too that the transaction asks for, where that is optional.
+	AcceptAllowance bool `json:"accept_allowance,omitempty"`
 	// RevokeKey is a transaction that ends with this one's being accepted.
 	RevokeKey string          `json:"revoke_transaction_key,omitempty"`
 	Inquiries []InquiryAnswer `json:"inquiries,omitempty"`
@@ -682,4 +686,118 @@ func (q SpotQuery) params() params {
 type NewOrder struct {
 	TransactionKey string `json:"transaction_key"`
 	UserID         int64  `json:"user_id,omitempty"`
+}
+
+// The statuses of allowances.
+const (
+	AllowanceNew      = "new"
+	AllowanceActive   = "active"
+	AllowanceInactive = "inactive"
+	AllowanceDeleted  = "deleted"
+)
+
+// NewAllowance is what a payer is to agree to (spec/wallet-api.md §4.9): MaxPrice in cents or as decimal text, or Limits, or both.
+type NewAllowance struct {
+	Description string `json:"description,omitempty"`
+	// Currency is that of all amounts.
+	Currency string `json:"currency"`
+	// MaxPrice is how much may be taken in all.
+	MaxPrice        int64               `json:"max_price,omitempty"`
+	MaxPriceDecimal string              `json:"max_price_decimal,omitempty"`
+	Limits          []NewAllowanceLimit `json:"limits,omitempty"`
+	// Valid is how long, from when it is given; 30 days where it says nothing.
+	Valid Period `json:"valid,omitzero"`
+	// Locations are places of the project, at which alone it may be used; purser's own.
+	Locations []int64 `json:"locations,omitempty"`
+}
+
+// NewAllowanceLimit is how much may be taken, in cents or as decimal text, within a time in seconds.
+type NewAllowanceLimit struct {
+	MaxPrice        int64  `json:"max_price,omitempty"`
+	MaxPriceDecimal string `json:"max_price_decimal,omitempty"`
+	Time            int64  `json:"time"`
+}
+
+// AllowanceRequest is the allowance that a transaction asks for: a new one, or one of CreateAllowance by its ID.
+type AllowanceRequest struct {
+	ID   int64         `json:"id,omitempty"`
+	Data *NewAllowance `json:"data,omitempty"`
+	// Optional lets the payer pay and not give it.
+	Optional bool `json:"optional,omitempty"`
+}
+
+// NewCash is cash that a customer brings or gets, in cents or as decimal text.
+type NewCash struct {
+	Customer     CashCustomer `json:"customer"`
+	Price        int64        `json:"price,omitempty"`
+	PriceDecimal string       `json:"price_decimal,omitempty"`
+	Currency     string       `json:"currency"`
+	Description  string       `json:"description,omitempty"`
+	// Code is what SendCashCode sent.
+	Code string `json:"code,omitempty"`
+}
+
+// CashCustomer is whose wallet cash goes into or comes out of, in one of the ways that the place offers.
+type CashCustomer struct {
+	// Email, Phone, Barcode (of a wallet) and OneTimeBarcode are for cash in.
+	Email          string `json:"email,omitempty"`
+	Phone          string `json:"phone,omitempty"`
+	Barcode        string `json:"barcode,omitempty"`
+	OneTimeBarcode string `json:"one_time_barcode,omitempty"`
+	// QRCode is for cash out: what the customer made with MakeReserveCode.
+	QRCode string `json:"qr_code,omitempty"`
+	// PersonCode is of the state that Nationality names by two small letters, from a document.
+	PersonCode  string `json:"person_code,omitempty"`
+	Nationality string `json:"nationality,omitempty"`
+}
+
+// The types of documents.
+const (
+	DocumentPassport        = "passport"
+	DocumentIdentityCard    = "identity_card"
+	DocumentResidencePermit = "residence_permit"
+	DocumentDrivingLicence  = "driving_licence"
+)
+
+// NewIdentification says that a user showed a document.
+type NewIdentification struct {
+	Document Document `json:"document"`
+	// Identity is what the document says.
+	Identity Identity `json:"identity"`
+	// CheckedBy is the person who looked at it.
+	CheckedBy string `json:"checked_by"`
+	// CheckedAt is in UNIX seconds; 0 means now.
+	CheckedAt int64 `json:"checked_at,omitempty"`
+}
+
+// Document is a document by its type, one of the constants that begin with Document, and its number.
+type Document struct {
+	Type   string `json:"type"`
+	Number string `json:"number"`
+}
+
+// What lines of statistics may be by.
+const (
+	ByCurrency = "currency"
+	ByDay      = "day"
+	ByLocation = "location"
+)
+
+// StatisticsFilter says which figures are wanted.
+type StatisticsFilter struct {
+	// From and To are any moment of the first and of the last day, in UTC; the last 30 days without them, and 366 at most.
+	From, To time.Time
+	// Group is ByDay, ByLocation, or ByCurrency, also when it is empty.
+	Group string
+	// Page is a thousand lines long where it says nothing, and ten thousand at most.
+	Page
+}
+
+func (f StatisticsFilter) params() params {
+	p := params{}
+	p.time("from", f.From)
+	p.time("to", f.To)
+	p.text("group", f.Group)
+	p.page(f.Page)
+	return p
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/purserhq/purser/walletapi"
 )
 
-// What the SDK writes is what the server reads: every field of what is written is sent once, and looked for in the answer.
+// What the SDK writes is what the server reads: most of what a transaction can have is sent once, and looked for in the answer.
 func TestTheServerReadsWhatIsWritten(t *testing.T) {
 	s := newServer(t)
 	shop := as(s, "shop").InProject(1221)

@@ -1,4 +1,4 @@
-import { SignatureError } from "./errors.js";
+import { NetworkError, SignatureError } from "./errors.js";
 import type { Transaction } from "./types.js";
 
 /** What a callback tells of: that a transaction has become what `type` says. */
@@ -44,6 +44,58 @@ export async function verifyCallback(form: CallbackForm, publicKeyPEM: string): 
     }
   }
   throw new SignatureError("The callback is not signed with the server's key.");
+}
+
+/** For how many milliseconds keys are kept, and after how many they are asked for again when a signature matches none. */
+const [keysFor, keysAgain] = [3_600_000, 60_000];
+
+/** The public keys of a server, as they are now. Calls at the same time ask once. */
+export class PublicKeys {
+  readonly #ask: () => Promise<string>;
+  readonly #now: () => number;
+  #pem = "";
+  #at = -Infinity;
+  #asking: Promise<void> | undefined;
+
+  /**
+   * @param ask - asks the server
+   * @param now - the clock, in milliseconds
+   */
+  constructor(ask: () => Promise<string>, now: () => number) {
+    this.#ask = ask;
+    this.#now = now;
+  }
+
+  /** Does what {@link verifyCallback} does, by the keys that are known or, where none of them fits, by those that there are now. */
+  async verify(form: CallbackForm): Promise<CallbackEvent> {
+    const known = await this.#keys(keysFor);
+    try {
+      return await verifyCallback(form, known);
+    } catch (error) {
+      const fresh = error instanceof SignatureError ? await this.#keys(keysAgain) : known;
+      if (fresh === known) throw error;
+      return verifyCallback(form, fresh);
+    }
+  }
+
+  /** Keys that are no older than that, unless they cannot be had: older ones are better than none. */
+  async #keys(age: number): Promise<string> {
+    if (this.#now() - this.#at < age) return this.#pem;
+    this.#asking ??= this.#fetch().finally(() => (this.#asking = undefined));
+    await this.#asking;
+    return this.#pem;
+  }
+
+  async #fetch(): Promise<void> {
+    try {
+      const pem = await this.#ask();
+      if (publicKeys(pem).length === 0) throw new NetworkError("network_error", "What the server answers for its public key is none.");
+      this.#pem = pem;
+    } catch (error) {
+      if (!this.#pem) throw error;
+    }
+    this.#at = this.#now(); // also when there was no answer: the server is left alone for a while
+  }
 }
 
 /** Decodes base64; undefined for what is none. */

@@ -1,4 +1,6 @@
 import { withAmount } from "./balance.js";
+import { type CallbackEvent, type CallbackForm, PublicKeys } from "./callback.js";
+import { Calls } from "./calls.js";
 import { makeKey, Signer } from "./mac.js";
 import {
   type ClientOptions,
@@ -12,21 +14,15 @@ import {
 } from "./options.js";
 import { Session } from "./session.js";
 import { systemClock, Transport } from "./transport.js";
-import type {
-  Balance, ClientInfo, Grant, Location, NewClient, NewPayment, NewTransaction, Payment, Project, Reservation, Statement,
-  Token, Transaction, User, Wallet,
-} from "./types.js";
+import type { Balance, Grant, Session as SessionKey, SessionRequest, Token } from "./types.js";
 
 /** Names this SDK to the server. */
 const userAgent = "purser-wallet/0.1";
 
 /** Where the body may name the project and the place. */
-const namesContext = /^\/rest\/v1\/(transaction|payment)$/;
+const namesContext = /^\/rest\/v1\/(transaction|payment|allowance|cash\/(in|out|code)|user\/[^/]+\/identification-request)$/;
 
 const isBalance = /^\/rest\/v1\/wallet\/[^/]+\/balance$/;
-
-/** A price to take instead of the one that was asked for: no higher. */
-export type LowerPrices = Record<number, ({ price: number } | { price_decimal: string }) & { currency: string }>;
 
 /**
  * Calls a Wallet API server as a client, or as a user whose token a client holds.
@@ -44,14 +40,16 @@ export type LowerPrices = Record<number, ({ price: number } | { price_decimal: s
  * const order = await shop.createTransaction({ payments: [{ description: "Order 88", price: 2599, currency: "EUR" }] });
  * ```
  */
-export class WalletClient {
+export class WalletClient extends Calls {
   readonly #options: ClientOptions;
   readonly #base: URL;
   readonly #signer: Signer | undefined;
   #transport: Transport;
+  #keys: PublicKeys;
   #session: Session | undefined;
 
   constructor(options: ClientOptions = {}) {
+    super();
     this.#options = { ...options };
     this.#base = readBase(options.baseUrl ?? environment("PURSER_BASE_URL") ?? "http://127.0.0.1:8080");
     this.#transport = new Transport({
@@ -61,6 +59,7 @@ export class WalletClient {
       timeout: options.timeout ?? 30_000,
       retries: options.retries ?? 4,
     });
+    this.#keys = new PublicKeys(() => this.getPublicKeys(), () => (options.clock ?? systemClock).now());
     this.#signer = makeSigner(options);
     if (options.token) {
       const renew = options.renewToken ?? (this.#signer && ((token: Token) => this.#refresh(token)));
@@ -82,15 +81,21 @@ export class WalletClient {
   asUser(token: Token, onToken?: (token: Token) => void | Promise<void>): WalletClient {
     // What renews and stores this client's own token is not for another one.
     const user = new WalletClient({ ...this.#options, token, onToken, renewToken: undefined });
-    user.#transport = this.#transport;
+    user.#share(this);
     return user;
   }
 
   #derive(change: ClientOptions): WalletClient {
     const derived = new WalletClient({ ...this.#options, ...change });
-    derived.#transport = this.#transport;
+    derived.#share(this);
     derived.#session = this.#session;
     return derived;
+  }
+
+  /** Goes on with what another client has learned of the same server. */
+  #share(other: WalletClient): void {
+    this.#transport = other.#transport;
+    this.#keys = other.#keys;
   }
 
   /**
@@ -99,7 +104,7 @@ export class WalletClient {
    * @param path - below `/rest/v1`, such as `/wallet/me/balance`, or whole, beginning with `/rest/` or `/oauth/`
    * @returns the answer's JSON
    */
-  async request<T = any>(path: string, options: RequestOptions = {}): Promise<T> {
+  override async request<T = any>(path: string, options: RequestOptions = {}): Promise<T> {
     return (await this.#call(path, options, this.#session)) as T;
   }
 
@@ -111,6 +116,13 @@ export class WalletClient {
       return withAmount(answer as Balance, this.#options.defaultCurrency ?? "EUR");
     }
     return answer;
+  }
+
+  /** A file that is open to everybody. */
+  async #file(path: string): Promise<Uint8Array> {
+    const headers: Record<string, string> = inBrowser() ? {} : { "User-Agent": userAgent };
+    const request = { method: "GET", url: new URL(path, this.#base), headers, repeatable: true, file: true };
+    return (await this.#transport.send(request, undefined)) as Uint8Array;
   }
 
   /** Puts a request together: what says in whose name it is goes into ext, or into headers where nothing is signed. */
@@ -160,7 +172,7 @@ export class WalletClient {
    * @param key - under which the answer has the list, such as `spots`
    * @param query - filters, and `limit`: how many to read at a time
    */
-  async *list<T = any>(path: string, key: string, query: Query = {}): AsyncGenerator<T, void, undefined> {
+  override async *list<T = any>(path: string, key: string, query: Query = {}): AsyncGenerator<T, void, undefined> {
     let next: Query | undefined = { limit: 200, ...query };
     let before = new Set<unknown>(); // what the last page had: things that are new push others to the next page
     while (next) {
@@ -177,37 +189,42 @@ export class WalletClient {
     }
   }
 
-  // --- Who calls ---
+  // --- Callbacks, and what lets others check the ledger ---
 
-  /** The server's clock, in UNIX seconds. */
-  async getServer(): Promise<{ time: number }> {
-    return this.request("/server");
-  }
-
-  /** What this client is and may do: the call to try credentials with. */
-  async getClient(): Promise<ClientInfo> {
-    return this.request("/client");
-  }
-
-  /** The same as {@link getClient}. */
-  async getClientInfo(): Promise<ClientInfo> {
-    return this.getClient();
+  /** The keys that callbacks are signed with, as PEM, the newest first. */
+  async getPublicKeys(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/publickey"));
   }
 
   /**
-   * Registers a device, for an application. `credentials` of the answer are what the device signs with; the key is
-   * shown this once.
+   * Checks that a callback was signed by this client's server, and reads it, as the function `verifyCallback` does for keys
+   * that are at hand. Keys are fetched when they are needed, kept for an hour, and fetched anew, once a minute at most, when
+   * a signature matches none of them.
+   *
+   * @throws {@link SignatureError} for what is not signed with one of the keys
    */
-  async createClient(client: NewClient, options: RequestOptions = {}): Promise<ClientInfo> {
-    return this.#write("POST", "/client", client, options);
+  async verifyCallback(form: CallbackForm): Promise<CallbackEvent> {
+    return this.#keys.verify(form);
   }
 
-  /** The clients of this one's projects. */
-  clients(query?: Query): AsyncGenerator<ClientInfo, void, undefined> {
-    return this.list("/clients", "clients", query);
+  /** The newest size and root of the log, as a signed note. */
+  async getLogCheckpoint(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/log/checkpoint"));
   }
 
-  // --- Users and their tokens ---
+  /** The keys that sign checkpoints, the newest first, one in a line. Keep them: whoever asks each time believes the server. */
+  async getLogKeys(): Promise<string> {
+    return new TextDecoder().decode(await this.#file("/log/keys"));
+  }
+
+  /** The hashes of a tile, 32 bytes each: the first `width` of them, all 256 unless said otherwise. */
+  async getLogTile(level: number, number: number, width = 256): Promise<Uint8Array> {
+    const parts = String(number).padStart(3 * Math.ceil(String(number).length / 3), "0").match(/\d{3}/g) ?? [];
+    const path = parts.map((part, i) => (i < parts.length - 1 ? "x" : "") + part).join("/");
+    return this.#file(`/log/tile/${segment(level)}/${path}${width < 256 ? `.p/${segment(width)}` : ""}`);
+  }
+
+  // --- Tokens ---
 
   /**
    * Asks for a user's token, by the client's own credentials: with the code that the user's browser brought back, with
@@ -224,116 +241,20 @@ export class WalletClient {
     await this.#call("/oauth/v1/token", { method: "DELETE", query, repeatable: true }, undefined);
   }
 
+  /** Takes a token into use that was asked for with `refresh_token_with_activation`. */
+  async activateToken(accessToken: string): Promise<Token> {
+    return (await this.#call(`/oauth/v1/tokens/${segment(accessToken)}/activate`, { method: "PUT" }, undefined)) as Token;
+  }
+
+  /** Says what a user is to agree to before the browser is sent to the pages, with the key of the answer. */
+  async prepareSession(asked: SessionRequest): Promise<SessionKey> {
+    const body = { response_type: "code", ...asked };
+    return (await this.#call("/oauth/v1/session", { method: "POST", body }, undefined)) as SessionKey;
+  }
+
   async #refresh(token: Token): Promise<Token> {
     const refresh_token = token.refresh_token ?? "";
     return { ...token, ...(await this.requestToken({ grant_type: "refresh_token", refresh_token })) };
-  }
-
-  /** A user, as far as they agreed to be read; the token's own unless said otherwise. */
-  async getUser(user: number | "me" = "me"): Promise<User> {
-    return this.request(`/user/${segment(user)}`);
-  }
-
-  // --- Projects and places ---
-
-  /** A project that the caller represents. */
-  async getProject(id: number, query?: Query): Promise<Project> {
-    return this.request(`/project/${segment(id)}`, { query });
-  }
-
-  /** The projects that a user administers, with a token that has the scope `projects`. */
-  async getUserProjects(user: number | "me" = "me", query?: Query): Promise<Project[]> {
-    return this.request(`/user/${segment(user)}/projects`, { query });
-  }
-
-  /** A project's places. */
-  async getProjectLocations(projectId: number, query?: Query): Promise<Location[]> {
-    return this.request(`/project/${segment(projectId)}/locations`, { query });
-  }
-
-  /** Public places: `{ lat, lng, distance }` are those around a point, nearest first. */
-  locations(query?: Query): AsyncGenerator<Location, void, undefined> {
-    return this.list("/locations", "locations", query);
-  }
-
-  // --- Wallets ---
-
-  /** A wallet; `me` is the user's under a token, and the project's otherwise. */
-  async getWallet(wallet: number | "me" = "me"): Promise<Wallet> {
-    return this.request(`/wallet/${segment(wallet)}`);
-  }
-
-  /** What a wallet holds, by currency. */
-  async getBalance(wallet: number | "me" = "me", query?: Query): Promise<Balance> {
-    return this.request(`/wallet/${segment(wallet)}/balance`, { query });
-  }
-
-  /** What came into a wallet and went out of it, newest first unless `order_direction` says otherwise. */
-  statements(wallet: number | "me" = "me", query?: Query): AsyncGenerator<Statement, void, undefined> {
-    return this.list(`/wallet/${segment(wallet)}/statements`, "statements", query);
-  }
-
-  // --- Payments ---
-
-  /** Asks for money: payments that one payer accepts or refuses as a whole. */
-  async createTransaction(transaction: NewTransaction, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("POST", "/transaction", transaction, options);
-  }
-
-  /** Asks for one payment, in a transaction of its own. With `payments` it is {@link createTransaction}. */
-  createPayment(payments: NewTransaction, options?: RequestOptions): Promise<Transaction>;
-  createPayment(payment: NewPayment & { payments?: undefined }, options?: RequestOptions): Promise<Payment>;
-  async createPayment(asked: NewTransaction | NewPayment, options: RequestOptions = {}): Promise<Transaction | Payment> {
-    return this.#write("POST", "payments" in asked && asked.payments ? "/transaction" : "/payment", asked, options);
-  }
-
-  /** A transaction as it is now. */
-  async getTransaction(key: string, query?: Query): Promise<Transaction> {
-    return this.request(`/transaction/${segment(key)}`, { query });
-  }
-
-  /** The project's transactions, newest first unless `order_direction` says otherwise. */
-  transactions(query?: Query): AsyncGenerator<Transaction, void, undefined> {
-    return this.list("/transactions", "transactions", query);
-  }
-
-  /**
-   * Accepts a transaction for its payer: all of the money is held, or none.
-   *
-   * @param proof - one proof of the payer's, and the wallet or payer that it is about; with a payer's token nothing
-   */
-  async reserveTransaction(key: string, proof: Reservation = {}, options: RequestOptions = {}): Promise<Transaction> {
-    const bare = Object.keys(proof).length === 0;
-    return this.#write("PUT", `/transaction/${segment(key)}/reserve${bare ? "/me" : ""}`, proof, options);
-  }
-
-  /** Takes the money of a reserved transaction; of a payment less, where a lower price is given by its number. */
-  async confirmTransaction(key: string, prices: LowerPrices = {}, options: RequestOptions = {}): Promise<Transaction> {
-    return this.#write("PUT", `/transaction/${segment(key)}/confirm`, prices, options);
-  }
-
-  /** Takes back a transaction that is not confirmed. */
-  async revokeTransaction(key: string): Promise<Transaction> {
-    return this.request(`/transaction/${segment(key)}`, { method: "DELETE", repeatable: true });
-  }
-
-  /** A payment as it is now. */
-  async getPayment(id: number): Promise<Payment> {
-    return this.request(`/payment/${segment(id)}`);
-  }
-
-  /** The project's payments. */
-  payments(query?: Query): AsyncGenerator<Payment, void, undefined> {
-    return this.list("/payments", "payments", query);
-  }
-
-  /** Gives back a payment whose money is frozen. */
-  async cancelPayment(id: number): Promise<Payment> {
-    return this.request(`/payment/${segment(id)}`, { method: "DELETE", repeatable: true });
-  }
-
-  async #write<T>(method: "POST" | "PUT", path: string, body: unknown, options: RequestOptions): Promise<T> {
-    return this.request(path, { ...options, method, body });
   }
 }
 

@@ -3,13 +3,19 @@
  *
  * @packageDocumentation
  */
-export { WalletClient, WalletClient as PayseraClient, type LowerPrices } from "./client.js";
+export { WalletClient, WalletClient as PayseraClient } from "./client.js";
+export type { Calls, LowerPrices } from "./calls.js";
 export type { ClientOptions, Query, RequestOptions } from "./options.js";
 export type { Clock } from "./transport.js";
 export { APIError, type ErrorCode, NetworkError, SignatureError } from "./errors.js";
 export { ProjectCache, type ProjectSource } from "./cache.js";
 export { type CallbackEvent, type CallbackForm, verifyCallback } from "./callback.js";
 export type {
-  Balance, ClientCredentials, ClientInfo, Funds, Grant, Host, Location, NewClient, NewItem, NewPayment, NewTransaction,
-  Payment, Price, Project, Reservation, Statement, Token, Transaction, User, Wallet,
+  Administrators, Allowance, AllowanceLeft, Balance, CashCode, CashCustomer, ClientChange, ClientCredentials,
+  ClientInfo, Contact, Conversion, CurrencyConversion, Flows, Funds, Grant, Host, IdentificationRequest,
+  InquiryResults, Location, LocationEdit, LogConsistency, LogReceipt, MaxPrice, Metadata, NewAllowance, NewCash,
+  NewClient, NewIdentification, NewItem, NewPayment, NewTransaction, NewUser, OneTimeBarcode, Overview,
+  PasswordChange, PasswordReset, PayCategory, Payment, PendingPayment, Period, Price, Project, Refusal, Reservation,
+  ReserveCode, Session, SessionRequest, Spot, SpotOrder, Statement, Statistics, StatisticsQuery, Tally, Token,
+  Transaction, TransactionRequest, User, Wallet, Words,
 } from "./types.js";

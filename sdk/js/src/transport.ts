@@ -34,6 +34,8 @@ export interface Outgoing extends Signed {
   headers: Record<string, string>;
   /** Sending it once more has no second effect. */
   repeatable: boolean;
+  /** Its answer is a file, wanted as bytes, and no JSON. */
+  file?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -62,7 +64,7 @@ export class Transport {
     this.#o = options;
   }
 
-  /** Sends a request until it is answered, and gives the answer's JSON. */
+  /** Sends a request until it is answered, and gives the answer's JSON, or the bytes of a file. */
   async send(request: Outgoing, signer: Signer | undefined): Promise<unknown> {
     let asked = false; // for the time, once
     for (let tries = 0; ; ) {
@@ -117,10 +119,11 @@ export class Transport {
       const ts = Math.floor((this.#o.clock.now() + this.#ahead) / 1000).toString();
       headers["Authorization"] = await signer.authorization(request, ts, makeNonce());
     }
-    const { status, answered, text } = await this.#exchange(request, headers);
+    const { status, answered, bytes } = await this.#exchange(request, headers);
+    if (request.file && status === 200) return bytes;
     let body: unknown;
     try {
-      body = JSON.parse(text);
+      body = JSON.parse(new TextDecoder().decode(bytes));
     } catch (cause) {
       if (status === 200) throw new NetworkError("network_error", "The answer is not JSON.", { cause });
     }
@@ -149,7 +152,7 @@ export class Transport {
         credentials: "omit",
         cache: "no-store",
       });
-      return { status: answer.status, answered: answer.headers, text: await answer.text() };
+      return { status: answer.status, answered: answer.headers, bytes: new Uint8Array(await answer.arrayBuffer()) };
     } catch (cause) {
       request.signal?.throwIfAborted();
       if (late) throw new NetworkError("timeout", `No answer within ${this.#o.timeout} ms.`, { cause });

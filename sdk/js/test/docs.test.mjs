@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { clientOf, tokenOf } from "./sandbox.mjs";
-
-const sign = (name) => readFileSync(new URL(`../../../testdata/vectors/callback.${name}`, import.meta.url), "utf8");
+import { clientOf, tokenOf, userOf } from "./sandbox.mjs";
 
 /** What examples mention and do not make. */
 const names = {
-  askMyBackEnd: async () => tokenOf(5678),
-  publicKeyPEM: sign("pem"),
+  askMyBackEnd: async (path) => tokenOf(path.endsWith("/john") ? 1234 : 5678),
   load: (name) => import(name),
 };
 
@@ -28,7 +25,7 @@ async function run(example) {
   return { printed, server: await new AsyncFunction(...Object.keys(all), program)(...Object.values(all)) };
 }
 
-for (const [document, least] of [["../README.md", 1], ["../../../docs/js-sdk.md", 8]]) {
+for (const [document, least] of [["../README.md", 1], ["../../../docs/js-sdk.md", 11]]) {
   const text = readFileSync(new URL(document, import.meta.url), "utf8");
   const examples = [...text.matchAll(/^(?:#+ ([^\n]*)|```js\n(.*?)^```)$/gms)];
   let heading = document;
@@ -46,17 +43,20 @@ for (const [document, least] of [["../README.md", 1], ["../../../docs/js-sdk.md"
   test(`${document} has examples`, () => assert.ok(count >= least, `${count}`));
 }
 
+/** Has the sandbox send a callback to a server, and a stranger another one. */
 async function receives(server, printed, t) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
-  const post = async (fields) => {
-    const body = new URLSearchParams(fields);
-    return (await fetch(`http://127.0.0.1:${server.address().port}/`, { method: "POST", body, keepalive: false })).status;
-  };
-  const signed = { event: sign("event"), sign: sign("sign") };
-  assert.equal(await post(signed), 200);
-  assert.deepEqual(printed, [["reserved", "9fPQMV4oZOPHwGN04oQQDT5sDpNIknet"]]);
-  assert.equal(await post({ ...signed, event: "{}" }), 403);
+  const address = `http://127.0.0.1:${server.address().port}/`;
+  const taken = new Promise((resolve) => server.on("request", (_, response) => response.on("finish", () => resolve(response.statusCode))));
+  const shop = clientOf("two-shops", { projectId: 1221 }); // another than the one that Paula's token is of: that one knows
+  const payments = [{ description: "Order", price: 100, currency: "EUR" }];
+  const { transaction_key } = await shop.createTransaction({ payments, callback_uri: address });
+  await userOf(5678).reserveTransaction(transaction_key);
+  assert.equal(await taken, 200);
+  assert.deepEqual(printed, [["reserved", transaction_key]]);
+  const body = new URLSearchParams({ event: "{}", sign: "c2lnbmVk" });
+  assert.equal((await fetch(address, { method: "POST", body })).status, 403);
   server.closeAllConnections();
 }
 

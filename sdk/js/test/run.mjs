@@ -46,7 +46,8 @@ try {
   const named = process.argv.slice(2);
   const files = named.length ? named : readdirSync(here).filter((name) => name.endsWith(".test.mjs")).map((name) => join(here, name));
   const env = { ...process.env, PURSER_TEST_SANDBOX: started.manifest, PURSER_TEST_BINARY: binary };
-  const tests = spawn(process.execPath, ["--test", "--test-reporter=spec", ...files], { env, stdio: "inherit" });
+  // One file after another: they share the sample world, and compare lists of what is in it.
+  const tests = spawn(process.execPath, ["--test", "--test-concurrency=1", "--test-reporter=spec", ...files], { env, stdio: "inherit" });
   status = await new Promise((resolve) => tests.on("close", (code) => resolve(code ?? 1)));
 } finally {
   if (server) {

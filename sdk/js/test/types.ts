@@ -10,6 +10,17 @@ export async function program(token: Token): Promise<string> {
   const transaction = await client.createPayment({ payments: [{ price: 100, currency: "EUR" }] });
   const payment = await client.createPayment({ price_decimal: "1.00", currency: "EUR" });
   await client.confirmTransaction(transaction.transaction_key, { [payment.id]: { price: 50, currency: "EUR" } });
+  await client.createAllowance({ currency: "EUR", limits: [{ max_price_decimal: "5.00", time: 3600 }], valid: { for: 86400 } });
+  const { cash } = await client.payCashOut({ price: 100, currency: "EUR", customer: { qr_code: "1" } });
+  const { stats } = await user.getStatistics({ group: "day" });
+  const volume: number = stats[0]?.paid.volume ?? 0;
+  console.log(cash?.type, volume, (await user.getProjectsOverview()).projects[0]?.today["EUR"]?.refunds.count);
+  // @ts-expect-error a transaction asks for an allowance that is new, or for one by its number
+  await client.createTransaction({ payments: [], allowance: { optional: true } });
+  // @ts-expect-error a customer is named in one of the ways that there are
+  await client.payCashIn({ price: 100, currency: "EUR", customer: { name: "Paula" } });
+  // @ts-expect-error figures are by day, location or currency
+  await user.getStatistics({ group: "week" });
   // @ts-expect-error a price is a number of cents, or decimal text under another name
   await client.createPayment({ price: "1.00", currency: "EUR" });
   // @ts-expect-error only me stands for a user
