@@ -89,6 +89,9 @@ var repeatables = map[string]func(t *testing.T, server *wallettest.Server) repea
 	"POST /rest/v1/transaction": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "shop", target: transactionPath, options: body(`{"payments":[` + somePayment + `]}`)}
 	},
+	"POST /rest/v1/allowance": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: "/rest/v1/allowance", options: body(`{"description":"Bread each day","currency":"EUR","max_price":5000}`)}
+	},
 	"POST /rest/v1/payment": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "shop", target: "/rest/v1/payment", options: body(somePayment)}
 	},

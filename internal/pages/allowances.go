@@ -49,7 +49,7 @@ func (l *language) allowance(a *wallet.Allowance, project string, places []*wall
 
 // offeredAllowance is the allowance that a payment page asks for, nil for none.
 func (r *request) offeredAllowance(pay payment, f form) *allowanceAsked {
-	if pay.Allowance == nil {
+	if pay.Allowance == nil || pay.AllowanceDeclined {
 		return nil
 	}
 	out := r.language.allowance(pay.Allowance, pay.ProjectTitle, pay.Places)

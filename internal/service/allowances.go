@@ -152,7 +152,7 @@ func moveAllowance(m *store.MoneyTx, c wallet.Caller, id, project int64) (*walle
 	if a.Status != wallet.AllowanceNew || source == nil || source.Status != wallet.TransactionNew {
 		return nil, wallet.Errorf(wallet.InvalidState, "allowance %d is %s, and only a new one that nobody was shown can be put into another transaction.", id, a.Status)
 	}
-	source.AllowanceID = 0
+	source.AllowanceID, source.AllowanceOptional = 0, false
 	vacate(source)
 	m.Keep(source)
 	return a, nil

@@ -98,14 +98,14 @@ func (s *Service) payCash(ctx context.Context, c wallet.Caller, of wallet.Servic
 	if err != nil {
 		return TransactionView{}, err
 	}
-	place, err := s.atPlace(ctx, c, of, way)
-	if err != nil {
-		return TransactionView{}, err
-	}
-	if err := s.checkCash(of, &n); err != nil {
-		return TransactionView{}, err
-	}
 	return inTurn(ctx, s, c, func() (TransactionView, error) {
+		place, err := s.atPlace(ctx, c, of, way)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		if err := s.checkCash(of, &n); err != nil {
+			return TransactionView{}, err
+		}
 		who, err := s.cashCustomer(ctx, c, place, way, n)
 		if err != nil {
 			return TransactionView{}, err

@@ -181,10 +181,8 @@ func movePayment(m *store.MoneyTx, c wallet.Caller, from, payment, project int64
 
 // moneyAs runs a money command of a caller: what its request claims, it claims in the commit.
 func moneyAs[T any](ctx context.Context, s *Service, c wallet.Caller, needs store.Needs, decide func(m *store.MoneyTx) (T, error)) (T, error) {
-	answer, err := tellingMoney(ctx, s, c, store.MoneyCommand[T]{Nonce: c.Nonce, Once: c.Once, Needs: needs, Decide: decide})
+	answer, err := tellingMoney(ctx, s, c, store.MoneyCommand[T]{Nonce: c.Nonce, Claim: c.Claim, Once: c.Once, Needs: needs, Decide: decide})
 	switch {
-	case err == nil:
-		c.Claim.Commit()
 	case errors.Is(err, store.ErrNonceUsed):
 		err = wallet.Errorf(wallet.Unauthorized, wallet.NonceUsed)
 	case errors.Is(err, store.ErrCodeUsed):

@@ -354,7 +354,7 @@ func TestProofs(t *testing.T) {
 		_, err := w.ReserveTransaction(ctx, w.withToken(tablet, 3), w.offers(eur(1)).Key, service.Reservation{})
 		refuses(t, "a token in a program that sees no passwords", err, wallet.Forbidden)
 		_, err = w.ReserveTransaction(ctx, w.by(till), w.offers(eur(1)).Key, service.Reservation{Payer: ritas})
-		refuses(t, "no proof", err, wallet.Forbidden)
+		refuses(t, "no proof, and no allowance that may pay", err, wallet.InvalidState)
 		_, err = w.ReserveTransaction(ctx, w.withToken(phone, 1), w.offers(eur(1)).Key, service.Reservation{Payer: ritas})
 		refuses(t, "another one's wallet", err, wallet.NoRights)
 

@@ -528,6 +528,9 @@ func moved(m *store.MoneyTx, id int64, payer *wallet.Holder, how func(m *store.M
 	if err := goOn(m, t, payer); err != nil {
 		return nil, err
 	}
+	if len(postings) == 0 && m.Unchanged(t) {
+		return t, nil // it was moved like that before
+	}
 	if err := allowancesFollow(m, was, t); err != nil {
 		return nil, err
 	}

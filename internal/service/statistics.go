@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/purserhq/purser/internal/wallet"
@@ -17,19 +18,17 @@ type StatisticsQuery struct {
 // Statistics returns the counters of the project that the caller speaks for, as they are at one moment. It fails with Forbidden,
 // with InvalidParameters for days in the wrong order or too many of them, and like Caller.Project.
 func (s *Service) Statistics(ctx context.Context, c wallet.Caller, query StatisticsQuery) (wallet.Statistics, error) {
-	if err := wallet.May(c, wallet.ReadStatistics, wallet.Subject{OwnProject: true}).Err(); err != nil {
-		return wallet.Statistics{}, err
-	}
-	project, err := c.Project()
-	if err != nil {
-		return wallet.Statistics{}, err
-	}
-	subject, err := s.subjectOfProject(ctx, c, project)
-	if err != nil {
-		return wallet.Statistics{}, err
+	// The project is looked at even where it is none of the client's: what would have to be granted depends on whose it is.
+	subject := wallet.Subject{}
+	project, unclear := c.Project()
+	if unclear == nil {
+		var err error
+		if subject, err = s.subjectOfProject(ctx, c, project); err != nil {
+			return wallet.Statistics{}, err
+		}
 	}
 	subject.OwnProject = true
-	if err := wallet.May(c, wallet.ReadStatistics, subject).Err(); err != nil {
+	if err := errors.Join(wallet.May(c, wallet.ReadStatistics, subject).Err(), unclear); err != nil {
 		return wallet.Statistics{}, err
 	}
 	if subject.Project == nil {

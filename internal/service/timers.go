@@ -66,7 +66,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.expireAllowances, s.registered, s.funded, s.tellAwaited} {
+	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited, s.expireAllowances} {
 		n, failed := work(ctx)
 		done, err = done+n, errors.Join(err, failed)
 	}

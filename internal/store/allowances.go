@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -38,9 +37,7 @@ const (
 func (n *Needs) sortAllowances() {
 	slices.Sort(n.Allowances)
 	n.Allowances = slices.Compact(n.Allowances)
-	slices.SortFunc(n.LastAllowances, func(a, b wallet.AllowanceOf) int {
-		return cmp.Or(cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.WalletID, b.WalletID))
-	})
+	slices.SortFunc(n.LastAllowances, wallet.AllowanceOf.Compare)
 	n.LastAllowances = slices.Compact(n.LastAllowances)
 }
 
@@ -228,7 +225,8 @@ func (b *allowanceBook) effects(others []statement) ([]statement, error) {
 			others = append(others, statement{updateAllowance, []any{a.ID, a.Status, a.TransactionID, a.WalletID, due, string(document), d.before.Version}})
 		}
 	}
-	for of, d := range b.last {
+	for _, of := range slices.SortedFunc(maps.Keys(b.last), wallet.AllowanceOf.Compare) { // in one order at every server
+		d := b.last[of]
 		switch {
 		case d.now == d.before:
 		case d.before == 0:

@@ -20,6 +20,8 @@ type MoneyCommand[T any] struct {
 	// once. Both are the caller's.
 	Nonce wallet.Nonce
 	Once  *wallet.Once
+	// Claim is told when that commit is there: a command without an effect has none.
+	Claim *wallet.Claim
 	// Needs are what Decide looks at. It can ask for more, at the price of another batch.
 	Needs Needs
 	// Decide judges, and changes what it wants changed. It is pure: it sees only the MoneyTx, may be run more
@@ -83,7 +85,7 @@ var ErrClosed = errors.New("store: the database is closing")
 // InvalidState for what Once says.
 func Money[T any](ctx context.Context, db *DB, c MoneyCommand[T]) (answer T, err error) {
 	job := &moneyJob{
-		ctx: ctx, done: make(chan struct{}), nonce: c.Nonce, once: c.Once, needs: c.Needs,
+		ctx: ctx, done: make(chan struct{}), nonce: c.Nonce, claim: c.Claim, once: c.Once, needs: c.Needs,
 		run: func(m *MoneyTx) (any, error) {
 			answer, err := c.Decide(m)
 			return answer, err
@@ -121,6 +123,7 @@ type moneyJob struct {
 	ctx   context.Context
 	done  chan struct{}
 	nonce wallet.Nonce
+	claim *wallet.Claim
 	once  *wallet.Once
 	needs Needs
 	run   func(m *MoneyTx) (any, error)
@@ -541,6 +544,11 @@ func (w *writer) once(ctx context.Context, batch []*moneyJob) ([]moneyResult, er
 		return results, err
 	}
 	committed()
+	for i, job := range batch {
+		if results[i].err == nil && job.nonce != (wallet.Nonce{}) {
+			job.claim.Commit()
+		}
+	}
 	w.leaves.told(&e)
 	return results, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -216,6 +217,12 @@ func (m *MoneyTx) Keep(t *wallet.Transaction) {
 	found.now = t
 	m.kept = append(m.kept, keptChange{was, t})
 	m.undo = append(m.undo, func() { found.now = was })
+}
+
+// Unchanged says whether a transaction is as the command has found it.
+func (m *MoneyTx) Unchanged(t *wallet.Transaction) bool {
+	found := m.transactions[t.ID]
+	return found != nil && reflect.DeepEqual(found.now, t)
 }
 
 // NewTransactionID returns the number of a new transaction, NewPaymentID that of a new payment.

@@ -367,7 +367,9 @@ func (tx *Tx) DropReserveCodes(user, transaction int64) error {
 func (tx *Tx) DropBarcodes(user int64) error { return tx.dropCodes(BarcodeCode, user, 0) }
 
 func (tx *Tx) dropCodes(kind CodeKind, user, transaction int64) error {
-	_, err := tx.exec(`DELETE FROM reserve_codes WHERE kind = $1 AND user_id = $2 AND transaction_id = $3 AND used_at = 0`, string(kind), user, transaction)
+	// The row stays until its time is over: a till that has read it as good finds in its commit that it is not.
+	_, err := tx.exec(`UPDATE reserve_codes SET used_at = $4 WHERE kind = $1 AND user_id = $2 AND transaction_id = $3 AND used_at = 0`,
+		string(kind), user, transaction, micros(tx.db.Now()))
 	return err
 }
 

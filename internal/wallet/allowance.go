@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -89,6 +90,11 @@ type AllowanceLimit struct {
 // AllowanceOf names of whom an allowance is: there is at most one that is active for a client and a wallet.
 type AllowanceOf struct{ ClientID, WalletID int64 }
 
+// Compare orders them, so that all servers lock them in one order.
+func (of AllowanceOf) Compare(other AllowanceOf) int {
+	return cmp.Or(cmp.Compare(of.ClientID, other.ClientID), cmp.Compare(of.WalletID, other.WalletID))
+}
+
 // Of says for which client and wallet it is.
 func (a *Allowance) Of() AllowanceOf { return AllowanceOf{a.ClientID, a.WalletID} }
 
@@ -130,11 +136,14 @@ func (a *Allowance) Left(now time.Time) int64 {
 	}
 	for i := range a.Limits {
 		l := &a.Limits[i]
-		spent := int64(0)
-		if a.window(l, now) == l.Window {
-			spent = l.Spent
+		switch window := a.window(l, now); {
+		case window < l.Window:
+			return 0 // another server's clock has begun the next one: what is left of this nobody knows any more
+		case window == l.Window:
+			left = min(left, l.Max-l.Spent)
+		default:
+			left = min(left, l.Max)
 		}
-		left = min(left, l.Max-spent)
 	}
 	return max(left, 0)
 }

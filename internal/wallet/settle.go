@@ -99,6 +99,9 @@ func (t *Transaction) Accept(now time.Time, a Acceptance) ([]ledger.Posting, err
 	if err := t.acceptable(a); err != nil {
 		return nil, err
 	}
+	if err := t.mayGive(a); err != nil {
+		return nil, err
+	}
 	if err := t.choose(a); err != nil {
 		return nil, err
 	}
@@ -108,6 +111,17 @@ func (t *Transaction) Accept(now time.Time, a Acceptance) ([]ledger.Posting, err
 		t.PaidBy = a.Allowance.ID
 	}
 	return t.holds(), nil
+}
+
+// mayGive refuses an allowance by a code: the payer was told that it pays once, and has not seen what they would give.
+func (t *Transaction) mayGive(a Acceptance) error {
+	if a.Type != ByCode && a.Type != ByFlash {
+		return nil
+	}
+	if asked := t.AllowanceID != 0 && !t.AllowanceOptional; asked || a.GiveAllowance {
+		return Errorf(InvalidState, "a code pays once and gives no allowance: the payer gives it on the page, or in their app.")
+	}
+	return nil
 }
 
 // holds reserves the price of each payment.
@@ -580,6 +594,9 @@ type Freeze struct {
 // Freeze changes how long a payment is frozen; a time that has passed ends it. It fails with InvalidState.
 func (t *Transaction) Freeze(now time.Time, id int64, f Freeze) ([]ledger.Posting, error) {
 	p := t.Payment(id)
+	if t.Cash != nil {
+		return nil, Errorf(InvalidState, "payment %d is cash that changed hands at a place: it is not frozen, and goes on when the customer registers.", id)
+	}
 	switch p.Status {
 	case PaymentDone:
 		if !f.Until.After(now) && !p.ConfirmedAt.Add(f.For).After(now) {
