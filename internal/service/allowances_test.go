@@ -483,3 +483,85 @@ func TestAllowanceIsNotTakenTwice(t *testing.T) {
 		}
 	})
 }
+
+// A code says that it pays once, and shows no terms: it gives no allowance, asked for or suggested. What is asked for beside
+// payments and may be declined is.
+func TestACodeGivesNoAllowance(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		code := func() service.Reservation {
+			made, err := w.MakeReserveCode(ctx, w.withToken(phone, 3))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return service.Reservation{Payer: wallet.Contact{WalletID: 3}, Code: made.Code}
+		}
+		asked := w.asks(allowed(5000))
+		_, err := w.ReserveTransaction(ctx, w.by(till), asked.Key, code())
+		refuses(t, "an allowance by a code", err, wallet.InvalidState)
+		if now := w.allowance(asked.ID); now.Status != wallet.AllowanceNew {
+			t.Errorf("the allowance is %s", now.Status)
+		}
+		optional := func(n *service.NewTransaction) {
+			terms := allowed(5000)
+			n.Allowance, n.AllowanceOptional = &terms, true
+		}
+		held, err := w.ReserveTransaction(ctx, w.by(till), w.offers(eur(100), optional).Key, code())
+		w.is(held, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		gives := code()
+		gives.GiveAllowance = true
+		_, err = w.ReserveTransaction(ctx, w.by(till), w.offers(eur(100), optional).Key, gives)
+		refuses(t, "one that may be declined, by a code", err, wallet.InvalidState)
+	})
+}
+
+// What nobody agreed to vanishes, and the books are right before and after.
+func TestAnAllowanceThatNobodyGaveVanishes(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		asked := w.asks(allowed(5000))
+		for range 3 {
+			w.business.Advance(31 * 24 * time.Hour)
+			w.doDue()
+			if err := w.Prune(ctx, operator); err != nil {
+				t.Fatal(err)
+			}
+			w.balanced()
+		}
+		_, err := w.GetAllowance(ctx, w.by(till), asked.ID)
+		refuses(t, "an allowance that vanished", err, wallet.NotFound)
+	})
+}
+
+// A server whose clock is behind lets nothing through in a window that another one has left behind.
+func TestALimitCountsInTheWindowOfTheServerThatIsAhead(t *testing.T) {
+	given := time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
+	a := &wallet.Allowance{Currency: "EUR", ValidUntil: given.Add(24 * time.Hour), Limits: []wallet.AllowanceLimit{{Max: 1000, Within: time.Hour}}}
+	a.Confirm(given, 3)
+	later, behind := given.Add(time.Hour), given.Add(time.Hour-100*time.Millisecond)
+	if left := a.Left(behind); left != 1000 {
+		t.Fatalf("at first %d are left", left)
+	}
+	a.Count(later, later, wallet.Draw{}, wallet.Draw{Spent: 400, Open: 400})
+	if ahead, left := a.Left(later), a.Left(behind); ahead != 600 || left != 0 {
+		t.Errorf("%d are left, and %d at the server that is behind", ahead, left)
+	}
+}
+
+// Who repeats a DELETE is told the same, and the log of the ledger does not grow.
+func TestRepeatingADeleteAddsNothingToTheLog(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		made := w.offers(eur(100))
+		var leaves []int64
+		for range 3 {
+			view, err := w.RevokeTransaction(ctx, w.by(till), made.Key)
+			w.is(view, err, wallet.TransactionDeleted, wallet.PaymentDeleted)
+			seen, err := store.Verify(ctx, w.address, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaves = append(leaves, seen.Leaves)
+		}
+		if leaves[0] != leaves[2] {
+			t.Errorf("the log has %v leaves", leaves)
+		}
+	})
+}

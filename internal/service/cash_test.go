@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -486,5 +487,89 @@ func TestWhoIdentifiesWhom(t *testing.T) {
 		if trail, err := w.AuditTrail(ctx, operator, "identification", i.ID, 10); err != nil || len(trail) != 2 || trail[0].Action != "read document" {
 			t.Error(trail, err)
 		}
+	})
+}
+
+// A customer makes another code while two tills have the first one in their hands: neither is paid by that one, whichever
+// came first, or one of them was before it was replaced.
+func TestACodeThatIsReplacedPaysOnceAtMost(t *testing.T) {
+	atTheVillage(t, func(t *testing.T, w world) {
+		w.gives(1, eur(10000))
+		paid := 0
+		for range 15 {
+			code, answers := w.oneTime(), make([]error, 3)
+			var once sync.WaitGroup
+			for i := range answers[:2] {
+				once.Go(func() {
+					_, answers[i] = w.PayCashIn(ctx, w.at(village, cashTill), cash(100, service.CashCustomer{OneTimeBarcode: code}))
+				})
+			}
+			once.Go(func() { _, answers[2] = w.MakeOneTimeBarcode(ctx, w.withToken(phone, 3)) })
+			once.Wait()
+			if answers[2] != nil {
+				t.Fatal(answers[2])
+			}
+			now := 0
+			for _, err := range answers[:2] {
+				if err == nil {
+					now++
+				} else {
+					refuses(t, "a till", err, wallet.InvalidCode)
+				}
+			}
+			if now > 1 {
+				t.Fatalf("one code paid %d times", now)
+			}
+			paid += now
+		}
+		w.has(3, 10000+int64(paid)*100, 0)
+	})
+}
+
+// The answer to cash out at closing time is lost. The till asks again under its key when the place has closed, and is told
+// what happened; without a key it would be another payment.
+func TestCashIsRepeatedAfterClosing(t *testing.T) {
+	atTheVillage(t, func(t *testing.T, w world) {
+		schedule, err := hours.Parse("Mo-Su 09:00-18:00")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.UpdateLocation(ctx, operator, village, service.LocationChange{Hours: &schedule}, true); err != nil {
+			t.Fatal(err)
+		}
+		out := cash(2500, service.CashCustomer{QRCode: w.qr()})
+		key := func() wallet.Caller { return once(w.at(village, cashTill), 7, 7) }
+		if _, err := w.PayCashOut(ctx, key(), out); err != nil {
+			t.Fatal(err)
+		}
+		w.business.Advance(12 * time.Hour)
+		var told *wallet.Answered
+		if _, err := w.PayCashOut(ctx, key(), out); !errors.As(err, &told) {
+			t.Errorf("the repeat is told %v", err)
+		}
+		refuses(t, "another payment", errorOf(w.PayCashOut(ctx, w.at(village, cashTill), out)), wallet.InvalidState)
+		w.has(3, 7500, 0)
+	})
+}
+
+// Cash that waits for somebody to register is not frozen: it changed hands. The place takes it back by handing the notes back.
+func TestCashIsNotFrozen(t *testing.T) {
+	atTheVillage(t, func(t *testing.T, w world) {
+		nobody := service.CashCustomer{Phone: "37060000077"}
+		if _, err := w.SendCashCode(ctx, w.at(village, cashTill), nobody); err != nil {
+			t.Fatal(err)
+		}
+		asked := cash(500, nobody)
+		asked.Code = w.codeTo(nobody.Phone)
+		waits, err := w.PayCashIn(ctx, w.at(village, cashTill), asked)
+		if err != nil || waits.Status != wallet.WaitingRegistration {
+			t.Fatal(waits.Status, err)
+		}
+		_, err = w.FreezePayment(ctx, w.by(till), waits.Payments[0].ID, wallet.Freeze{For: 300 * 24 * time.Hour})
+		refuses(t, "freezing", err, wallet.InvalidState)
+		w.has(1, 9500, 500)
+		back, err := w.RevokeTransaction(ctx, w.by(till), waits.Key)
+		w.is(back, err, wallet.TransactionRevoked, wallet.PaymentRevoked)
+		w.has(1, 10000, 0)
 	})
 }
