@@ -9,10 +9,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/purserhq/purser/walletapi"
 )
 
 func vector(t *testing.T, name string) []byte {
@@ -26,7 +29,7 @@ func vector(t *testing.T, name string) []byte {
 
 // A callback of 2012, signed by the real platform: RSA PKCS#1 v1.5 with SHA-256 over the exact
 // bytes of the event (spec/php-client.md §9). Its content is of its time, its signature is what
-// counts: it holds for these bytes and for no others.
+// counts: it holds for these bytes and for no others. Receivers that check with OpenEvent see the same.
 func TestCallbackVector(t *testing.T) {
 	block, _ := pem.Decode(vector(t, "callback.pem"))
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
@@ -54,5 +57,12 @@ func TestCallbackVector(t *testing.T) {
 	}
 	if sum := sha1.Sum(event); rsa.VerifyPKCS1v15(key, crypto.SHA1, sum[:], sign) == nil {
 		t.Error("the signature holds with SHA-1")
+	}
+	told, err := walletapi.OpenEvent(vector(t, "callback.pem"), string(event), strings.TrimSpace(string(vector(t, "callback.sign"))))
+	if err != nil || told.Type != "reserved" || told.Object != "transaction" || told.Data.TransactionKey != "9fPQMV4oZOPHwGN04oQQDT5sDpNIknet" || told.Data.Payments[0].Price != 501 {
+		t.Errorf("it is opened as %+v, %v", told, err)
+	}
+	if _, err := walletapi.OpenEvent(vector(t, "callback.pem"), " "+string(event), base64.StdEncoding.EncodeToString(sign)); !errors.Is(err, walletapi.ErrSignature) {
+		t.Errorf("other bytes are opened: %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/secret"
-	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -25,8 +24,8 @@ func (s *server) wakeCallbacks() {
 // callbackCourier makes what sends callbacks; a sandbox may send them to this machine.
 func (s *server) callbackCourier(sandbox bool) *callback.Courier {
 	return &callback.Courier{
-		Take: func(ctx context.Context, total, perHost int, leaving map[string]int) ([]wallet.Callback, error) {
-			return s.service.TakeCallbacks(ctx, itself, service.CallbackRoom{Total: total, PerHost: perHost, Leaving: leaving})
+		Take: func(ctx context.Context, room wallet.CallbackRoom) ([]wallet.Callback, error) {
+			return s.service.TakeCallbacks(ctx, itself, room)
 		},
 		Done: func(ctx context.Context, c wallet.Callback, a wallet.CallbackAttempt) error {
 			return s.service.CallbackTried(ctx, itself, c.TransactionID, c.Number, a, callback.NextTry)

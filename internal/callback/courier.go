@@ -16,9 +16,8 @@ import (
 // Courier takes callbacks out of an outbox and sends them, many at once, but of each transaction one after another. All
 // fields but Wake are needed.
 type Courier struct {
-	// Take leases callbacks that are due, for longer than SendLimit: no more than total in all and perHost for one
-	// receiver, of which so many are leaving already.
-	Take func(ctx context.Context, total, perHost int, leaving map[string]int) ([]wallet.Callback, error)
+	// Take leases callbacks that are due, for longer than SendLimit, no more than there is room for.
+	Take func(ctx context.Context, room wallet.CallbackRoom) ([]wallet.Callback, error)
 	// Done reports what became of one. Unless it was delivered or interrupted, another try is due as NextTry says.
 	Done func(ctx context.Context, c wallet.Callback, a wallet.CallbackAttempt) error
 	// Key is what to sign with now.
@@ -32,18 +31,23 @@ type Courier struct {
 	// Interval is how long to wait for Wake before looking again.
 	Interval time.Duration
 
-	mu      sync.Mutex
-	leaving map[string]int
-	total   int
-	counts  map[wallet.CallbackOutcome]int64
-	signer  *Signer
-	key     secret.Text
+	mu       sync.Mutex
+	total    int
+	hosts    lanes[string]
+	projects lanes[int64]
+	counts   map[wallet.CallbackOutcome]int64
+	signer   *Signer
+	key      secret.Text
 }
 
 const (
-	// most is how many callbacks leave at once, mostPerHost how many of them for one receiver: a slow one must not keep
-	// the others waiting.
-	most, mostPerHost = 16, 4
+	// most is how many callbacks leave at once, mostPerHost how many of them for one receiver, and mostPerProject how many of
+	// one project, whose clients may name as many receivers as they like: a slow one must not keep the others waiting.
+	most, mostPerHost, mostPerProject = 32, 4, 4
+	// giveUpAfter is how long a callback may wait, tried or not, before it is given up: longer than all of its tries take.
+	giveUpAfter = 36 * time.Hour
+	// catchUp is how long a courier sends what it finds before it gives up what is old: the server may have been away.
+	catchUp = 10 * time.Minute
 	// reportLimit is how long reporting may take when the server already stops.
 	reportLimit = 5 * time.Second
 )
@@ -56,9 +60,10 @@ func (c *Courier) Run(ctx context.Context) {
 	finished := make(chan struct{}, 1)
 	tick := time.NewTicker(c.Interval)
 	defer tick.Stop()
+	began := c.Sender.options.Clock()
 	for {
-		if room, leaving := c.room(); room > 0 {
-			c.begin(ctx, &sending, finished, room, leaving)
+		for c.begin(ctx, &sending, finished, c.Sender.options.Clock().Sub(began) >= catchUp) {
+			continue // there may be more, for others
 		}
 		select {
 		case <-ctx.Done():
@@ -70,55 +75,69 @@ func (c *Courier) Run(ctx context.Context) {
 	}
 }
 
-// room says how many more can leave, and who is being sent some.
-func (c *Courier) room() (int, map[string]int) {
+// room says how many more can leave, in all, for whom and of whom.
+func (c *Courier) room() wallet.CallbackRoom {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return most - c.total, maps.Clone(c.leaving)
+	return wallet.CallbackRoom{
+		Total: most - c.total, PerHost: mostPerHost, PerProject: mostPerProject, Hosts: c.hosts.room(mostPerHost), Projects: c.projects.room(mostPerProject),
+	}
 }
 
-// begin takes what is due and begins to send it.
-func (c *Courier) begin(ctx context.Context, sending *sync.WaitGroup, finished chan<- struct{}, room int, leaving map[string]int) {
-	due, err := c.Take(ctx, room, mostPerHost, leaving)
+// begin takes what is due, where there is room for any, and begins to send it; it says whether there was something.
+func (c *Courier) begin(ctx context.Context, sending *sync.WaitGroup, finished chan<- struct{}, givesUp bool) bool {
+	room := c.room()
+	if room.Total <= 0 {
+		return false
+	}
+	if givesUp {
+		room.GiveUpAfter = giveUpAfter
+	}
+	due, err := c.Take(ctx, room)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.Log.Error("looking for callbacks to send", "error", err)
 		}
-		return
+		return false
 	}
 	for _, one := range due {
-		host := one.Receiver()
-		c.count(host, 1)
+		c.leaves(one)
 		sending.Go(func() {
-			c.deliver(ctx, one)
-			c.count(host, -1)
+			c.arrived(one, c.deliver(ctx, one))
 			select {
 			case finished <- struct{}{}:
 			default: // one word is enough for all that ended before it is heard
 			}
 		})
 	}
+	return len(due) > 0
 }
 
-func (c *Courier) count(host string, n int) {
+// leaves counts a callback that leaves, and arrived one that has come to its end.
+func (c *Courier) leaves(one wallet.Callback) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leaving == nil {
-		c.leaving = map[string]int{}
-	}
-	c.total += n
-	if c.leaving[host] += n; c.leaving[host] == 0 {
-		delete(c.leaving, host)
-	}
+	c.total++
+	c.hosts.enter(one.Receiver())
+	c.projects.enter(one.ProjectID)
 }
 
-// deliver sends one callback and reports how that went. What cannot be reported is sent again when its lease is over.
-func (c *Courier) deliver(ctx context.Context, one wallet.Callback) {
+func (c *Courier) arrived(one wallet.Callback, at pace) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total--
+	c.hosts.exit(one.Receiver(), at)
+	c.projects.exit(one.ProjectID, at)
+}
+
+// deliver sends one callback, reports how that went, and says how fast. What cannot be reported is sent again when its lease is
+// over.
+func (c *Courier) deliver(ctx context.Context, one wallet.Callback) pace {
 	log := c.Log.With("event", one.EventID(), "type", one.Type, "to", one.Receiver(), "attempt", one.Attempts+1)
 	a, err := c.attempt(ctx, one)
 	if err != nil {
 		log.Error("a callback could not be made", "error", err)
-		return
+		return unknown
 	}
 	switch a.Outcome {
 	case wallet.CallbackDelivered:
@@ -133,6 +152,7 @@ func (c *Courier) deliver(ctx context.Context, one wallet.Callback) {
 	if err := c.Done(reporting, one, a); err != nil {
 		log.Error("reporting what became of a callback", "outcome", a.Outcome, "error", err)
 	}
+	return paceOf(a)
 }
 
 // attempt signs and sends one. One that panics must not keep the others from leaving.

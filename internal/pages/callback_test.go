@@ -110,8 +110,8 @@ func (r *receiver) has(keys []byte) []told {
 func (w world) sends(limit time.Duration) {
 	w.t.Helper()
 	courier := &callback.Courier{
-		Take: func(ctx context.Context, total, perHost int, leaving map[string]int) ([]wallet.Callback, error) {
-			return w.TakeCallbacks(ctx, operator, service.CallbackRoom{Total: total, PerHost: perHost, Leaving: leaving})
+		Take: func(ctx context.Context, room wallet.CallbackRoom) ([]wallet.Callback, error) {
+			return w.TakeCallbacks(ctx, operator, room)
 		},
 		Done: func(ctx context.Context, c wallet.Callback, a wallet.CallbackAttempt) error {
 			return w.CallbackTried(ctx, operator, c.TransactionID, c.Number, a, callback.NextTry)

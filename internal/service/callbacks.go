@@ -125,19 +125,21 @@ func (s *Service) owe(m *store.MoneyTx, c wallet.Caller, defaults map[int64]stri
 	return owed, nil
 }
 
-// CallbackRoom says how many callbacks somebody can send now.
-type CallbackRoom = store.Room
-
 // callbackLease is how long a process has to send a callback before another one tries.
 const callbackLease = 2 * time.Minute
 
 // TakeCallbacks returns callbacks that are due, no more than there is room for, and keeps them from other processes for
-// two minutes. It fails with Forbidden.
-func (s *Service) TakeCallbacks(ctx context.Context, c wallet.Caller, room CallbackRoom) ([]wallet.Callback, error) {
+// two minutes. It gives up some of those first that have waited for too long. It fails with Forbidden.
+func (s *Service) TakeCallbacks(ctx context.Context, c wallet.Caller, room wallet.CallbackRoom) ([]wallet.Callback, error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return nil, err
 	}
 	now := s.WallClock()
+	if room.GiveUpAfter > 0 {
+		if err := s.db.GiveUpCallbacks(ctx, now, s.BusinessClock().Add(-room.GiveUpAfter)); err != nil {
+			return nil, err
+		}
+	}
 	return s.db.DueCallbacks(ctx, now, now.Add(callbackLease), room)
 }
 

@@ -181,7 +181,7 @@ func TestTheProjectsAddressForCallbacks(t *testing.T) {
 }
 
 // collects takes the callbacks that are due, and returns what they tell.
-func (w world) collects(room service.CallbackRoom) (all []string) {
+func (w world) collects(room wallet.CallbackRoom) (all []string) {
 	w.t.Helper()
 	taken, err := w.TakeCallbacks(ctx, operator, room)
 	if err != nil {
@@ -212,12 +212,12 @@ func TestTheOutboxOfCallbacks(t *testing.T) {
 		if _, err := w.paysInApp(first.Key); err != nil { // waiting_funds
 			t.Fatal(err)
 		}
-		roomy, take := service.CallbackRoom{Total: 10, PerHost: 10}, w.collects
+		roomy, take := wallet.CallbackRoom{Total: 10, PerHost: 10, PerProject: 10}, w.collects
 		report := func(number int64, outcome wallet.CallbackOutcome, giveUp bool) {
 			t.Helper()
 			w.reports(first.Key, number, outcome, giveUp)
 		}
-		if got := take(service.CallbackRoom{Total: 10, PerHost: 2, Leaving: map[string]int{"stall.example": 2}}); got != nil {
+		if got := take(wallet.CallbackRoom{Total: 10, PerHost: 2, PerProject: 10, Hosts: map[string]int{"stall.example": 0}}); got != nil {
 			t.Errorf("a receiver that is busy is sent %q", got)
 		}
 		if got := take(roomy); !slices.Equal(got, []string{"waiting_funds " + first.Key}) {
@@ -310,7 +310,7 @@ func TestTwoServersShareTheOutbox(t *testing.T) {
 			go func() {
 				var all []wallet.Callback
 				for range 20 {
-					some, err := server.TakeCallbacks(ctx, operator, service.CallbackRoom{Total: 2, PerHost: 2})
+					some, err := server.TakeCallbacks(ctx, operator, wallet.CallbackRoom{Total: 2, PerHost: 2, PerProject: 2})
 					if err != nil {
 						t.Error(err)
 					}

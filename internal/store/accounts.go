@@ -422,10 +422,6 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`DELETE FROM sign_ins WHERE seen_at < $1`, wall.Add(-idle)},
 			{`DELETE FROM attempts WHERE last_at < $1`, wall.Add(-spareAttempts)},
 			{`DELETE FROM messages WHERE at < $1`, now.Add(-spareMessages)},
-			{dropAttemptsOf + delivered, now.Add(-spareDelivered)},
-			{dropCallbacks + delivered, now.Add(-spareDelivered)},
-			{dropAttemptsOf + undelivered, now.Add(-spareGivenUp)},
-			{dropCallbacks + undelivered, now.Add(-spareGivenUp)},
 			{`DELETE FROM reserve_codes WHERE expires_at < $1`, now.Add(-spareCodes)},
 			{`DELETE FROM payments WHERE status = 'deleted' AND transaction_id IN (SELECT id FROM transactions WHERE status = 'deleted' AND created_at < $1)`, now.Add(-spareTransactions)},
 			{`DELETE FROM transactions WHERE status = 'deleted' AND created_at < $1`, now.Add(-spareTransactions)},
@@ -444,10 +440,10 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = db.directory.loadIDs(ctx)
 	}
-	return db.directory.loadIDs(ctx)
+	return errors.Join(err, db.pruneCallbacks(ctx))
 }
 
 // neverConfirmed are persons without a contact and whom nothing hangs on.

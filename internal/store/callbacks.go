@@ -46,9 +46,9 @@ func (m *MoneyTx) Owe(c wallet.Callback) {
 }
 
 const (
-	callbackColumns = `transaction_id, number, project_id, type, uri, host, event, at, attempts, tries, next_at, leased_until, delivered`
+	callbackColumns = `transaction_id, number, project_id, type, uri, host, event, at, since, attempts, tries, next_at, leased_until, delivered`
 	// callbackWidth is how many those are, callbacksAtOnce how many rows one statement adds.
-	callbackWidth   = 13
+	callbackWidth   = 14
 	callbacksAtOnce = 500
 )
 
@@ -59,7 +59,7 @@ func insertCallbacks(owed []wallet.Callback) (all []statement) {
 		for i, c := range rows {
 			groups[i] = "(" + parameters(len(args)+1, callbackWidth) + ")"
 			at := micros(c.At)
-			args = append(args, c.TransactionID, c.Number, c.ProjectID, string(c.Type), c.URI, c.Receiver(), c.Event, at, int64(0), int64(0), at, int64(0), int64(0))
+			args = append(args, c.TransactionID, c.Number, c.ProjectID, string(c.Type), c.URI, c.Receiver(), c.Event, at, at, int64(0), int64(0), at, int64(0), int64(0))
 		}
 		all = append(all, statement{`INSERT INTO callbacks (` + callbackColumns + `) VALUES ` + strings.Join(groups, ", "), args})
 	}
@@ -72,114 +72,42 @@ const (
 	spareGivenUp   = 90 * 24 * time.Hour
 )
 
-// Statements of Prune.
-const (
-	dropAttemptsOf = `DELETE FROM callback_attempts WHERE (transaction_id, number) IN (SELECT transaction_id, number FROM callbacks WHERE ended_at < $1 AND delivered`
-	dropCallbacks  = `DELETE FROM callbacks WHERE (transaction_id, number) IN (SELECT transaction_id, number FROM callbacks WHERE ended_at < $1 AND delivered`
-	delivered      = ` = 1)`
-	undelivered    = ` = 0)`
-)
+// prunedAtOnce is how many callbacks one transaction removes, with their attempts: whoever else writes waits for it.
+const prunedAtOnce = 500
 
-// Room says how many callbacks somebody can send now.
-type Room struct {
-	// Total is how many more, PerHost how many to one receiver.
-	Total, PerHost int
-	// Leaving are those that are on their way, by receiver.
-	Leaving map[string]int
-}
-
-// candidates is how many due callbacks are looked at, at once.
-const candidates = 256
-
-// dueCallback is a callback that is due, or waits for another one of its transaction.
-type dueCallback struct {
-	wallet.Callback
-	host string
-	// first is the number of the first that its transaction waits with, and firstAt when that leaves.
-	first   int64
-	firstAt int64
-}
-
-// DueCallbacks leases callbacks that are due, so that no other process sends them before the wall clock says until: of
-// each transaction the first that waits, of each receiver no more than there is room for.
-func (db *DB) DueCallbacks(ctx context.Context, wall, until time.Time, room Room) ([]wallet.Callback, error) {
-	if found, err := db.dueCallbacks(ctx, db.read, wall, room); err != nil || len(found) == 0 {
-		return nil, err
-	}
-	var leased []wallet.Callback
-	err := db.Update(ctx, func(tx *Tx) error {
-		leased = nil
-		found, err := db.dueCallbacks(ctx, tx.Tx, wall, room)
-		if err != nil {
-			return err
-		}
-		leaving := map[string]int{}
-		for _, due := range found {
-			if due.first != due.Number {
-				if err := tx.holdBack(due); err != nil {
+// pruneCallbacks removes callbacks that have served their time, some at a time: none of its transactions may take so long that
+// it fails, however many there are.
+func (db *DB) pruneCallbacks(ctx context.Context) error {
+	now := db.Now()
+	for _, kind := range []struct{ delivered, before int64 }{{1, micros(now.Add(-spareDelivered))}, {0, micros(now.Add(-spareGivenUp))}} {
+		for removed := int64(prunedAtOnce); removed == prunedAtOnce; {
+			err := db.Update(ctx, func(tx *Tx) (err error) {
+				some := fmt.Sprintf(`(SELECT transaction_id, number FROM callbacks WHERE delivered = $1 AND ended_at < $2 ORDER BY ended_at, transaction_id, number LIMIT %d)`, prunedAtOnce)
+				if _, err = tx.exec(`DELETE FROM callback_attempts WHERE (transaction_id, number) IN `+some, kind.delivered, kind.before); err != nil {
 					return err
 				}
-				continue
-			}
-			if len(leased) == room.Total || room.Leaving[due.host]+leaving[due.host] >= room.PerHost {
-				continue
-			}
-			err := tx.queryRow(tx.ctx, `UPDATE callbacks SET leased_until = $3 WHERE transaction_id = $1 AND number = $2 AND next_at IS NOT NULL AND leased_until <= $4 RETURNING event`,
-				due.TransactionID, due.Number, micros(until), micros(wall)).Scan(&due.Event)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue // another process was faster
-			}
+				removed, err = tx.exec(`DELETE FROM callbacks WHERE (transaction_id, number) IN `+some, kind.delivered, kind.before)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			leased = append(leased, due.Callback)
-			leaving[due.host]++
-		}
-		return nil
-	})
-	return leased, err
-}
-
-// holdBack has a callback wait for the first of its transaction, which failed and waits itself.
-func (tx *Tx) holdBack(due dueCallback) error {
-	if due.firstAt <= micros(tx.db.Now()) {
-		return nil // that one is on its way
-	}
-	_, err := tx.exec(`UPDATE callbacks SET next_at = $3 WHERE transaction_id = $1 AND number = $2 AND next_at IS NOT NULL`, due.TransactionID, due.Number, due.firstAt)
-	return err
-}
-
-// dueCallbacks reads some that are due and that nobody has, for receivers that there is room for; not their events, which may
-// be long.
-func (db *DB) dueCallbacks(ctx context.Context, q querier, wall time.Time, room Room) ([]dueCallback, error) {
-	var c conditions
-	c.add(`c.next_at <= ? AND c.leased_until <= ?`, micros(db.Now()), micros(wall))
-	for host, n := range room.Leaving {
-		if n >= room.PerHost {
-			c.add(`c.host <> ?`, host)
 		}
 	}
-	rows, err := db.query(ctx, q, `SELECT c.transaction_id, c.number, c.project_id, c.type, c.uri, c.host, c.at, c.attempts, f.number, f.next_at
-		FROM callbacks c JOIN callbacks f ON f.transaction_id = c.transaction_id
-			AND f.number = (SELECT min(w.number) FROM callbacks w WHERE w.transaction_id = c.transaction_id AND w.next_at IS NOT NULL)
-		WHERE `+c.where()+fmt.Sprintf(` ORDER BY c.next_at, c.transaction_id, c.number LIMIT %d`, candidates), c.args...)
-	return collect(rows, err, func(rows *sql.Rows) (d dueCallback, err error) {
-		var at int64
-		err = rows.Scan(&d.TransactionID, &d.Number, &d.ProjectID, &d.Type, &d.URI, &d.host, &at, &d.Attempts, &d.first, &d.firstAt)
-		d.At = fromMicros(at)
-		return d, err
-	})
+	return nil
 }
 
 // CallbackTried records an attempt. retry says, of how often it was tried by now, when to try again, or that it is given
-// up; the later ones of the transaction wait as long. An attempt that was interrupted does not count.
+// up; the later ones of the transaction wait as long. One that was delivered or given up meanwhile stays so, unless this
+// attempt has delivered it. An attempt that was interrupted does not count.
 func (tx *Tx) CallbackTried(transaction, number int64, a wallet.CallbackAttempt, retry func(tries int) (after time.Duration, giveUp bool)) error {
 	if a.Outcome == wallet.CallbackInterrupted {
 		_, err := tx.exec(`UPDATE callbacks SET leased_until = 0 WHERE transaction_id = $1 AND number = $2`, transaction, number)
 		return err
 	}
 	var attempts, tries int
-	err := tx.queryRow(tx.ctx, `SELECT attempts, tries FROM callbacks WHERE transaction_id = $1 AND number = $2`, transaction, number).Scan(&attempts, &tries)
+	var waits sql.NullInt64
+	err := tx.queryRow(tx.ctx, `SELECT attempts, tries, next_at FROM callbacks WHERE transaction_id = $1 AND number = $2`, transaction, number).Scan(&attempts, &tries, &waits)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // it was pruned meanwhile
 	}
@@ -191,31 +119,30 @@ func (tx *Tx) CallbackTried(transaction, number int64, a wallet.CallbackAttempt,
 		transaction, number, attempts+1, micros(a.At), string(a.Outcome), a.Status, a.Took.Microseconds()); err != nil {
 		return err
 	}
+	const tried, waiting = `UPDATE callbacks SET attempts = $3, tries = $4, leased_until = 0`, ` WHERE transaction_id = $1 AND number = $2 AND next_at IS NOT NULL`
+	args := []any{transaction, number, attempts + 1, tries + 1}
 	after, giveUp := time.Duration(0), false
-	done := a.Outcome == wallet.CallbackDelivered
-	if !done {
-		after, giveUp = retry(tries + 1)
-	}
-	later := micros(now)
-	if done || giveUp {
-		_, err = tx.exec(`UPDATE callbacks SET attempts = $3, tries = $4, leased_until = 0, next_at = NULL, ended_at = $5, delivered = $6 WHERE transaction_id = $1 AND number = $2`,
-			transaction, number, attempts+1, tries+1, later, map[bool]int{true: 1}[done])
+	if a.Outcome == wallet.CallbackDelivered {
+		_, err = tx.exec(tried+`, next_at = NULL, ended_at = $5, delivered = 1 WHERE transaction_id = $1 AND number = $2`, append(args, micros(now))...)
+	} else if !waits.Valid { // another process has delivered it meanwhile, or it was given up: so it stays
+		_, err = tx.exec(tried+` WHERE transaction_id = $1 AND number = $2`, args...)
+		return err
+	} else if after, giveUp = retry(tries + 1); giveUp {
+		after = 0
+		_, err = tx.exec(tried+`, next_at = NULL, ended_at = $5, delivered = 0`+waiting, append(args, micros(now))...)
 	} else {
-		later = micros(now.Add(after))
-		// One that another process has delivered meanwhile stays delivered.
-		_, err = tx.exec(`UPDATE callbacks SET attempts = $3, tries = $4, leased_until = 0, next_at = CASE WHEN next_at IS NULL THEN NULL ELSE CAST($5 AS BIGINT) END
-			WHERE transaction_id = $1 AND number = $2`, transaction, number, attempts+1, tries+1, later)
+		_, err = tx.exec(tried+`, next_at = $5`+waiting, append(args, micros(now.Add(after)))...)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(`UPDATE callbacks SET next_at = $3 WHERE transaction_id = $1 AND number > $2 AND next_at IS NOT NULL`, transaction, number, later)
+	_, err = tx.exec(`UPDATE callbacks SET next_at = $3 WHERE transaction_id = $1 AND number > $2 AND next_at IS NOT NULL`, transaction, number, micros(now.Add(after)))
 	return err
 }
 
-// SendCallback has a callback leave now, whatever became of it before; false when there is none.
+// SendCallback has a callback leave now, whatever became of it before, as if it had never been tried; false when there is none.
 func (tx *Tx) SendCallback(transaction, number int64) (bool, error) {
-	n, err := tx.exec(`UPDATE callbacks SET next_at = $3, leased_until = 0, tries = 0, ended_at = NULL, delivered = 0 WHERE transaction_id = $1 AND number = $2`,
+	n, err := tx.exec(`UPDATE callbacks SET next_at = $3, since = $3, leased_until = 0, tries = 0, ended_at = NULL, delivered = 0 WHERE transaction_id = $1 AND number = $2`,
 		transaction, number, micros(tx.db.Now()))
 	return n > 0, err
 }
@@ -289,11 +216,15 @@ func (db *DB) CallbackAttempts(ctx context.Context, transaction int64) (map[int6
 	return all, err
 }
 
-// CallbacksWaiting returns how many callbacks wait to be delivered, and since when the oldest does; zero for none.
+// countedWaiting is how many waiting callbacks are counted at most: what monitoring reads must cost little when many wait.
+const countedWaiting = 100_000
+
+// CallbacksWaiting returns how many callbacks wait to be delivered, no more than a hundred thousand, and since when the
+// oldest does; zero for none.
 func (db *DB) CallbacksWaiting(ctx context.Context) (n int, oldest time.Time, err error) {
-	var at sql.NullInt64
-	err = db.queryRow(ctx, db.read, `SELECT count(*), min(at) FROM callbacks WHERE next_at IS NOT NULL`).Scan(&n, &at)
-	return n, timeOrZero(at), err
+	var since sql.NullInt64
+	err = db.queryRow(ctx, db.read, fmt.Sprintf(`SELECT count(*), min(since) FROM (SELECT since FROM callbacks WHERE next_at IS NOT NULL ORDER BY since LIMIT %d) w`, countedWaiting)).Scan(&n, &since)
+	return n, timeOrZero(since), err
 }
 
 // Setting returns a stored setting as it was committed last, nil when there is none.

@@ -61,6 +61,7 @@ type DB struct {
 	uses        *uses
 	atlas       *atlas
 	timetables  timetables
+	nextLane    nextLane
 	// turn is held by the one Update of this process that runs. They all raise the same rows, so
 	// that on PostgreSQL those which run at once would only throw each other back; SQLite has one
 	// writer anyway.

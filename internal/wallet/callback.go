@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -46,6 +47,52 @@ func (c *Callback) Receiver() string {
 		return ""
 	}
 	return strings.ToLower(u.Host)
+}
+
+// CallbackRoom says how many callbacks somebody can send now.
+type CallbackRoom struct {
+	// Total is how many more, PerHost and PerProject how many more to one receiver and of one project that are not named below.
+	Total, PerHost, PerProject int
+	// Hosts and Projects say how many more to these receivers and of these projects, 0 or less for none.
+	Hosts    map[string]int
+	Projects map[int64]int
+	// GiveUpAfter is how long a callback may have waited, on the business clock, before it is given up; 0 gives up none.
+	GiveUpAfter time.Duration
+}
+
+// For is how many more may leave of a project to a receiver; 0 for none.
+func (r *CallbackRoom) For(project int64, host string) int {
+	toHost, named := r.Hosts[host]
+	if !named {
+		toHost = r.PerHost
+	}
+	ofProject, named := r.Projects[project]
+	if !named {
+		ofProject = r.PerProject
+	}
+	return max(min(r.Total, toHost, ofProject), 0)
+}
+
+// Less is the room that is left when one more leaves of a project to a receiver. r stays as it is.
+func (r *CallbackRoom) Less(project int64, host string) CallbackRoom {
+	left := *r
+	left.Hosts, left.Projects = maps.Clone(r.Hosts), maps.Clone(r.Projects)
+	if left.Hosts == nil {
+		left.Hosts = map[string]int{}
+	}
+	if left.Projects == nil {
+		left.Projects = map[int64]int{}
+	}
+	if _, named := left.Hosts[host]; !named {
+		left.Hosts[host] = r.PerHost
+	}
+	if _, named := left.Projects[project]; !named {
+		left.Projects[project] = r.PerProject
+	}
+	left.Total--
+	left.Hosts[host]--
+	left.Projects[project]--
+	return left
 }
 
 // CallbackOutcome is what became of an attempt to send a callback.
