@@ -41,15 +41,15 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.openFolder(); err != nil {
 		return err
 	}
-	if err := s.refuseWorld(); err != nil {
-		return err
-	}
 	s.told, s.owed = make(chan struct{}, 1), make(chan struct{}, 1)
 	uses, db, err := s.openService(ctx, s.databaseAddress(), s.config.kek, false)
 	if err != nil {
 		return err
 	}
 	s.closing(db.Close)
+	if err := s.refuseWorld(); err != nil {
+		return err
+	}
 	s.service = uses
 	s.callbacks = s.callbackCourier(false)
 	if err := s.listen(db, false); err != nil {
