@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -227,5 +229,125 @@ func TestAYearPassesTwiceAlike(t *testing.T) {
 	}
 	if os.Getenv("PURSER_TEST_STORY") != "" {
 		t.Log(stories[0])
+	}
+}
+
+// get reads project 1221 at an address, signed for it, and fails for anything but that.
+func (d *seededDev) get(address string, through *http.Client) error {
+	id, key, _ := d.world.Credentials("shop")
+	client := walletapi.Client{BaseURL: address, Auth: walletapi.MAC{ID: id, Secret: key.Reveal()}, HTTP: through, Retry: walletapi.Retry{Attempts: 1}}
+	project, err := client.Project(context.Background(), 1221)
+	if err == nil && project.Title != "My E-Commerce Store" {
+		err = fmt.Errorf("project 1221 is %q", project.Title)
+	}
+	return err
+}
+
+// A world is restored while others call: they wait a moment, and nobody is refused. Nothing is left of the one that was
+// thrown away, ids go on as they did the last time, and TLS goes on with what is its authority now.
+func TestARestoredWorldIsWhole(t *testing.T) {
+	data := shortFolder(t)
+	d := startSeeded(t, data, "seven")
+	d.ask("sandbox/snapshot", snapshotName{Name: "new"}, nil)
+	stop, callers := make(chan struct{}), sync.WaitGroup{}
+	for range 4 {
+		callers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := d.get(d.holder.Address, nil); err != nil {
+					t.Errorf("while a world is restored: %v", err)
+					return
+				}
+			}
+		})
+	}
+	var made []string
+	var token map[string]any
+	slowest := time.Duration(0)
+	for range 5 {
+		began := time.Now()
+		d.ask("sandbox/restore", snapshotName{"new", true}, nil)
+		slowest = max(slowest, time.Since(began))
+		made = append(made, fmt.Sprint(d.call("shop", "POST", "/rest/v1/transaction", `{"payments":[{"description":"Bread","price":1500,"currency":"EUR"}]}`, 200)))
+		token = d.call("device", "POST", "/oauth/v1/token", `{"grant_type":"password","username":"paula@example.com","password":"paulas-password","scope":"email"}`, 200)
+		d.call("token:5678", "GET", "/rest/v1/wallet/me/balance", "", 200)
+	}
+	close(stop)
+	callers.Wait()
+	t.Logf("the slowest of five restores took %s beside four callers", slowest)
+	for _, m := range made {
+		if m != made[0] {
+			t.Errorf("after a restore a transaction is\n%s, and after another\n%s", made[0], m)
+		}
+	}
+	d.ask("sandbox/restore", snapshotName{"new", true}, nil)
+	d.call(token["access_token"].(string)+" "+token["mac_key"].(string), "GET", "/rest/v1/user/me/email", "", 401) // of a world that is gone
+	trusted := x509.NewCertPool()
+	authority, err := os.ReadFile(d.world.TLSCA)
+	if err != nil || !trusted.AppendCertsFromPEM(authority) {
+		t.Fatal(err)
+	}
+	through := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
+	if err := d.get(d.world.TLSBaseURL, through); err != nil {
+		t.Errorf("over TLS, after a restore: %v", err)
+	}
+}
+
+// A snapshot that is not a database any more is refused, and the world is the one that it was.
+func TestASpoiltSnapshotChangesNothing(t *testing.T) {
+	data := shortFolder(t)
+	d := startSeeded(t, data, "seven")
+	d.ask("sandbox/snapshot", snapshotName{Name: "spoilt"}, nil)
+	d.move(clockMove{By: time.Hour})
+	if err := os.WriteFile(filepath.Join(data, snapshotsFolder, "spoilt", dataFile), []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := overSocket(d.holder.Socket).call(context.Background(), "/sandbox/restore", snapshotName{"spoilt", true}, &json.RawMessage{})
+	if err == nil || !strings.Contains(err.Error(), "database") {
+		t.Errorf("a snapshot that is no database is restored: %v", err)
+	}
+	if err := d.get(d.holder.Address, nil); err != nil {
+		t.Errorf("after a restore that failed: %v", err)
+	}
+	var a clockAnswer
+	if d.ask("sandbox/clock/show", struct{}{}, &a); a.Now.Format(time.RFC3339) != "2027-03-01T01:00:00Z" {
+		t.Errorf("after a restore that failed the clock shows %s", a.Now)
+	}
+}
+
+// A receiver that is down gets its callback when it is up again, in the sandbox's time.
+func TestCallbacksAreTriedAgainOnTheWay(t *testing.T) {
+	d := startSeeded(t, shortFolder(t), "seven")
+	tried := 0
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if tried++; tried < 4 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer receiver.Close()
+	d.ask("project/update", map[string]any{"id": 1221, "callback_uri": receiver.URL}, nil)
+	asked := d.call("shop", "POST", "/rest/v1/allowance", `{"description":"Bread","currency":"EUR","max_price":50000}`, 200)
+	d.call("token:5678", "PUT", "/rest/v1/transaction/"+asked["transaction_key"].(string)+"/reserve/me", "", 200)
+	key := d.buy(false)
+	if a := d.move(clockMove{By: 30*24*time.Hour + time.Hour}); a.Moved.Waiting != 0 {
+		t.Errorf("%d callbacks wait", a.Moved.Waiting)
+	}
+	views := callbackListAnswer{}
+	d.ask("callback/show", callbackName{Key: key}, &views)
+	if len(views.Callbacks) != 1 {
+		t.Fatalf("the callbacks are %+v", views)
+	}
+	got := ""
+	for _, try := range views.Callbacks[0].Tries {
+		got += fmt.Sprintf("%s %s; ", try.At.Sub(views.Callbacks[0].Tries[0].At), try.Outcome)
+	}
+	if want := "0s refused; 1m0s refused; 6m0s refused; 21m0s delivered; "; got != want {
+		t.Errorf("the receiver is tried at %q, want %q", got, want)
 	}
 }

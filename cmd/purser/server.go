@@ -62,11 +62,12 @@ type server struct {
 	// broken tells that the database's disk cannot be relied on.
 	broken <-chan error
 
-	// What follows is a sandbox's alone, and otherwise nil or empty: its clock and the seed of its ids; the doors to its
+	// What follows is a sandbox's alone, and otherwise nil or empty: its clock, the seed of its ids and what those of requests are drawn from; the doors to its
 	// world, of the API and of the operator, and what closes that; what is to be done by the goroutine that opened it,
 	// which stops the server with an error; its TLS port and the certificate there.
 	clock       *service.Clock
 	seed        string
+	requestIDs  io.Reader
 	front, desk *door
 	world       []func() error
 	nonces      *auth.Nonces
@@ -199,7 +200,7 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	})
 	limits := auth.NewLimits(s.now)
 	api := httpapi.New(httpapi.Options{
-		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.random, Limits: limits,
+		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Limits: limits,
 		Budgets: httpapi.Budgets{
 			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
 		},
@@ -250,7 +251,7 @@ func (s *server) pages(proof *auth.Authenticator, limits *auth.Limits, secure bo
 		return nil, fmt.Errorf("--message-templates: %w", err)
 	}
 	return pages.New(pages.Options{
-		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.random, Secure: secure,
+		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Secure: secure,
 		Allow: func(network string) (time.Duration, bool) {
 			quota, ok := limits.Take("address "+network, perMinute(s.config.addressRateLimit))
 			return quota.RetryAfter, ok

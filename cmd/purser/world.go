@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -73,7 +74,10 @@ func (s *server) enterWorld() error {
 			return err
 		}
 		ours := *s.program
-		ours.random = secret.NewIDs(sha256.Sum256([]byte("purser ids " + strconv.Itoa(state.Starts) + " " + state.Seed)))
+		drawn := func(what string) io.Reader {
+			return secret.NewIDs(sha256.Sum256([]byte("purser " + what + " " + strconv.Itoa(state.Starts) + " " + state.Seed)))
+		}
+		ours.random, s.requestIDs = drawn("ids"), drawn("requests")
 		s.program = &ours
 	}
 	s.seed = state.Seed
@@ -82,6 +86,15 @@ func (s *server) enterWorld() error {
 		return writeWorld(path, state)
 	})
 	return err
+}
+
+// requestRandom is where the ids of requests come from. They have a source of their own in a sandbox with a seed: how often
+// somebody calls beside must not decide what a token is called.
+func (s *server) requestRandom() io.Reader {
+	if s.requestIDs == nil {
+		return s.random
+	}
+	return s.requestIDs
 }
 
 // businessClock stamps and expires things: the sandbox's own where there is one.
