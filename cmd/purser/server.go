@@ -427,7 +427,11 @@ func (s *server) upkeep(ctx context.Context, warned map[string]time.Duration) {
 			s.log.Warn("a key that was replaced and not used since was retired", "client", e.ClientID, "credential", credential, "last_used", e.At)
 			continue
 		}
-		left := e.At.Sub(s.now())
+		now := s.now
+		if e.Key != 0 {
+			now = s.businessClock()
+		}
+		left := e.At.Sub(now())
 		at := slices.IndexFunc(warnings, func(w time.Duration) bool { return left <= w })
 		name := fmt.Sprint(e.ClientID, " ", credential)
 		if last, ok := warned[name]; at < 0 || ok && last <= warnings[at] {
