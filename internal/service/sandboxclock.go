@@ -136,8 +136,10 @@ type ClockMoved struct {
 const (
 	// farthestMove is how far ahead of the wall clock a clock can be moved, in years.
 	farthestMove = 100
-	// housekeeping is how often a moving clock has old things cleared up.
-	housekeeping = 24 * time.Hour
+	// housekeeping is how often a moving clock has keys looked after, and clearing how often old things cleared up, which
+	// nobody sees any more; both also at the end of a move by so much that a server would have done it.
+	housekeeping, clearing = 24 * time.Hour, 7 * 24 * time.Hour
+	housekeepingLeast      = time.Hour
 	// callbackPatience is how long a whole move waits for receivers of callbacks, on the wall clock.
 	callbackPatience = 20 * time.Second
 	callbackLook     = 2 * time.Millisecond
@@ -222,7 +224,7 @@ func (s *Service) MoveClock(ctx context.Context, c wallet.Caller, m ClockMove) (
 	}
 	telling, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
-	move := clockMove{Service: s, caller: c, telling: telling, done: &done, to: to, clean: done.From.Add(housekeeping)}
+	move := clockMove{Service: s, caller: c, telling: telling, done: &done, to: to, tended: done.From, cleared: done.From}
 	err = move.run(ctx)
 	done.To = s.Movable.Now()
 	if failed := s.Movable.stand(done.To, frozen); err == nil {
@@ -239,8 +241,8 @@ type clockMove struct {
 	telling context.Context
 	done    *ClockMoved
 	to      time.Time
-	// clean is when old things are cleared up next.
-	clean time.Time
+	// tended is when keys were looked after last, cleared when old things were cleared up.
+	tended, cleared time.Time
 }
 
 // run goes from instant to instant.
@@ -250,13 +252,10 @@ func (m *clockMove) run(ctx context.Context) error {
 		if err := m.Movable.stand(now, true); err != nil {
 			return err
 		}
-		if !now.Before(m.clean) {
-			m.clean = now.Add(housekeeping)
-			if err := m.tidy(ctx); err != nil {
-				return err
-			}
-		}
 		last := !now.Before(m.to)
+		if err := m.keepHouse(ctx, now, last); err != nil {
+			return err
+		}
 		if isDue || last {
 			if err := m.settle(ctx, now); err != nil {
 				return err
@@ -269,7 +268,7 @@ func (m *clockMove) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		now = earliest(m.to, m.clean)
+		now = earliest(m.to, m.tended.Add(housekeeping))
 		if isDue = !due.Timer.IsZero() && !due.Timer.After(now); isDue {
 			now = due.Timer
 			m.done.Steps++
@@ -285,13 +284,22 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// tidy clears up as a server does from time to time.
-func (m *clockMove) tidy(ctx context.Context) error {
-	if err := m.Prune(ctx, m.caller); err != nil {
-		return err
+// keepHouse does what a server does from time to time, where its time has come.
+func (m *clockMove) keepHouse(ctx context.Context, now time.Time, last bool) error {
+	due := func(since time.Time, every time.Duration) bool {
+		return now.Sub(since) >= every || last && now.Sub(since) >= housekeepingLeast
 	}
-	_, err := m.Upkeep(ctx, m.caller, 0)
-	return err
+	if due(m.tended, housekeeping) {
+		m.tended = now
+		if _, err := m.Upkeep(ctx, m.caller, 0); err != nil {
+			return err
+		}
+	}
+	if !due(m.cleared, clearing) {
+		return nil
+	}
+	m.cleared = now
+	return m.Prune(ctx, m.caller)
 }
 
 // settle does what is due now, one after another so that it is the same each time, and waits until the callbacks have left
