@@ -149,7 +149,7 @@ func (v *verb) onData(command string) string { return command + v.reachGiven }
 
 // proposedForm is a command on the data in a sentence. Commands that call the API, or need nothing, are
 // not of that kind, and --data is something else to them.
-var proposedForm = regexp.MustCompile("`(purser (?:user|project|inbox|place|wallet|client|ca|certificate|explain|audit|verify|onboard)(?: [^`]*)?)`")
+var proposedForm = regexp.MustCompile("`(purser (?:user|project|inbox|place|wallet|client|ca|certificate|explain|audit|verify|onboard|sandbox)(?: [^`]*)?)`")
 
 // proposed is a sentence whose commands work on the same data.
 func (v *verb) proposed(sentence string) string {

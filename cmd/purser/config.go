@@ -53,6 +53,8 @@ type config struct {
 	messageTemplates string
 	// smtpPassword comes from PURSER_SMTP_PASSWORD alone: it must stand on no command line and in no file.
 	smtpPassword secret.Text
+	// seed is where a new sandbox's ids come from, clock where its clock stands.
+	seed, clock string
 	// tlsListen is where the sandbox answers over TLS.
 	tlsListen string
 	// verifyEvery is how often a sample of the books is verified, 0 for never; metrics is where /metrics is answered.
@@ -142,6 +144,8 @@ func (c *config) limits(flags *pflag.FlagSet) {
 // sandboxed are the settings of dev alone.
 func (c *config) sandboxed(flags *pflag.FlagSet) {
 	flags.StringVar(&c.tlsListen, "tls-listen", "", "`address` to listen on with TLS, which asks for client certificates (default --listen's with port 8443, or 363 above it, or a free one)")
+	flags.StringVar(&c.seed, "seed", "", "`text` that a new sandbox draws its ids and visible tokens from: the same ones for the same text; keys are made by chance all the same")
+	flags.StringVar(&c.clock, "clock", "", "`time` at which a new sandbox's clock stands, such as 2027-03-01 or 2027-03-01T12:00:00Z; purser sandbox clock moves it")
 }
 
 // tlsAddress is where the sandbox answers over TLS: 8443 beside 8080.

@@ -23,8 +23,8 @@ func newDev(p *program) *cobra.Command {
 		Short: "Run a sandbox with sample data",
 		Long: "Runs a Wallet API with sample data on this machine. The first start in a data folder loads the\n" +
 			"sample world: the very ids and credentials of the public documentation's examples. All credentials\n" +
-			"are in sandbox.json in that folder. Each setting can also be given as the environment variable\n" +
-			"named behind it.",
+			"are in sandbox.json in that folder. `purser sandbox` moves its clock, and keeps and restores snapshots.\n" +
+			"Each setting can also be given as the environment variable named behind it.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return runDev(command.Context(), s, fresh) },
 	}
@@ -51,27 +51,16 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
-	s.owed = make(chan struct{}, 1)
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := s.templates(); err != nil { // rather now than when somebody reads a message
-		return fmt.Errorf("--message-templates: %w", err)
-	}
 	if err := s.listenOperator(); err != nil {
 		return err
 	}
-	s.startCallbacks()
-	manifest, err := sandbox.Read(ctx, s.service, s.address)
+	manifest, err := s.describeWorld(ctx)
 	if err != nil {
 		return err
-	}
-	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
-		return err
-	}
-	if err := manifest.Write(s.folder.path); err != nil {
-		return fmt.Errorf("writing %s: %w", sandbox.ManifestFile, err)
 	}
 	if isNew {
 		lipgloss.Fprintln(s.out, welcome(manifest, s.config.data)) // without colours where nobody sees them
@@ -90,7 +79,10 @@ func (s *server) startOver() error {
 	if _, err := os.Stat(s.folder.file(sandbox.ManifestFile)); err != nil {
 		return fmt.Errorf("%s holds a database, but no %s: --fresh throws away sandboxes only", s.config.data, sandbox.ManifestFile)
 	}
-	return s.folder.removeDatabase(dataFile)
+	if err := s.folder.removeDatabase(dataFile); err != nil {
+		return err
+	}
+	return ignoreMissing(os.Remove(s.folder.file(worldFile)))
 }
 
 // openSandbox opens the folder's database, loading the sample world first when there is none,
@@ -100,26 +92,21 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 	if isNew, err = s.folder.isNew(); err != nil {
 		return false, err
 	}
+	if err := s.beginWorld(isNew); err != nil {
+		return false, err
+	}
+	s.owed, s.jobs = make(chan struct{}, 1), make(chan func(context.Context) error)
+	s.front, s.desk = newDoor(), newDoor()
+	s.closing(s.closeWorld)
+	if err := s.serve(s.front); err != nil {
+		return false, err
+	}
 	if isNew {
 		if err := s.loadWorld(ctx); err != nil {
 			return false, err
 		}
 	}
-	kek, err := s.folder.readSandboxKEK()
-	if err != nil {
-		return false, fmt.Errorf("%s holds a database that is no sandbox's (%w): use another folder with --data", s.config.data, err)
-	}
-	uses, db, err := s.openService(ctx, "sqlite:"+s.folder.file(dataFile), kek, true)
-	if err != nil {
-		return false, err
-	}
-	s.closing(db.Close)
-	s.service = uses
-	s.callbacks = s.callbackCourier(true)
-	if err := s.monitor(db); err != nil {
-		return false, err
-	}
-	return isNew, s.listen(db, true)
+	return isNew, s.openWorld(ctx)
 }
 
 func (s *server) loadWorld(ctx context.Context) error {
@@ -131,6 +118,9 @@ func (s *server) loadWorld(ctx context.Context) error {
 		if err := s.folder.removeDatabase(name); err != nil {
 			return err
 		}
+	}
+	if err := s.enterWorld(); err != nil {
+		return err
 	}
 	uses, db, err := s.openService(ctx, "sqlite:"+s.folder.file(loadingFile), kek, true)
 	if err != nil {

@@ -122,12 +122,15 @@ func (f *folder) isNew() (bool, error) {
 
 // removeDatabase removes a database of that name, with what SQLite keeps beside it.
 func (f *folder) removeDatabase(name string) error {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(f.file(name + suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := ignoreMissing(os.Remove(f.file(name))); err != nil {
+		return err
 	}
-	return nil
+	return f.removeWAL(name)
+}
+
+// removeWAL removes what SQLite keeps beside a database that nobody has open.
+func (f *folder) removeWAL(name string) error {
+	return errors.Join(ignoreMissing(os.Remove(f.file(name+"-wal"))), ignoreMissing(os.Remove(f.file(name+"-shm"))))
 }
 
 // syncDir makes renames in the folder durable.

@@ -103,7 +103,7 @@ const sampleTimeout = 30 * time.Second
 
 // monitor verifies samples until the server stops, and answers /metrics where an address is set.
 func (s *server) monitor(db *store.DB) error {
-	f := &figures{db: db, callbacks: s.callbacks, now: s.now}
+	f := &figures{db: db, callbacks: s.callbacks, now: s.businessClock()}
 	if s.config.verifyEvery < 0 {
 		return errors.New("--verify-every must not be negative; 0 verifies nothing")
 	}

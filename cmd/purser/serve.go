@@ -47,6 +47,9 @@ func runServe(ctx context.Context, s *server) (err error) {
 		return err
 	}
 	s.closing(db.Close)
+	if err := s.refuseWorld(); err != nil {
+		return err
+	}
 	s.service = uses
 	s.callbacks = s.callbackCourier(false)
 	if err := s.listen(db, false); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,6 +61,19 @@ type server struct {
 	failed  chan error
 	// broken tells that the database's disk cannot be relied on.
 	broken <-chan error
+
+	// What follows is a sandbox's alone, and otherwise nil or empty: its clock, the seed of its ids and what those of requests are drawn from; the doors to its
+	// world, of the API and of the operator, and what closes that; what is to be done by the goroutine that opened it,
+	// which stops the server with an error; its TLS port and the certificate there.
+	clock       *service.Clock
+	seed        string
+	requestIDs  io.Reader
+	front, desk *door
+	world       []func() error
+	nonces      *auth.Nonces
+	jobs        chan func(context.Context) error
+	tlsAddress  string
+	tlsPair     atomic.Pointer[tls.Certificate]
 }
 
 // Limits of connections. Writing may take as long as a slow phone needs for an answer.
@@ -97,6 +112,11 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.seed != "" {
+		if box, err = box.WithHandles(sha256.Sum256([]byte("purser handles " + s.seed))); err != nil {
+			return nil, nil, err
+		}
+	}
 	if s.config.minimumPassword < 1 {
 		return nil, nil, errors.New("--minimum-password-length must be at least 1")
 	}
@@ -117,12 +137,12 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		return nil, nil, err
 	}
 	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
-	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.now, Log: s.log})
+	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.businessClock(), Log: s.log})
 	if err != nil {
 		return nil, nil, err
 	}
 	uses, err := service.New(ctx, db, service.Options{
-		WallClock: s.now, BusinessClock: s.now, Random: s.random, Box: box,
+		WallClock: s.now, BusinessClock: s.businessClock(), Movable: s.movable(), Random: s.random, Box: box,
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
@@ -172,14 +192,15 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		return err
 	}
 	s.closing(nonces.Close)
+	s.nonces = nonces
 	proof := auth.New(auth.Options{
-		DB: db, WallClock: s.now, BusinessClock: s.now, Window: s.config.clockSkew,
+		DB: db, WallClock: s.now, BusinessClock: s.businessClock(), Window: s.config.clockSkew,
 		Nonces: nonces, Origins: origins, PlainHTTP: sandbox,
 		Proxies: proxies, CertificateHeader: s.config.certificateHeader,
 	})
 	limits := auth.NewLimits(s.now)
 	api := httpapi.New(httpapi.Options{
-		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.random, Limits: limits,
+		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Limits: limits,
 		Budgets: httpapi.Budgets{
 			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
 		},
@@ -188,7 +209,7 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.serve(pages.Beside(api, front)); err != nil {
+	if err := s.answer(pages.Beside(api, front)); err != nil {
 		return err
 	}
 	s.keepUp()
@@ -230,7 +251,7 @@ func (s *server) pages(proof *auth.Authenticator, limits *auth.Limits, secure bo
 		return nil, fmt.Errorf("--message-templates: %w", err)
 	}
 	return pages.New(pages.Options{
-		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.random, Secure: secure,
+		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Secure: secure,
 		Allow: func(network string) (time.Duration, bool) {
 			quota, ok := limits.Take("address "+network, perMinute(s.config.addressRateLimit))
 			return quota.RetryAfter, ok
@@ -259,7 +280,7 @@ func (s *server) serve(handler http.Handler) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("reading the TLS certificate: %w", err), listener.Close())
 		}
-		s.http.TLSConfig = tlsConfig(pair, s.config.clientCertificates)
+		s.http.TLSConfig = tlsConfig(s.config.clientCertificates, pair)
 		s.address = "https://" + callable(listener.Addr())
 		serve = func() error { return s.http.ServeTLS(listener, "", "") }
 	}
@@ -270,8 +291,8 @@ func (s *server) serve(handler http.Handler) error {
 
 // tlsConfig asks for a client certificate and does not verify it: auth does, for every request, also
 // on a connection that was resumed (decisions.md 30).
-func tlsConfig(pair tls.Certificate, clientCertificates bool) *tls.Config {
-	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+func tlsConfig(clientCertificates bool, pairs ...tls.Certificate) *tls.Config {
+	config := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12}
 	if clientCertificates {
 		config.ClientAuth = tls.RequestClientCert
 	}
@@ -279,34 +300,61 @@ func tlsConfig(pair tls.Certificate, clientCertificates bool) *tls.Config {
 }
 
 // serveSandboxTLS answers over TLS too, with a certificate of the sandbox's own authority, and returns
-// scheme, host and port.
+// scheme, host and port. Called again, after another world was restored, it renews the certificate alone.
 func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
-	address, err := s.config.tlsAddress()
+	listener, err := s.listenTLS()
 	if err != nil {
 		return "", err
+	}
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if host, _, err := net.SplitHostPort(s.tlsAddress); err == nil && !slices.Contains(hosts, host) {
+		hosts = append(hosts, host)
+	}
+	pair, err := s.sandboxCertificate(ctx, hosts)
+	if err != nil {
+		if listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
+		return "", err
+	}
+	s.tlsPair.Store(pair)
+	if listener != nil {
+		config := tlsConfig(true)
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.tlsPair.Load(), nil }
+		secure := tls.NewListener(listener, config)
+		go func() { s.failed <- s.http.Serve(secure) }()
+	}
+	return "https://" + s.tlsAddress, nil
+}
+
+// sandboxCertificate is a new certificate for TLS.
+func (s *server) sandboxCertificate(ctx context.Context, hosts []string) (*tls.Certificate, error) {
+	certificate, key, err := s.service.ServerCertificate(ctx, itself, hosts)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(pki.PEM(certificate), []byte(key.Reveal()))
+	return &pair, err
+}
+
+// listenTLS opens the sandbox's port for TLS; nil when it is open.
+func (s *server) listenTLS() (net.Listener, error) {
+	if s.tlsAddress != "" {
+		return nil, nil
+	}
+	address, err := s.config.tlsAddress()
+	if err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", address)
 	if host, _, split := net.SplitHostPort(address); errors.Is(err, syscall.EADDRINUSE) && s.config.tlsListen == "" && split == nil {
 		listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")) // nobody asked for that port
 	}
 	if err != nil {
-		return "", fmt.Errorf("listening on %s for TLS: %w; name another address with --tls-listen", address, err)
+		return nil, fmt.Errorf("listening on %s for TLS: %w; name another address with --tls-listen", address, err)
 	}
-	hosts := []string{"localhost", "127.0.0.1", "::1"}
-	if host, _, err := net.SplitHostPort(callable(listener.Addr())); err == nil && !slices.Contains(hosts, host) {
-		hosts = append(hosts, host)
-	}
-	certificate, key, err := s.service.ServerCertificate(ctx, wallet.Caller{Kind: wallet.Operator}, hosts)
-	if err != nil {
-		return "", errors.Join(err, listener.Close())
-	}
-	pair, err := tls.X509KeyPair(pki.PEM(certificate), []byte(key.Reveal()))
-	if err != nil {
-		return "", errors.Join(err, listener.Close())
-	}
-	secure := tls.NewListener(listener, tlsConfig(pair, true))
-	go func() { s.failed <- s.http.Serve(secure) }()
-	return "https://" + callable(listener.Addr()), nil
+	s.tlsAddress = callable(listener.Addr())
+	return listener, nil
 }
 
 // upkeepInterval is how often the server looks after keys and certificates, and clears up, and idleInterval how often it lets go
@@ -379,7 +427,11 @@ func (s *server) upkeep(ctx context.Context, warned map[string]time.Duration) {
 			s.log.Warn("a key that was replaced and not used since was retired", "client", e.ClientID, "credential", credential, "last_used", e.At)
 			continue
 		}
-		left := e.At.Sub(s.now())
+		now := s.now
+		if e.Key != 0 {
+			now = s.businessClock()
+		}
+		left := e.At.Sub(now())
 		at := slices.IndexFunc(warnings, func(w time.Duration) bool { return left <= w })
 		name := fmt.Sprint(e.ClientID, " ", credential)
 		if last, ok := warned[name]; at < 0 || ok && last <= warnings[at] {
@@ -427,7 +479,7 @@ func (s *server) listenOperator() error {
 	}
 	s.socket = path
 	operator := &http.Server{
-		Handler: operatorAPI(s.service, s.templates), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		Handler: s.operatorHandler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: 2 * writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	go operator.Serve(listener)
@@ -466,6 +518,11 @@ func (s *server) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
+	case job := <-s.jobs:
+		if err := job(ctx); err != nil {
+			return err
+		}
+		return s.wait(ctx)
 	case err := <-s.failed:
 		return err
 	case err := <-s.broken:

@@ -282,3 +282,12 @@ func (f *nonceFile) each(visit func(record uint64)) {
 // close gives the file back. The mapping stays until the process ends: a request that was cut
 // off when the server stopped may still be writing to it.
 func (f *nonceFile) close() error { return f.file.Close() }
+
+// Copy is the content of a nonce file that remembers what is remembered now, without the room for more.
+func (n *Nonces) Copy() []byte {
+	if n.file == nil {
+		return nil
+	}
+	count := int(min(n.file.written.Load(), maxNonces))
+	return append([]byte(nil), n.file.mapped[:nonceRecordAt+count*recordSize]...)
+}

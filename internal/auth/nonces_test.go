@@ -239,3 +239,32 @@ func TestForgettingBeforeTheFirstAndAfterTheWindow(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A copy remembers what was used when it was made, and nothing of later.
+func TestACopyOfNoncesRemembersWhatWasUsed(t *testing.T) {
+	n := openNonces(t, filepath.Join(t.TempDir(), "nonces"), noon)
+	for _, nonce := range []string{"a", "b"} {
+		if err := claim(n, noon, nonce); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "copy")
+	if err := os.WriteFile(path, n.Copy(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(n, noon, "c"); err != nil {
+		t.Fatal(err)
+	}
+	copied := openNonces(t, path, noon)
+	for nonce, used := range map[string]bool{"a": true, "b": true, "c": false} {
+		if err := claim(copied, noon, nonce); errors.Is(err, errReplay) != used {
+			t.Errorf("nonce %s, used before: %t: %v", nonce, used, err)
+		}
+	}
+	if err := errors.Join(n.Close(), copied.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := openNonces(t, "", noon).Copy(); got != nil {
+		t.Errorf("nonces without a file are copied as %d bytes", len(got))
+	}
+}

@@ -169,6 +169,16 @@ func NewBox(text Text) (*Box, error) {
 	return b, nil
 }
 
+// WithHandles has the box make the handles of a seed, whatever its key: a sandbox with the same seed then shows the same ones
+// (decisions.md 21). Whoever knows the seed can tell numbers from handles.
+func (b *Box) WithHandles(seed [32]byte) (*Box, error) {
+	seeded := *b
+	hiding := derive(seed[:], "purser handles")
+	var err error
+	seeded.numbers, err = aes.NewCipher(hiding[:])
+	return &seeded, err
+}
+
 func derive(kek []byte, purpose string) (out [32]byte) {
 	mac := hmac.New(sha256.New, kek)
 	mac.Write([]byte(purpose))

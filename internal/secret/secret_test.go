@@ -329,3 +329,30 @@ func TestIDsFollowTheirSeed(t *testing.T) {
 		t.Error("ids do not follow their seed")
 	}
 }
+
+// Two sandboxes with the same seed show the same handles, though their keys differ; what they seal stays their own.
+func TestHandlesOfASeedAreTheSame(t *testing.T) {
+	var seeded, plain [2]*secret.Box
+	for i := range seeded {
+		var err error
+		if plain[i], err = secret.NewBox(secret.NewKEK()); err != nil {
+			t.Fatal(err)
+		}
+		if seeded[i], err = plain[i].WithHandles([32]byte{7}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	handle := seeded[0].Handle(1221)
+	if number, ok := seeded[1].Number(handle); seeded[1].Handle(1221) != handle || !ok || number != 1221 {
+		t.Errorf("the same seed makes %s of 1221, and %s, which is %d", handle, seeded[1].Handle(1221), number)
+	}
+	if other, err := plain[0].WithHandles([32]byte{8}); err != nil || other.Handle(1221) == handle || plain[0].Handle(1221) == handle {
+		t.Error("another seed, or none, makes the same handle")
+	}
+	if opened, err := plain[0].Open(seeded[0].Seal("a key", "here"), "here"); err != nil || opened != "a key" {
+		t.Errorf("what a box with a seed sealed is opened as %v, %v", opened, err)
+	}
+	if _, err := seeded[1].Open(seeded[0].Seal("a key", "here"), "here"); err == nil {
+		t.Error("a seed opens what another key sealed")
+	}
+}

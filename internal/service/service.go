@@ -27,6 +27,8 @@ type Options struct {
 	WallClock func() time.Time
 	// BusinessClock stamps and expires things; a sandbox may move it (decisions.md 20).
 	BusinessClock func() time.Time
+	// Movable is the business clock where it can be moved, in a sandbox; nil elsewhere.
+	Movable *Clock
 	// Random is where ids and visible tokens come from, never keys (decisions.md 21).
 	Random io.Reader
 	// Box hashes PINs.
@@ -79,7 +81,11 @@ type Service struct {
 	Options
 	db *store.DB
 
-	turns     turns
+	turns turns
+	// moving is held by whoever moves the clock, or does what is due.
+	moving sync.Mutex
+	// delivers says that somebody sends callbacks.
+	delivers  bool
 	listsLock sync.Mutex
 	lists     map[int64]signedList
 }
@@ -93,10 +99,11 @@ func New(ctx context.Context, db *store.DB, options Options) (*Service, error) {
 	if options.Told == nil {
 		options.Told = func() {}
 	}
-	if options.Owed == nil {
+	delivers := options.Owed != nil
+	if !delivers {
 		options.Owed = func() {}
 	}
-	s := &Service{Options: options, db: db, lists: map[int64]signedList{}}
+	s := &Service{Options: options, db: db, lists: map[int64]signedList{}, delivers: delivers}
 	if options.Sandbox {
 		return s, nil
 	}

@@ -53,8 +53,12 @@ func (s *Service) tick(ctx context.Context, c wallet.Caller, mine *time.Time) er
 		}
 		*mine = now.Add(timerLease)
 	}
-	if _, err := s.DoDue(ctx, c); err != nil {
-		return err
+	if s.moving.TryLock() { // otherwise the clock is being moved, which does it on its way
+		_, err := s.DoDue(ctx, c)
+		s.moving.Unlock()
+		if err != nil {
+			return err
+		}
 	}
 	// Often, so that it is never much: each request that changes something leaves one.
 	return s.db.ForgetNonces(ctx, s.WallClock())
@@ -66,7 +70,13 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	for _, work := range []func(context.Context) (int, error){s.expire, s.registered, s.funded, s.tellAwaited, s.expireAllowances} {
+	return s.doDue(ctx, timerCallers)
+}
+
+// doDue is DoDue, with so many transactions at once.
+func (s *Service) doDue(ctx context.Context, callers int) (done int, err error) {
+	expire := func(ctx context.Context) (int, error) { return s.expire(ctx, callers) }
+	for _, work := range []func(context.Context) (int, error){expire, s.registered, s.funded, s.tellAwaited, s.expireAllowances} {
 		n, failed := work(ctx)
 		done, err = done+n, errors.Join(err, failed)
 	}
@@ -74,7 +84,7 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 }
 
 // expire ends what its time has come for, much at a time, so that it is committed together.
-func (s *Service) expire(ctx context.Context) (done int, err error) {
+func (s *Service) expire(ctx context.Context, callers int) (done int, err error) {
 	for last := int64(0); ; {
 		due, err := s.db.DueTransactions(ctx, s.BusinessClock(), timerBatch)
 		if err != nil || len(due) == 0 || due[0] == last {
@@ -83,7 +93,7 @@ func (s *Service) expire(ctx context.Context) (done int, err error) {
 		last = due[0]
 		failed := make([]error, len(due))
 		var group errgroup.Group
-		group.SetLimit(timerCallers)
+		group.SetLimit(callers)
 		for i, id := range due {
 			group.Go(func() error {
 				failed[i] = about(id, s.follow(ctx, id, func(m *store.MoneyTx, t *wallet.Transaction) ([]ledger.Posting, error) {

@@ -313,7 +313,7 @@ func (db *DB) ActiveAllowances(ctx context.Context, walletID int64) ([]*wallet.A
 
 // DueAllowances returns the numbers of some whose time is over, earliest first.
 func (db *DB) DueAllowances(ctx context.Context, now time.Time, limit int) ([]int64, error) {
-	rows, err := db.query(ctx, db.read, `SELECT id FROM allowances WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2`, micros(now), limit)
+	rows, err := db.query(ctx, db.read, `SELECT id FROM allowances WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2`, micros(now), limit)
 	return collect(rows, err, scanID)
 }
 

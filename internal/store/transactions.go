@@ -278,7 +278,7 @@ func (db *DB) IncomingTransactions(ctx context.Context, walletID int64) ([]*wall
 
 // DueTransactions returns the numbers of some whose time has come, earliest first.
 func (db *DB) DueTransactions(ctx context.Context, now time.Time, limit int) ([]int64, error) {
-	rows, err := db.query(ctx, db.read, `SELECT id FROM transactions WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2`, micros(now), limit)
+	rows, err := db.query(ctx, db.read, `SELECT id FROM transactions WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2`, micros(now), limit)
 	return collect(rows, err, scanID)
 }
 

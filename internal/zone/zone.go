@@ -111,3 +111,21 @@ func Named(name string) (*time.Location, error) {
 	kept, _ := named.LoadOrStore(name, zone)
 	return kept.(*time.Location), nil
 }
+
+// NextChange is when the clocks of a zone are put forward or back after t: the next instant at which summer time begins or
+// ends. It is zero where they no longer are.
+func NextChange(in *time.Location, t time.Time) time.Time {
+	const periods = 8 // a zone may change its offset for other reasons meanwhile
+	at := t.In(in)
+	for range periods {
+		_, end := at.ZoneBounds()
+		if end.IsZero() {
+			return end
+		}
+		if end.IsDST() != at.IsDST() {
+			return end.UTC()
+		}
+		at = end
+	}
+	return time.Time{}
+}

@@ -138,3 +138,32 @@ func BenchmarkAt(b *testing.B) {
 		}
 	})
 }
+
+func TestClocksAreChanged(t *testing.T) {
+	for _, c := range []struct{ zone, after, want string }{
+		{"Europe/Vilnius", "2027-03-01T00:00:00Z", "2027-03-28T01:00:00Z"},
+		{"Europe/Vilnius", "2027-03-28T01:00:00Z", "2027-10-31T01:00:00Z"},
+		{"Europe/Vilnius", "2099-12-01T00:00:00Z", "2100-03-28T01:00:00Z"},
+		{"America/New_York", "2027-03-01T00:00:00Z", "2027-03-14T07:00:00Z"},
+		{"Australia/Lord_Howe", "2027-01-01T00:00:00Z", "2027-04-03T15:00:00Z"},
+		{"Asia/Kathmandu", "2027-01-01T00:00:00Z", ""},
+		{"UTC", "2027-01-01T00:00:00Z", ""},
+		{"Asia/Almaty", "2024-01-01T00:00:00Z", ""}, // another offset since March 2024, and no summer time
+	} {
+		in, err := Named(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := time.Parse(time.RFC3339, c.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if at := NextChange(in, after); !at.IsZero() {
+			got = at.Format(time.RFC3339)
+		}
+		if got != c.want {
+			t.Errorf("after %s the clocks of %s are changed at %q, want %q", c.after, c.zone, got, c.want)
+		}
+	}
+}
