@@ -198,7 +198,7 @@ func newLogExport(p *program) *cobra.Command {
 		return v.answer(a, func(p *page) {
 			p.line("%d leaves are in %s.", a.Leaves, a.File)
 			if a.Waiting > 0 {
-				p.line("%d of them were not in the log yet, and are not signed.", a.Waiting)
+				p.line("%d of them were not in the log yet, and are not signed: purser verify --export lets them pass with --allow-waiting alone.", a.Waiting)
 			}
 		})
 	})

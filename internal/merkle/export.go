@@ -19,10 +19,10 @@ import (
 //	entry …, limit …, transaction …         what it did; entries as they stand in the journal
 //	row …                                   a transaction as it stands, below the last leaf that changed it
 //	waiting …                               a leaf that is not in the log yet, as leaf
-//	account NAME AVAILABLE RESERVED LIMIT   in the order of their names
+//	account NAME AVAILABLE RESERVED LIMIT   what the leaves of the log come to, without waiting ones, in the order of names
 //	end LINES
 
-// Account is what an account holds, in minor units.
+// Account is what an account holds by the leaves of the log, in minor units.
 type Account struct {
 	Name                             string
 	Available, Reserved, CreditLimit int64

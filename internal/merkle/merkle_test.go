@@ -259,7 +259,7 @@ func TestEveryAlteredByteIsFound(t *testing.T) {
 		}
 	}
 	text, public := ledgerText(t, 60)
-	seen, err := merkle.VerifyExport(bytes.NewReader(text), public)
+	seen, err := merkle.VerifyExport(bytes.NewReader(text), false, public)
 	if err != nil || seen.N != 60 || seen.Entries == 0 || seen.Transactions == 0 || seen.Accounts != 3 {
 		t.Fatalf("the ledger is %+v, %v", seen, err)
 	}
@@ -280,7 +280,7 @@ func TestEveryAlteredByteIsFound(t *testing.T) {
 			is++
 		}
 		text[at] = is
-		_, err := merkle.VerifyExport(bytes.NewReader(text), public)
+		_, err := merkle.VerifyExport(bytes.NewReader(text), false, public)
 		text[at] = was
 		line, column := int64(1+bytes.Count(text[:at], []byte("\n"))), int64(at-bytes.LastIndexByte(text[:at], '\n'))
 		var fault *merkle.Fault
@@ -336,7 +336,7 @@ func TestAlteredOnPurposeIsFound(t *testing.T) {
 		"a row is left out":          {strings.Replace(text, lineOf("row"), "", 1), "must be"},
 		"an entry is left out":       {strings.Replace(text, lineOf("entry"), "", 1), "its hash, or a line below it,"},
 		"an account is left out":     {strings.Replace(text, lineOf("account"), "", 1), "must be"},
-		"the key":                    {strings.Replace(text, lineOf("key"), string(merkle.AppendCheck([]byte("key "+other)))+"\n", 1), "that is trusted"},
+		"the key":                    {strings.Replace(text, lineOf("key"), string(merkle.AppendCheck([]byte("key "+other)))+"\n", 1), "signed by "},
 		"a line that nobody writes":  {replaced("leaf", "leaf 0 ", "leaf 00 "), "leaf is not written like that"},
 		"a line of no kind":          {replaced("leaf", "leaf 0 ", "loaf 0 "), "the kind of the line"},
 		"the text ends":              {text[:strings.Index(text, "account ")], "at its end"},
@@ -345,7 +345,7 @@ func TestAlteredOnPurposeIsFound(t *testing.T) {
 	}
 	for name, c := range cases {
 		var fault *merkle.Fault
-		if _, err := merkle.VerifyExport(strings.NewReader(recheck(c.text)), public); !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
+		if _, err := merkle.VerifyExport(strings.NewReader(recheck(c.text)), false, public); !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

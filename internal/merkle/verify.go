@@ -22,23 +22,30 @@ type Verified struct {
 	// Keys are the public keys that the text names, by one of which the checkpoint is signed.
 	Keys []string
 	tlog.Tree
+	// Entries are those of signed leaves.
 	Entries, Transactions, Accounts int64
-	// Waiting is how many leaves at the end were not in the log yet: their hashes are not signed.
-	Waiting int64
+	// Waiting is how many leaves at the end were not in the log yet: nobody has signed what they say. Unsigned is how many
+	// transactions stand as one of them says.
+	Waiting, Unsigned int64
 }
 
 // VerifyExport reads an exported ledger and checks every byte of it: each line is the only way to write what it says; what
 // leaves, entries, limits and transactions say comes to the leaves' hashes, those to the root in the checkpoint, and that is
-// signed; rows are what the last leaf of a transaction says, and there is one for each; accounts hold what their entries come
-// to. It returns the first *Fault. trusted are the public keys that may have signed; with none the keys in the text are
-// believed, which then prove nothing about who signed.
-func VerifyExport(r io.Reader, trusted ...string) (Verified, error) {
-	v := &exportVerifier{lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, accounts: map[string]*totals{}, seed: maphash.MakeSeed()}
+// signed; rows are what the last leaf of a transaction says, and there is one for each; accounts hold what the entries of signed
+// leaves come to. It returns the first *Fault. trusted are public keys, one of which must have signed; with none the keys in
+// the text are believed, which then prove nothing about who signed.
+//
+// A leaf that nobody has signed is a fault, for anybody can write one, unless allowWaiting says otherwise: then it is in no
+// balance, and Verified tells how much stands as nobody has signed it.
+func VerifyExport(r io.Reader, allowWaiting bool, trusted ...string) (Verified, error) {
+	v := &exportVerifier{
+		lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, allowWaiting: allowWaiting, accounts: map[string]*totals{}, deletions: Deletions{}, seed: maphash.MakeSeed(),
+	}
 	err := v.run(trusted)
 	return v.seen, err
 }
 
-// totals are what the leaves come to for one account.
+// totals are what the signed leaves come to for one account.
 type totals struct {
 	parts [2]sum128
 	limit int64
@@ -63,14 +70,17 @@ type exportVerifier struct {
 	leaf     *Leaf
 	leafLine int64
 	leafHash tlog.Hash
-	accounts map[string]*totals
+	// waits says that nobody has signed it, allowWaiting that there may be such.
+	waits, allowWaiting bool
+	accounts            map[string]*totals
 	// last is the name of the account that was read last.
 	last string
-	// open sums up the leaves that changed transactions and have no row, less those that another leaf follows.
+	// open sums up the leaves that changed transactions, less those that another leaf follows, and those with a row.
 	open uint64
 	seed maphash.Seed
-	// rowOf counts the transactions that have one.
-	rowOf int64
+	// rowOf counts the transactions that have a row, or need none any more: those are among the deletions.
+	rowOf     int64
+	deletions Deletions
 }
 
 // wrong is a fault of the line that was read last.
@@ -147,14 +157,12 @@ func (v *exportVerifier) head(trusted []string) error {
 		if kind != "key" || !f.same(l) {
 			return v.wrong("the line", "none of a key or the checkpoint", "one of them")
 		}
-		if len(trusted) > 0 && !slices.Contains(trusted, key) {
-			return v.wrong("key's public key", key, "one that is trusted")
-		}
 		v.seen.Keys = append(v.seen.Keys, key)
 	}
 }
 
-// checkpoint reads the checkpoint. Each key must have signed it, and nobody else: then every byte of it is covered.
+// checkpoint reads the checkpoint. Each key must have signed it, and nobody else: then every byte of it is covered. One of them
+// must be trusted; while a key is replaced, the other may not be known yet, or any more.
 func (v *exportVerifier) checkpoint(f *fields, trusted []string) error {
 	signed := f.quoted()
 	l := line("checkpoint")
@@ -164,6 +172,9 @@ func (v *exportVerifier) checkpoint(f *fields, trusted []string) error {
 	}
 	if len(v.seen.Keys) == 0 {
 		return v.wrong("the line", "the checkpoint", "a key first")
+	}
+	if len(trusted) > 0 && !slices.ContainsFunc(v.seen.Keys, func(key string) bool { return slices.Contains(trusted, key) }) {
+		return v.wrong("checkpoint's signed note", "signed by "+strings.Join(v.seen.Keys, " and "), "signed by one key that is trusted")
 	}
 	for _, key := range v.seen.Keys {
 		origin, tree, err := OpenCheckpoint([]byte(signed), key)
@@ -218,6 +229,9 @@ func (v *exportVerifier) beginLeaf(f *fields, kind string) error {
 	if index != v.stack.n+v.seen.Waiting || (index >= v.seen.N) != (kind == "waiting") || v.last != "" {
 		return v.wrong(kind+"'s index", strconv.FormatInt(index, 10), fmt.Sprintf("%d, with %d in the log and the rest waiting, before all accounts", v.stack.n+v.seen.Waiting, v.seen.N))
 	}
+	if v.waits = kind == "waiting"; v.waits && !v.allowWaiting {
+		return v.wrong("the line", "a leaf that nobody has signed", "one of the log: export again when it has taken that up, or allow leaves that wait (--allow-waiting)")
+	}
 	v.leaf, v.leafLine = leaf, v.lines.number
 	return nil
 }
@@ -259,9 +273,12 @@ func (v *exportVerifier) entry(f *fields) error {
 	if e.DebitPart|e.CreditPart|1 != 1 || e.Minor <= 0 || currencyOf(e.Debit) != currencyOf(e.Credit) {
 		return v.wrong("entry", "no movement", "one of more than nothing, in one currency, between parts 0 and 1")
 	}
+	v.leaf.Entries = append(v.leaf.Entries, e)
+	if v.waits {
+		return nil
+	}
 	v.of(e.Debit).parts[e.DebitPart].add(-e.Minor)
 	v.of(e.Credit).parts[e.CreditPart].add(e.Minor)
-	v.leaf.Entries = append(v.leaf.Entries, e)
 	v.seen.Entries++
 	return nil
 }
@@ -273,7 +290,9 @@ func (v *exportVerifier) limit(f *fields) error {
 	if err := v.below("limit", f.same(l)); err != nil {
 		return err
 	}
-	v.of(m.Account).limit += m.Now - m.Was
+	if !v.waits {
+		v.of(m.Account).limit += m.Now - m.Was
+	}
 	v.leaf.Limits = append(v.leaf.Limits, m)
 	return nil
 }
@@ -291,11 +310,8 @@ func (v *exportVerifier) transaction(f *fields) error {
 	if err := v.below("transaction", f.same(l)); err != nil {
 		return err
 	}
-	if t.Status == Deleted {
-		v.rowOf++ // it may have been removed for good
-	} else {
-		v.open += v.turn(t.ID, v.leaf.ID)
-	}
+	v.deletions.Add(&t, v.leaf.ID)
+	v.open += v.turn(t.ID, v.leaf.ID)
 	if t.Previous != 0 {
 		v.open -= v.turn(t.ID, t.Previous)
 	} else {
@@ -323,9 +339,13 @@ func (v *exportVerifier) row(f *fields) error {
 	if sum := r.Digest(v.leaf.Salt); t.ID != r.ID || t.Status != r.Status || t.Digest != sum {
 		return v.wrong("row", fmt.Sprintf("transaction %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("transaction %d, %s, of digest %x", t.ID, t.Status, t.Digest))
 	}
-	if t.Status != Deleted {
-		v.open -= v.turn(t.ID, v.leaf.ID)
-		v.rowOf++
+	if t.Status == Deleted {
+		v.deletions.addRow(t.ID)
+	}
+	v.open -= v.turn(t.ID, v.leaf.ID)
+	v.rowOf++
+	if v.waits {
+		v.seen.Unsigned++
 	}
 	return nil
 }
@@ -346,11 +366,11 @@ func (v *exportVerifier) account(f *fields) error {
 	case t == nil:
 		return v.wrong("account's name", a.Name, "one that the leaves speak of")
 	case !t.parts[0].is(a.Available):
-		return v.wrong("account's available", strconv.FormatInt(a.Available, 10), strconv.FormatInt(int64(t.parts[0].lo), 10)+", which its entries come to")
+		return v.wrong("account's available", strconv.FormatInt(a.Available, 10), strconv.FormatInt(int64(t.parts[0].lo), 10)+", which its signed entries come to")
 	case !t.parts[1].is(a.Reserved):
-		return v.wrong("account's reserved", strconv.FormatInt(a.Reserved, 10), strconv.FormatInt(int64(t.parts[1].lo), 10)+", which its entries come to")
+		return v.wrong("account's reserved", strconv.FormatInt(a.Reserved, 10), strconv.FormatInt(int64(t.parts[1].lo), 10)+", which its signed entries come to")
 	case t.limit != a.CreditLimit:
-		return v.wrong("account's credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(t.limit, 10)+", which its limits come to")
+		return v.wrong("account's credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(t.limit, 10)+", which its signed limits come to")
 	}
 	v.last = a.Name
 	delete(v.accounts, a.Name)
@@ -358,8 +378,26 @@ func (v *exportVerifier) account(f *fields) error {
 	return nil
 }
 
+// removed takes up the transactions that were deleted and have no row any more.
+func (v *exportVerifier) removed() error {
+	for _, id := range slices.Sorted(maps.Keys(v.deletions)) {
+		last, ok := v.deletions.last(id)
+		if !ok {
+			return v.wrong(fmt.Sprintf("what leaves say of transaction %d", id), "that it was deleted last by none of them, or by several", "a chain")
+		}
+		if !last.row {
+			v.open -= v.turn(id, last.leaf)
+			v.rowOf++
+		}
+	}
+	return nil
+}
+
 func (v *exportVerifier) end(f *fields) error {
 	if err := v.endLeaf(); err != nil {
+		return err
+	}
+	if err := v.removed(); err != nil {
 		return err
 	}
 	lines := f.number()

@@ -96,14 +96,18 @@ func TestLogOfManyServers(t *testing.T) {
 				t.Errorf("by %s the checkpoint is %v, %v", key.Public, tree, err)
 			}
 		}
-		seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), keys[0].Public, keys[1].Public)
+		seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false, keys[0].Public)
 		if err != nil || seen.Tree != after.Tree || seen.Transactions != 7 || seen.Waiting != 0 {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
+		entries := seen.Entries
 		mustMove(t, all[0], 1, outside, purse(1), "later")
-		seen, err = merkle.VerifyExport(strings.NewReader(exportText(t, address)))
-		if err != nil || seen.Waiting != 1 {
+		text := exportText(t, address)
+		if seen, err = merkle.VerifyExport(strings.NewReader(text), true, keys[1].Public); err != nil || seen.Waiting != 1 || seen.Entries != entries {
 			t.Errorf("with a leaf that waits, the exported ledger is %+v, %v", seen, err)
+		}
+		if _, err = merkle.VerifyExport(strings.NewReader(text), false); err == nil {
+			t.Error("a leaf that nobody has signed is believed")
 		}
 		closeAll()
 		verifyClean(t, address)
@@ -178,7 +182,7 @@ func TestLogOfWhatWasBefore(t *testing.T) {
 		}
 		sequence(t, db)
 		verifyClean(t, address)
-		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address))); err != nil || seen.N != 10 {
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.N != 10 {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
 	})

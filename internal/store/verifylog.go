@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -134,6 +135,8 @@ type logVerifier struct {
 	// transactions, less those that another follows and those that transactions name.
 	named, turns map[int64]uint64
 	limits       map[string]int64
+	// removed are transactions that were deleted, and have no row any more.
+	removed merkle.Deletions
 }
 
 // log verifies that the leaves say what the journal and the transactions say, that the tree is of them, and that it is signed.
@@ -142,7 +145,7 @@ func (v *verifier) log() error {
 	if err != nil || !opened {
 		return err
 	}
-	w := &logVerifier{verifier: v, state: state, edge: map[int]merkle.Tile{}, named: map[int64]uint64{}, turns: map[int64]uint64{}, limits: map[string]int64{}}
+	w := &logVerifier{verifier: v, state: state, edge: map[int]merkle.Tile{}, named: map[int64]uint64{}, turns: map[int64]uint64{}, limits: map[string]int64{}, removed: merkle.Deletions{}}
 	for _, step := range []func() error{
 		func() error { return v.leaves(state.N, w.take) }, w.signed, w.entries, w.transactions, w.accounts,
 	} {
@@ -207,9 +210,10 @@ func (w *logVerifier) judgeLeaf(f *LoggedLeaf, stored map[int64]storedRow) error
 					fmt.Sprintf("%s, of digest %x", row.Status, sum)}
 			}
 		}
-		if exists || t.Status != deletedStatus { // else it was removed for good since
-			w.turns[block] += w.turn(t.ID, f.ID)
+		if !exists {
+			w.removed.Add(&t, f.ID)
 		}
+		w.turns[block] += w.turn(t.ID, f.ID)
 		if t.Previous != 0 {
 			w.turns[block] -= w.turn(t.ID, t.Previous)
 		}
@@ -349,6 +353,11 @@ func (w *logVerifier) transactions() error {
 	if err != nil {
 		return err
 	}
+	for id := range w.removed {
+		if leaf, ok := w.removed.Last(id); ok { // else it is explained below
+			w.turns[id>>paymentBlock] -= w.turn(id, leaf)
+		}
+	}
 	for _, block := range slices.Sorted(maps.Keys(w.turns)) {
 		if w.turns[block] != 0 {
 			if err := w.explainTurns(block); err != nil {
@@ -359,28 +368,21 @@ func (w *logVerifier) transactions() error {
 	return nil
 }
 
-// explainTurns finds the transaction whose chain of leaves does not end where it says. Of those that were removed for good, deleted
-// ones, the leaves remain.
+// explainTurns finds the transaction whose chain of leaves is none, or does not end where it says. Of those that were removed for
+// good, deleted ones, the leaves remain.
 func (w *logVerifier) explainTurns(block int64) error {
-	type chain struct {
-		open    map[int64]int
-		deleted bool
-	}
-	chains := map[int64]*chain{}
+	chains := map[int64]map[int64]int{} // by transaction, how often leaves are told of, less how often they are followed
 	err := w.leaves(w.state.N, func(leaves []LoggedLeaf) error {
 		for i := range leaves {
 			for _, t := range leaves[i].Transactions {
 				if t.ID>>paymentBlock != block {
 					continue
 				}
-				c := chains[t.ID]
-				if c == nil {
-					c = &chain{open: map[int64]int{}}
-					chains[t.ID] = c
+				if chains[t.ID] == nil {
+					chains[t.ID] = map[int64]int{}
 				}
-				c.open[leaves[i].ID]++
-				c.open[t.Previous]--
-				c.deleted = c.deleted || t.Status == deletedStatus
+				chains[t.ID][leaves[i].ID]++
+				chains[t.ID][t.Previous]--
 			}
 		}
 		return nil
@@ -398,20 +400,15 @@ func (w *logVerifier) explainTurns(block int64) error {
 	}); err != nil {
 		return err
 	}
-	ids := slices.Sorted(maps.Keys(chains))
-	ids = append(ids, slices.Sorted(maps.Keys(lasts))...)
-	for _, id := range ids {
-		c, last, exists := chains[id], lasts[id], false
-		_, exists = lasts[id]
-		if !exists && c.deleted {
-			continue
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(chains)), slices.Collect(maps.Keys(lasts))...)))) {
+		last, exists := lasts[id]
+		if !exists {
+			last, exists = w.removed.Last(id)
 		}
 		ends := []int64{}
-		if c != nil {
-			for leaf, n := range c.open {
-				if leaf != 0 && n > 0 {
-					ends = append(ends, leaf)
-				}
+		for leaf, n := range chains[id] {
+			if leaf != 0 && n != 0 {
+				ends = append(ends, leaf)
 			}
 		}
 		if !exists || len(ends) != 1 || ends[0] != last {
@@ -423,7 +420,7 @@ func (w *logVerifier) explainTurns(block int64) error {
 			return &Difference{fmt.Sprintf("transaction %d", id), "the leaf that changed it last", is, fmt.Sprint(ends)}
 		}
 	}
-	return nil
+	return fmt.Errorf("transactions %d to %d: leaves and rows differ by a hash alone; run this again", block<<paymentBlock, (block+1)<<paymentBlock)
 }
 
 // accounts compares the credit limits with what the leaves come to.
@@ -453,14 +450,19 @@ func (w *logVerifier) accounts() error {
 	return nil
 }
 
-// deletedStatus is that of transactions that are removed for good after a while.
-const deletedStatus = merkle.Deleted
-
 // ErrNotSigned says that the log has no checkpoint yet: a server that runs makes one.
 var ErrNotSigned = errors.New("the log has no checkpoint yet: start the server once, which makes its key and signs it")
 
+// A snapshot seldom has no leaf that waits for the log, and a moment later there may be one that has none: exportTries is how
+// many are looked at, exportPause how long between them.
+const (
+	exportTries = 6
+	exportPause = 250 * time.Millisecond
+)
+
 // Export writes the whole ledger as text (merkle.VerifyExport reads it), of one state of the database at that address, which
-// it only reads. It returns how many leaves that were, and how many of them wait for the log and are not signed.
+// it only reads. It looks for a state in which all leaves are signed, for a second or so. It returns how many leaves that were,
+// and how many of them wait for the log and are not signed; they are in no balance.
 func Export(ctx context.Context, address string, to io.Writer, progress func(Progress)) (leaves, waiting int64, err error) {
 	db, err := openReading(address)
 	if err != nil {
@@ -468,13 +470,10 @@ func Export(ctx context.Context, address string, to io.Writer, progress func(Pro
 	}
 	defer db.read.Close()
 	v := &verifier{db: db, ctx: ctx, progress: progress}
-	if v.tx, err = db.snapshot(ctx); err != nil {
+	if err := v.signedSnapshot(); err != nil {
 		return 0, 0, err
 	}
 	defer v.tx.Rollback()
-	if err := v.schema(); err != nil {
-		return 0, 0, err
-	}
 	state, _, err := db.logState(ctx, v.tx)
 	if err != nil {
 		return 0, 0, err
@@ -486,33 +485,104 @@ func Export(ctx context.Context, address string, to io.Writer, progress func(Pro
 	if err != nil {
 		return 0, 0, err
 	}
-	x := merkle.NewExporter(to, state.Origin, keys, state.Checkpoint)
-	err = v.leaves(state.N, func(some []LoggedLeaf) error {
-		stored, err := v.rowsOfLeaves(some)
-		if err != nil {
+	x := &exporter{verifier: v, to: merkle.NewExporter(to, state.Origin, keys, state.Checkpoint), unsigned: map[string]*unsignedAccount{}}
+	if err = v.leaves(state.N, x.leaves); err == nil {
+		err = x.accounts()
+	}
+	return x.written, x.waiting, err
+}
+
+// signedSnapshot begins a snapshot, one without leaves that wait for the log where such a one comes by.
+func (v *verifier) signedSnapshot() (err error) {
+	for try := 1; ; try++ {
+		if v.tx, err = v.db.snapshot(v.ctx); err != nil {
 			return err
 		}
-		for i := range some {
-			f, rows := &some[i], map[int64]merkle.Row{}
-			for _, t := range f.Transactions {
-				if row, ok := stored[t.ID]; ok && row.lastLeaf == f.ID {
-					rows[t.ID] = row.Row
-				}
-			}
-			leaves++
-			if f.Index < 0 {
-				waiting++
-			}
-			if err := x.Leaf(f.Leaf, f.Hash, f.Index < 0, rows); err != nil {
-				return err
+		waiting := false
+		if err = v.schema(); err == nil {
+			err = v.waiting(func([]LoggedLeaf) error { waiting = true; return errEnough })
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			return errors.Join(err, v.tx.Rollback())
+		}
+		if !waiting || try == exportTries {
+			return nil
+		}
+		if err = v.tx.Rollback(); err != nil {
+			return err
+		}
+		select {
+		case <-v.ctx.Done():
+			return v.ctx.Err()
+		case <-time.After(exportPause):
+		}
+	}
+}
+
+// errEnough ends the reading of leaves.
+var errEnough = errors.New("store: no more leaves are wanted")
+
+// exporter writes a ledger.
+type exporter struct {
+	*verifier
+	to               *merkle.Exporter
+	written, waiting int64
+	// unsigned is what leaves come to that wait for the log, by account.
+	unsigned map[string]*unsignedAccount
+}
+
+// unsignedAccount is what an account holds by leaves that nobody has signed, and of how many entries.
+type unsignedAccount struct {
+	parts          [2]int64
+	limit, entries int64
+}
+
+// leaves writes some leaves.
+func (x *exporter) leaves(some []LoggedLeaf) error {
+	stored, err := x.rowsOfLeaves(some)
+	if err != nil {
+		return err
+	}
+	for i := range some {
+		f, rows := &some[i], map[int64]merkle.Row{}
+		for _, t := range f.Transactions {
+			if row, ok := stored[t.ID]; ok && row.lastLeaf == f.ID {
+				rows[t.ID] = row.Row
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return 0, 0, err
+		x.written++
+		if f.Index < 0 {
+			x.waiting++
+			x.leaveOut(f)
+		}
+		if err := x.to.Leaf(f.Leaf, f.Hash, f.Index < 0, rows); err != nil {
+			return err
+		}
 	}
-	return leaves, waiting, v.exportAccounts(x)
+	return nil
+}
+
+// leaveOut notes what a leaf that waits has done to accounts.
+func (x *exporter) leaveOut(f *LoggedLeaf) {
+	of := func(account string) *unsignedAccount {
+		if x.unsigned[account] == nil {
+			x.unsigned[account] = &unsignedAccount{}
+		}
+		return x.unsigned[account]
+	}
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		from, to := of(e.Debit), of(e.Credit)
+		from.parts[e.DebitPart&1] -= e.Minor
+		to.parts[e.CreditPart&1] += e.Minor
+		from.entries++
+		if from != to {
+			to.entries++
+		}
+	}
+	for _, m := range f.Limits {
+		of(m.Account).limit += m.Now - m.Was
+	}
 }
 
 // signersOf are the public keys that signed a checkpoint.
@@ -526,25 +596,32 @@ func (db *DB) signersOf(ctx context.Context, q querier, signed []byte) (signers 
 	return signers, err
 }
 
-// exportAccounts ends an exported ledger.
-func (v *verifier) exportAccounts(x *merkle.Exporter) error {
-	rows, err := v.db.query(v.ctx, v.tx, `SELECT purpose, wallet_id, currency, available, reserved, credit_limit FROM accounts
-		WHERE entries > 0 OR available <> 0 OR reserved <> 0 OR credit_limit <> 0`)
+// accounts ends an exported ledger, with what the signed leaves come to.
+func (x *exporter) accounts() error {
+	rows, err := x.db.query(x.ctx, x.tx, `SELECT purpose, wallet_id, currency, available, reserved, credit_limit, entries FROM accounts`)
 	all, err := collect(rows, err, func(rows *sql.Rows) (a merkle.Account, err error) {
 		var purpose, currency string
-		var wallet int64
-		err = rows.Scan(&purpose, &wallet, &currency, &a.Available, &a.Reserved, &a.CreditLimit)
-		a.Name = merkle.AccountName(purpose, wallet, currency)
+		var wallet, entries int64
+		err = rows.Scan(&purpose, &wallet, &currency, &a.Available, &a.Reserved, &a.CreditLimit, &entries)
+		name := merkle.AccountName(purpose, wallet, currency)
+		if less := x.unsigned[name]; less != nil {
+			a.Available, a.Reserved, a.CreditLimit = a.Available-less.parts[0], a.Reserved-less.parts[1], a.CreditLimit-less.limit
+			entries -= less.entries
+		}
+		if entries > 0 || a != (merkle.Account{}) {
+			a.Name = name
+		}
 		return a, err
 	})
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(a merkle.Account) bool { return a.Name == "" })
 	slices.SortFunc(all, func(a, b merkle.Account) int { return cmp.Compare(a.Name, b.Name) })
 	for _, a := range all {
-		if err := x.Account(a); err != nil {
+		if err := x.to.Account(a); err != nil {
 			return err
 		}
 	}
-	return x.End()
+	return x.to.End()
 }
