@@ -44,7 +44,7 @@ func writeLedger(t *testing.T, private, public []string, signed, waiting []writt
 	x := merkle.NewExporter(&out, testOrigin, public, checkpoint)
 	for i, all := range [][]writtenLeaf{signed, waiting} {
 		for k := range all {
-			if err := x.Leaf(&all[k].leaf, all[k].leaf.Hash(), i == 1, all[k].rows); err != nil {
+			if err := x.Leaf(&all[k].leaf, all[k].leaf.Hash(), i == 1, merkle.Rows{Transactions: all[k].rows}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -23,15 +23,15 @@ type Verified struct {
 	Keys []string
 	tlog.Tree
 	// Entries are those of signed leaves.
-	Entries, Transactions, Accounts int64
+	Entries, Transactions, Allowances, Accounts int64
 	// Waiting is how many leaves at the end were not in the log yet: nobody has signed what they say. Unsigned is how many
-	// transactions stand as one of them says.
+	// transactions and allowances stand as one of them says.
 	Waiting, Unsigned int64
 }
 
 // VerifyExport reads an exported ledger and checks every byte of it: each line is the only way to write what it says; what
-// leaves, entries, limits and transactions say comes to the leaves' hashes, those to the root in the checkpoint, and that is
-// signed; rows are what the last leaf of a transaction says, and there is one for each; accounts hold what the entries of signed
+// leaves, entries, limits, transactions and allowances say comes to the leaves' hashes, those to the root in the checkpoint, and that is
+// signed; rows are what the last leaf of each transaction and allowance says, and there is one for each; accounts hold what the entries of signed
 // leaves come to. It returns the first *Fault. trusted are public keys, one of which must have signed; with none the keys in
 // the text are believed, which then prove nothing about who signed.
 //
@@ -75,10 +75,10 @@ type exportVerifier struct {
 	accounts            map[string]*totals
 	// last is the name of the account that was read last.
 	last string
-	// open sums up the leaves that changed transactions, less those that another leaf follows, and those with a row.
+	// open sums up the leaves that changed transactions and allowances, less those that another leaf follows, and those with a row.
 	open uint64
 	seed maphash.Seed
-	// rowOf counts the transactions that have a row, or need none any more: those are among the deletions.
+	// rowOf counts the transactions and allowances that have a row, or need none any more: those are among the deletions.
 	rowOf     int64
 	deletions Deletions
 }
@@ -111,6 +111,10 @@ func (v *exportVerifier) run(trusted []string) error {
 			err = v.transaction(f)
 		case "row":
 			err = v.row(f)
+		case "allowance":
+			err = v.allowance(f)
+		case "allowance-row":
+			err = v.allowanceRow(f)
 		case "account":
 			err = v.account(f)
 		case "end":
@@ -297,14 +301,13 @@ func (v *exportVerifier) limit(f *fields) error {
 	return nil
 }
 
-// turn stands for a leaf that changed a transaction.
-func (v *exportVerifier) turn(transaction, leaf int64) uint64 {
-	return maphash.Comparable(v.seed, [2]int64{transaction, leaf})
+// turn stands for a leaf that changed a transaction, or an allowance, whose number is below 0 then.
+func (v *exportVerifier) turn(of, leaf int64) uint64 {
+	return maphash.Comparable(v.seed, [2]int64{of, leaf})
 }
 
 func (v *exportVerifier) transaction(f *fields) error {
-	t := Transaction{ID: f.number(), Status: f.word(), Previous: f.number(), Payments: f.list()}
-	f.hex(t.Digest[:])
+	t := f.transaction()
 	var l line
 	t.line(&l)
 	if err := v.below("transaction", f.same(l)); err != nil {
@@ -342,11 +345,7 @@ func (v *exportVerifier) row(f *fields) error {
 	if t.Status == Deleted {
 		v.deletions.addRow(t.ID)
 	}
-	v.open -= v.turn(t.ID, v.leaf.ID)
-	v.rowOf++
-	if v.waits {
-		v.seen.Unsigned++
-	}
+	v.takeRow(t.ID)
 	return nil
 }
 
@@ -376,6 +375,56 @@ func (v *exportVerifier) account(f *fields) error {
 	delete(v.accounts, a.Name)
 	v.seen.Accounts++
 	return nil
+}
+
+// allowance reads what a leaf says of an allowance.
+func (v *exportVerifier) allowance(f *fields) error {
+	a := Allowance{ID: f.number(), Status: f.word(), Previous: f.number()}
+	f.hex(a.Digest[:])
+	var l line
+	a.line(&l)
+	if err := v.below("allowance", f.same(l)); err != nil {
+		return err
+	}
+	v.open += v.turn(-a.ID, v.leaf.ID)
+	if a.Previous != 0 {
+		v.open -= v.turn(-a.ID, a.Previous)
+	} else {
+		v.seen.Allowances++
+	}
+	v.leaf.Allowances = append(v.leaf.Allowances, a)
+	return nil
+}
+
+func (v *exportVerifier) allowanceRow(f *fields) error {
+	r := AllowanceRow{ID: f.number(), Status: f.word()}
+	for _, to := range []*int64{&r.ClientID, &r.ProjectID, &r.TransactionID, &r.WalletID, &r.CreatedAt} {
+		*to = f.number()
+	}
+	r.Document = f.quoted()
+	var l line
+	r.row(&l)
+	if err := v.below("allowance-row", f.same(l)); err != nil {
+		return err
+	}
+	if len(v.leaf.Allowances) == 0 {
+		return v.wrong("the line", "allowance-row", "below an allowance")
+	}
+	a := &v.leaf.Allowances[len(v.leaf.Allowances)-1]
+	if sum := r.Digest(v.leaf.Salt); a.ID != r.ID || a.Status != r.Status || a.Digest != sum {
+		return v.wrong("allowance-row", fmt.Sprintf("allowance %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("allowance %d, %s, of digest %x", a.ID, a.Status, a.Digest))
+	}
+	v.takeRow(-a.ID)
+	return nil
+}
+
+// takeRow notes a row below the leaf that changed it last.
+func (v *exportVerifier) takeRow(of int64) {
+	v.open -= v.turn(of, v.leaf.ID)
+	v.rowOf++
+	if v.waits {
+		v.seen.Unsigned++
+	}
 }
 
 // removed takes up the transactions that were deleted and have no row any more.
@@ -411,8 +460,8 @@ func (v *exportVerifier) end(f *fields) error {
 		return v.wrong("how many leaves there are", strconv.FormatInt(v.stack.n, 10), strconv.FormatInt(v.seen.N, 10)+", of which the checkpoint is")
 	case root != v.seen.Hash:
 		return v.wrong("the root of the leaves", root.String(), v.seen.Hash.String()+", which is signed")
-	case v.open != 0 || v.rowOf != v.seen.Transactions:
-		return v.wrong("how many transactions have their last row", strconv.FormatInt(v.rowOf, 10), strconv.FormatInt(v.seen.Transactions, 10)+", each below the last leaf that changed it")
+	case v.open != 0 || v.rowOf != v.seen.Transactions+v.seen.Allowances:
+		return v.wrong("how many transactions and allowances have their last row", strconv.FormatInt(v.rowOf, 10), strconv.FormatInt(v.seen.Transactions+v.seen.Allowances, 10)+", each below the last leaf that changed it")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.accounts)) {
 		if *v.accounts[name] != (totals{}) {
@@ -495,6 +544,13 @@ func (f *fields) list() (numbers []int64) {
 		numbers = append(numbers, n)
 	}
 	return numbers
+}
+
+// transaction reads the words of what a leaf says of a transaction.
+func (f *fields) transaction() Transaction {
+	t := Transaction{ID: f.number(), Status: f.word(), Previous: f.number(), Payments: f.list()}
+	f.hex(t.Digest[:])
+	return t
 }
 
 func (f *fields) hex(to []byte) {
