@@ -15,6 +15,7 @@ import (
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
@@ -233,5 +234,126 @@ func TestVerifyFindsWhatTheLogContradicts(t *testing.T) {
 				verifyClean(t, address)
 			}
 		}
+	})
+}
+
+// A command that changes nothing but an allowance is in the log too, and what is altered in an allowance is named.
+func TestLogOfAllowances(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		nameLog(t, db)
+		given := gives(t, db)
+		takes(t, db)
+		before := sequence(t, db)
+		if _, err := store.Money(context.Background(), db, store.MoneyCommand[struct{}]{Decide: func(m *store.MoneyTx) (none struct{}, err error) {
+			a, err := m.Allowance(given.ID)
+			if err != nil {
+				return none, err
+			}
+			a.Description = "Milk"
+			m.KeepAllowance(a)
+			if a, err = m.Allowance(given.ID); err != nil {
+				return none, err
+			}
+			a.Finish(m.Now(), wallet.AllowanceCanceled)
+			m.KeepAllowance(a)
+			return none, nil
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		after := sequence(t, db)
+		if after.N != before.N+1 {
+			t.Errorf("that it was taken back made %d leaves", after.N-before.N)
+		}
+		closeNow()
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Allowances != 1 {
+			t.Errorf("the exported ledger is %+v, %v", seen, err)
+		}
+		verifyClean(t, address)
+		for _, c := range []struct{ do, want string }{
+			{`UPDATE allowances SET document = replace(document, 'Milk', 'Wine')`, `^allowance \d+: what leaf \d+, number \d+ of the log says of its row is stored as inactive, of digest`},
+			{`UPDATE allowances SET last_leaf = last_leaf + 1`, `^allowance \d+: the leaf that changed it last is stored as \d+, and computed as \[\d+\]$`},
+		} {
+			_, err := store.Verify(context.Background(), tamper(t, address, c.do), nil)
+			if found := new(store.Difference); !errors.As(err, &found) || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+				t.Errorf("%s: %v", c.do, err)
+			}
+		}
+		// A log that is older than that allowances are in it takes them up when a server opens it.
+		behind := raw(t, address)
+		for _, statement := range []string{`UPDATE allowances SET last_leaf = 0`, `DELETE FROM settings WHERE name = 'log_opened_allowances'`} {
+			alterBehind(t, behind, statement)
+		}
+		db, _ = open(t, address)
+		if now := sequence(t, db); now.N != after.N+1 {
+			t.Errorf("taken up, it made %d leaves", now.N-after.N)
+		}
+	})
+}
+
+// A transaction that was deleted twice is one chain of leaves, whether its row is still there or not.
+func TestVerifyDeletedTwice(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		nameLog(t, db)
+		var id int64
+		for step, status := range []wallet.TransactionStatus{wallet.TransactionNew, wallet.TransactionDeleted, wallet.TransactionDeleted} {
+			if _, err := store.Money(context.Background(), db, store.MoneyCommand[struct{}]{Decide: func(m *store.MoneyTx) (none struct{}, err error) {
+				now := &wallet.Transaction{ClientID: 1, ProjectID: 1, CreatedAt: m.Now()}
+				if step == 0 {
+					id = m.NewTransactionID()
+					now.ID = id
+				} else if now, err = m.Transaction(id); err != nil {
+					return none, err
+				}
+				now.Status = status
+				m.Keep(now)
+				return none, nil
+			}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sequence(t, db)
+		closeNow()
+		for _, removed := range []bool{false, true} {
+			if removed {
+				alterBehind(t, raw(t, address), `DELETE FROM transactions WHERE status = 'deleted'`)
+			}
+			verifyClean(t, address)
+			if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Transactions != 8 {
+				t.Errorf("removed: %t: the exported ledger is %+v, %v", removed, seen, err)
+			}
+		}
+	})
+}
+
+// Monitoring is told how far the log is behind.
+func TestLogMeasures(t *testing.T) {
+	clock := wallettest.NewClock()
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db := wallettest.Open(t, address, clock)
+		measure := func(want store.LogMeasures) {
+			t.Helper()
+			if m, err := db.LogMeasures(context.Background()); err != nil || m != want {
+				t.Errorf("%+v, %v, want %+v", m, err, want)
+			}
+		}
+		measure(store.LogMeasures{})
+		openMarket(t, db)
+		nameLog(t, db)
+		n := sequence(t, db)
+		clock.Advance(time.Minute)
+		measure(store.LogMeasures{Signed: time.Minute})
+		for range 3 {
+			mustMove(t, db, 5, outside, purse(1), "waits")
+			clock.Advance(time.Second)
+		}
+		measure(store.LogMeasures{Waiting: 3, Oldest: 3 * time.Second, Signed: 63 * time.Second})
+		if some, err := db.SequenceOnce(context.Background()); err != nil || some != 3 {
+			t.Errorf("%d, %v, after %d", some, err, n.N)
+		}
+		measure(store.LogMeasures{})
 	})
 }
