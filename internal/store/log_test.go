@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -271,14 +272,16 @@ func TestLogOfAllowances(t *testing.T) {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
 		verifyClean(t, address)
-		for _, c := range []struct{ do, want string }{
-			{`UPDATE allowances SET document = replace(document, 'Milk', 'Wine')`, `^allowance \d+: what leaf \d+, number \d+ of the log says of its row is stored as inactive, of digest`},
-			{`UPDATE allowances SET last_leaf = last_leaf + 1`, `^allowance \d+: the leaf that changed it last is stored as \d+, and computed as \[\d+\]$`},
+		for _, c := range []struct{ name, do, want string }{
+			{"its text", `UPDATE allowances SET document = replace(document, 'Milk', 'Wine')`, `^allowance \d+: what leaf \d+, number \d+ of the log says of its row is stored as inactive, of digest`},
+			{"its last leaf", `UPDATE allowances SET last_leaf = last_leaf + 1`, `^allowance \d+: the leaf that changed it last is stored as \d+, and computed as \[\d+\]$`},
 		} {
-			_, err := store.Verify(context.Background(), tamper(t, address, c.do), nil)
-			if found := new(store.Difference); !errors.As(err, &found) || !regexp.MustCompile(c.want).MatchString(err.Error()) {
-				t.Errorf("%s: %v", c.do, err)
-			}
+			t.Run(c.name, func(t *testing.T) {
+				_, err := store.Verify(context.Background(), tamper(t, address, c.do), nil)
+				if found := new(store.Difference); !errors.As(err, &found) || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+					t.Errorf("%s: %v", c.do, err)
+				}
+			})
 		}
 		// A log that is older than that allowances are in it takes them up when a server opens it.
 		behind := raw(t, address)
@@ -355,5 +358,52 @@ func TestLogMeasures(t *testing.T) {
 			t.Errorf("%d, %v, after %d", some, err, n.N)
 		}
 		measure(store.LogMeasures{})
+	})
+}
+
+// After a backup was restored the log begins anew under another name, as docs/log.md says.
+func TestLogBeginsAnew(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/log.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements []string
+	for line := range strings.Lines(string(manual)) {
+		if strings.HasPrefix(line, "       ") {
+			for statement := range strings.SplitSeq(strings.TrimSpace(line), ";") {
+				if statement != "" {
+					statements = append(statements, statement)
+				}
+			}
+		}
+	}
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		gives(t, db)
+		nameLog(t, db)
+		sequence(t, db)
+		closeNow()
+		behind := raw(t, address)
+		for _, statement := range statements {
+			alterBehind(t, behind, statement)
+		}
+		db, closeNow = open(t, address)
+		update(t, db, func(tx *store.Tx) error {
+			name, err := tx.NameLog("purser.example/ledger-2")
+			if name != "purser.example/ledger-2" {
+				t.Errorf("it is called %s", name)
+			}
+			return err
+		})
+		mustMove(t, db, 5, outside, purse(1), "after")
+		if state := sequence(t, db); state.N != 1+8+1+1 { // of all entries, of each transaction, of the allowance, and of the command
+			t.Errorf("the log has %d leaves", state.N)
+		}
+		closeNow()
+		verifyClean(t, address)
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Origin != "purser.example/ledger-2" || len(seen.Keys) != 1 {
+			t.Errorf("the exported ledger is %+v, %v", seen, err)
+		}
 	})
 }
