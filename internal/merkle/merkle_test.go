@@ -151,6 +151,24 @@ func randomLeaf(random *rand2.Rand, id int64) *merkle.Leaf {
 	return f
 }
 
+// made is a leaf of a ledger, with the rows below it.
+type made struct {
+	leaf       *merkle.Leaf
+	rows       map[int64]merkle.Row
+	allowances map[int64]merkle.AllowanceRow
+}
+
+// changeAllowance has the leaf change an allowance, of which all has the leaf before, where there is one.
+func (m *made) changeAllowance(id int64, spent int, all []made, before int, changedBefore bool) {
+	row := merkle.AllowanceRow{ID: id, Status: "active", ClientID: 1, WalletID: 3, CreatedAt: m.leaf.At, Document: fmt.Sprintf(`{"spent":%d}`, spent)}
+	changed := merkle.Allowance{ID: id, Status: row.Status, Digest: row.Digest(m.leaf.Salt)}
+	if changedBefore {
+		changed.Previous = all[before].leaf.ID
+		delete(all[before].allowances, id)
+	}
+	m.leaf.Allowances, m.allowances[id] = append(m.leaf.Allowances, changed), row
+}
+
 // ledgerText is a ledger of so many leaves as it is exported.
 func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	t.Helper()
@@ -158,11 +176,6 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	private, public, err := merkle.NewKey(rand.Reader, "purser.example/ledger")
 	if err != nil {
 		t.Fatal(err)
-	}
-	type made struct {
-		leaf       *merkle.Leaf
-		rows       map[int64]merkle.Row
-		allowances map[int64]merkle.AllowanceRow
 	}
 	var all []made
 	last := map[int64]int{}          // by transaction, its last leaf
@@ -194,13 +207,9 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 			m.leaf.Transactions, m.rows[id], last[id] = append(m.leaf.Transactions, changed), row, len(all)
 		}
 		if id := random.Int64N(5) + 1; random.IntN(4) == 0 {
-			row := merkle.AllowanceRow{ID: id, Status: "active", ClientID: 1, WalletID: 3, CreatedAt: m.leaf.At, Document: fmt.Sprintf(`{"spent":%d}`, i)}
-			changed := merkle.Allowance{ID: id, Status: row.Status, Digest: row.Digest(m.leaf.Salt)}
-			if before, ok := lastAllowance[id]; ok {
-				changed.Previous = all[before].leaf.ID
-				delete(all[before].allowances, id)
-			}
-			m.leaf.Allowances, m.allowances[id], lastAllowance[id] = append(m.leaf.Allowances, changed), row, len(all)
+			before, ok := lastAllowance[id]
+			m.changeAllowance(id, i, all, before, ok)
+			lastAllowance[id] = len(all)
 		}
 		all = append(all, m)
 	}
