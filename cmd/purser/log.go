@@ -198,7 +198,7 @@ func newLogExport(p *program) *cobra.Command {
 		return v.answer(a, func(p *page) {
 			p.line("%d leaves are in %s.", a.Leaves, a.File)
 			if a.Waiting > 0 {
-				p.line("%d of them were not in the log yet, and are not signed.", a.Waiting)
+				p.line("%d of them were not in the log yet, and are not signed: purser verify --export lets them pass with --allow-waiting alone.", a.Waiting)
 			}
 		})
 	})
@@ -208,8 +208,10 @@ func newLogVerify(p *program) *cobra.Command {
 	var keys []string
 	command := &cobra.Command{
 		Use: "verify RECEIPT-FILE", Short: "Check a receipt offline: that its leaves are in a log that was signed",
-		Long: "Checks a receipt (GET /rest/v1/transaction/KEY/receipt, or purser log proof) without a server or a database. Name the public\n" +
-			"keys that you trust with --key; without, those in the receipt are believed, which says nothing about who signed.",
+		Long: "Checks a receipt (GET /rest/v1/transaction/KEY/receipt, or purser log proof) without a server or a database: that each leaf is\n" +
+			"in the log that was signed, and that they are the changes of one transaction, none between them left out; and shows what they\n" +
+			"say. Name the public keys that you trust with --key; without, those in the receipt are believed, which says nothing about who\n" +
+			"signed.",
 		Args: cobra.ExactArgs(1),
 	}
 	return newVerb(p, command, func(flags *pflag.FlagSet) {
@@ -227,21 +229,41 @@ func newLogVerify(p *program) *cobra.Command {
 		if len(trusted) == 0 {
 			trusted = receipt.PublicKeys
 		}
-		tree, err := checkReceipt(receipt, trusted)
+		checked, err := checkReceipt(receipt, trusted)
 		if err != nil {
 			return err
 		}
-		return v.answer(struct {
-			Right  bool  `json:"right"`
-			Leaves int   `json:"leaves"`
-			Size   int64 `json:"log_size"`
-		}{true, len(receipt.Leaves), tree.N}, func(p *page) {
-			p.line("All %d leaves are in the log of %d leaves that was signed.", len(receipt.Leaves), tree.N)
-			if len(keys) == 0 {
-				p.line("The key was taken from the receipt itself: compare it with one that you have from elsewhere, or name that with --key.")
-			}
-		})
+		return v.answer(checked, func(p *page) { showReceipt(p, receipt, checked, len(keys) > 0) })
 	})
+}
+
+// receiptAnswer is what a receipt proves, in JSON.
+type receiptAnswer struct {
+	Right       bool     `json:"right"`
+	Leaves      int      `json:"leaves"`
+	Size        int64    `json:"log_size"`
+	Transaction int64    `json:"transaction"`
+	Texts       []string `json:"texts"`
+	// Before is the leaf before the oldest of them, where the receipt has no more.
+	Before int64 `json:"before,omitempty"`
+}
+
+// showReceipt tells people what a receipt proves.
+func showReceipt(p *page, r walletapi.LogReceipt, a receiptAnswer, trusted bool) {
+	p.line("All %d leaves are in the log of %d leaves that was signed, and are the changes of transaction %d, the newest first.", a.Leaves, a.Size, a.Transaction)
+	if a.Before != 0 {
+		p.line("Leaf %d is before them: a receipt has the newest %d.", a.Before, service.ReceiptLeaves)
+	}
+	if !trusted {
+		p.line("The key was taken from the receipt itself: compare it with one that you have from elsewhere, or name that with --key.")
+	}
+	for i, text := range a.Texts {
+		p.verbatim("\n")
+		p.line("Number %d of the log:", *r.Leaves[i].Index)
+		for one := range strings.Lines(text) {
+			p.line("  %s", strings.TrimSuffix(one, "\n"))
+		}
+	}
 }
 
 // readInput reads a file, or what is piped in for "-".
@@ -252,25 +274,38 @@ func readInput(v *verb, path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// checkReceipt checks all proofs of a receipt.
-func checkReceipt(r walletapi.LogReceipt, trusted []string) (tlog.Tree, error) {
+// checkReceipt checks all proofs of a receipt, and that its leaves follow one another back to the first, or that there are as many
+// as a receipt has at most.
+func checkReceipt(r walletapi.LogReceipt, trusted []string) (a receiptAnswer, err error) {
 	_, tree, err := merkle.OpenCheckpoint([]byte(r.Checkpoint), trusted...)
 	if err != nil {
-		return tree, err
+		return a, err
 	}
+	leaves := make([]*merkle.Leaf, len(r.Leaves))
 	for i, l := range r.Leaves {
 		proof, err := merkle.ParseHashes(l.Proof)
 		switch {
 		case l.Index == nil:
-			return tree, fmt.Errorf("leaf %d of the receipt was not in the log yet: ask for the receipt again", i)
+			return a, fmt.Errorf("leaf %d of the receipt was not in the log yet: ask for the receipt again", i)
 		case err != nil:
-			return tree, err
+			return a, err
 		}
 		if err := tlog.CheckRecord(proof, tree.N, tree.Hash, *l.Index, tlog.RecordHash([]byte(l.Leaf))); err != nil {
-			return tree, fmt.Errorf("leaf %d of the receipt is NOT in the log that was signed: %w", i, err)
+			return a, fmt.Errorf("leaf %d of the receipt is NOT in the log that was signed: %w", i, err)
 		}
+		if leaves[i], err = merkle.ParseText([]byte(l.Leaf)); err != nil {
+			return a, fmt.Errorf("leaf %d of the receipt: %w", i, err)
+		}
+		a.Texts = append(a.Texts, l.Leaf)
 	}
-	return tree, nil
+	a.Right, a.Leaves, a.Size = true, len(leaves), tree.N
+	if a.Transaction, a.Before, err = merkle.Chain(leaves); err != nil {
+		return receiptAnswer{}, err
+	}
+	if a.Before != 0 && len(leaves) < service.ReceiptLeaves {
+		return receiptAnswer{}, fmt.Errorf("leaf %d, which is before the oldest of the receipt, was left out of it", a.Before)
+	}
+	return a, nil
 }
 
 // logVerbs answers what the command line asks about the log.

@@ -40,6 +40,9 @@ var (
 	callbackWaiting  = prometheus.NewDesc("purser_callbacks_waiting", "Callbacks that wait to be delivered, on this database.", nil, nil)
 	callbackOldest   = prometheus.NewDesc("purser_callbacks_oldest_seconds", "How long the oldest of them has waited; 0 for none.", nil, nil)
 	callbackAttempts = prometheus.NewDesc("purser_callback_attempts_total", "Attempts of this process to deliver one, by what became of them.", []string{"outcome"}, nil)
+	logWaiting       = prometheus.NewDesc("purser_log_waiting", "Leaves that are committed and not in the log of the ledger yet; of each writer 1,000 at most are counted.", nil, nil)
+	logOldest        = prometheus.NewDesc("purser_log_oldest_seconds", "How long the oldest of them has waited; 0 for none.", nil, nil)
+	logCheckpointAge = prometheus.NewDesc("purser_log_checkpoint_seconds", "How old the newest checkpoint is; 0 before there is one.", nil, nil)
 	moneyWaiting     = prometheus.NewDesc("purser_money_waiting", "Commands that wait for a writer now.", nil, nil)
 )
 
@@ -72,6 +75,21 @@ func (f *figures) Collect(to chan<- prometheus.Metric) {
 	spread(moneyCommit, m.CommitSeconds)
 	gauge(moneyWaiting, float64(m.Waiting))
 	f.collectCallbacks(to)
+	f.collectLog(to)
+}
+
+// collectLog reads how far the log is behind.
+func (f *figures) collectLog(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	m, err := f.db.LogMeasures(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(logWaiting, err)
+		return
+	}
+	to <- prometheus.MustNewConstMetric(logWaiting, prometheus.GaugeValue, float64(m.Waiting))
+	to <- prometheus.MustNewConstMetric(logOldest, prometheus.GaugeValue, m.Oldest.Seconds())
+	to <- prometheus.MustNewConstMetric(logCheckpointAge, prometheus.GaugeValue, m.Signed.Seconds())
 }
 
 // collectCallbacks reads the figures of callbacks.

@@ -79,6 +79,7 @@ func TestMetrics(t *testing.T) {
 		"purser_verify_accounts_total 2", "purser_verify_differences_total 1", "purser_verify_last_timestamp_seconds 1.8e+09",
 		"purser_money_batches_total 3", "purser_money_commands_total 3", `purser_money_batch_commands_bucket{le="1"} 3`,
 		"purser_money_batch_commands_sum 3", "purser_money_commit_seconds_count 3", "purser_money_waiting 0",
+		"purser_log_waiting 3", "purser_log_oldest_seconds 0", "purser_log_checkpoint_seconds 0",
 	} {
 		if !strings.Contains(string(text), "\n"+line+"\n") {
 			t.Errorf("there is no line %s in\n%s", line, text)

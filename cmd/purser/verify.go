@@ -44,13 +44,15 @@ func newVerify(p *program) *cobra.Command {
 	}
 	var export string
 	var keys []string
+	var allowWaiting bool
 	bind := func(flags *pflag.FlagSet) {
 		flags.StringVar(&export, "export", "", "check an exported ledger instead, offline: the `file` that purser log export wrote")
-		flags.StringSliceVar(&keys, "key", nil, "with --export: a public `key` that may have signed")
+		flags.StringSliceVar(&keys, "key", nil, "with --export: a public `key` that you trust; one that signed must be among them")
+		flags.BoolVar(&allowWaiting, "allow-waiting", false, "with --export: let leaves pass that were not in the log yet, and that nobody has signed")
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
 		if export != "" {
-			return v.verifyExport(export, keys)
+			return v.verifyExport(export, allowWaiting, keys)
 		}
 		address, err := v.address()
 		if err != nil {
@@ -84,9 +86,11 @@ type ledgerAnswer struct {
 	Keys         []string     `json:"public_keys"`
 	Leaves       int64        `json:"leaves"`
 	Waiting      int64        `json:"waiting"`
+	Unsigned     int64        `json:"unsigned_rows"`
 	Root         string       `json:"root"`
 	Entries      int64        `json:"entries"`
 	Transactions int64        `json:"transactions"`
+	Allowances   int64        `json:"allowances"`
 	Accounts     int64        `json:"accounts"`
 	Fault        *faultAnswer `json:"fault,omitempty"`
 }
@@ -100,16 +104,16 @@ type faultAnswer struct {
 }
 
 // verifyExport checks an exported ledger.
-func (v *verb) verifyExport(path string, keys []string) error {
+func (v *verb) verifyExport(path string, allowWaiting bool, keys []string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	seen, err := merkle.VerifyExport(file, keys...)
+	seen, err := merkle.VerifyExport(file, allowWaiting, keys...)
 	a := ledgerAnswer{
-		Right: err == nil, Origin: seen.Origin, Keys: list(seen.Keys), Leaves: seen.N, Waiting: seen.Waiting, Root: seen.Hash.String(),
-		Entries: seen.Entries, Transactions: seen.Transactions, Accounts: seen.Accounts,
+		Right: err == nil, Origin: seen.Origin, Keys: list(seen.Keys), Leaves: seen.N, Waiting: seen.Waiting, Unsigned: seen.Unsigned, Root: seen.Hash.String(),
+		Entries: seen.Entries, Transactions: seen.Transactions, Allowances: seen.Allowances, Accounts: seen.Accounts,
 	}
 	var fault *merkle.Fault
 	switch {
@@ -122,9 +126,9 @@ func (v *verb) verifyExport(path string, keys []string) error {
 		return err
 	}
 	return v.answer(a, func(p *page) {
-		p.line("Every byte is as it was signed for %s: %d leaves, %d entries, %d transactions and %d accounts.", a.Origin, a.Leaves, a.Entries, a.Transactions, a.Accounts)
+		p.line("Every byte is as it was signed for %s: %d leaves, %d entries, %d transactions, %d allowances and %d accounts.", a.Origin, a.Leaves, a.Entries, a.Transactions, a.Allowances, a.Accounts)
 		if a.Waiting > 0 {
-			p.line("%d more leaves were not in the log yet when this was written: nobody signed them.", a.Waiting)
+			p.line("%d more leaves were not in the log yet when this was written. Nobody signed them: they are in no balance, and %d transactions and allowances stand as they say.", a.Waiting, a.Unsigned)
 		}
 		if len(keys) == 0 {
 			p.line("The key was taken from the file itself: compare it with one that you have from elsewhere, or name that with --key.")

@@ -16,13 +16,14 @@ import (
 //	key PUBLIC-KEY                          one for each key that signed
 //	checkpoint "NOTE"
 //	leaf INDEX HASH ID AT SALT              for each leaf, in the order of the log, and below it
-//	entry …, limit …, transaction …         what it did; entries as they stand in the journal
-//	row …                                   a transaction as it stands, below the last leaf that changed it
+//	entry …, limit …, transaction …,        what it did; entries as they stand in the journal
+//	allowance …
+//	row …, allowance-row …                  a transaction or an allowance as it stands, below the last leaf that changed it
 //	waiting …                               a leaf that is not in the log yet, as leaf
-//	account NAME AVAILABLE RESERVED LIMIT   in the order of their names
+//	account NAME AVAILABLE RESERVED LIMIT   what the leaves of the log come to, without waiting ones, in the order of names
 //	end LINES
 
-// Account is what an account holds, in minor units.
+// Account is what an account holds by the leaves of the log, in minor units.
 type Account struct {
 	Name                             string
 	Available, Reserved, CreditLimit int64
@@ -66,9 +67,9 @@ func (x *Exporter) put(l line) {
 	x.lines++
 }
 
-// Leaf writes the next leaf, with the rows of those of its transactions that it was the last to change. hash is the one
-// that stands in the log, whatever the leaf comes to. Leaves that wait for the log come last.
-func (x *Exporter) Leaf(f *Leaf, hash tlog.Hash, waiting bool, rows map[int64]Row) error {
+// Leaf writes the next leaf, with the rows of what it was the last to change. hash is the one that stands in the log, whatever
+// the leaf comes to. Leaves that wait for the log come last.
+func (x *Exporter) Leaf(f *Leaf, hash tlog.Hash, waiting bool, rows Rows) error {
 	l := make(line, 0, 512)
 	if waiting {
 		l.kind("waiting")
@@ -95,7 +96,17 @@ func (x *Exporter) Leaf(f *Leaf, hash tlog.Hash, waiting bool, rows map[int64]Ro
 		l = l[:0]
 		f.Transactions[i].line(&l)
 		x.put(l)
-		if row, ok := rows[f.Transactions[i].ID]; ok {
+		if row, ok := rows.Transactions[f.Transactions[i].ID]; ok {
+			l = l[:0]
+			row.row(&l)
+			x.put(l)
+		}
+	}
+	for i := range f.Allowances {
+		l = l[:0]
+		f.Allowances[i].line(&l)
+		x.put(l)
+		if row, ok := rows.Allowances[f.Allowances[i].ID]; ok {
 			l = l[:0]
 			row.row(&l)
 			x.put(l)
@@ -230,11 +241,13 @@ var fieldNames = map[string][]string{
 	"waiting":       {"index", "hash", "id", "at", "salt"},
 	"entry": {"id", "at", "kind", "debit account", "debit part", "credit account", "credit part", "minor", "debit after", "credit after",
 		"debit previous", "credit previous", "payment", "details"},
-	"limit":       {"account", "was", "now"},
-	"transaction": {"id", "status", "previous leaf", "payments", "digest"},
-	"row":         {"id", "status", "client", "project", "location", "wallet", "created", "document"},
-	"account":     {"name", "available", "reserved", "credit limit"},
-	"end":         {"lines"},
+	"limit":         {"account", "was", "now"},
+	"transaction":   {"id", "status", "previous leaf", "payments", "digest"},
+	"row":           {"id", "status", "client", "project", "location", "wallet", "created", "document"},
+	"allowance":     {"id", "status", "previous leaf", "digest"},
+	"allowance-row": {"id", "status", "client", "project", "transaction", "wallet", "created", "document"},
+	"account":       {"name", "available", "reserved", "credit limit"},
+	"end":           {"lines"},
 }
 
 // fieldAt names what stands in a column of a line, which is right.

@@ -26,10 +26,11 @@ type Leaf struct {
 	At int64
 	// Salt keeps digests from being guessed.
 	Salt [16]byte
-	// Entries were added to the journal, Limits and Transactions changed.
+	// Entries were added to the journal, Limits, Transactions and Allowances changed.
 	Entries      []Entry
 	Limits       []Limit
 	Transactions []Transaction
+	Allowances   []Allowance
 }
 
 // Entry is an entry of the journal, with accounts by name, times in microseconds and amounts in minor units.
@@ -73,6 +74,31 @@ type Row struct {
 	ClientID, ProjectID, LocationID, WalletID int64
 	CreatedAt                                 int64
 	Document                                  string
+}
+
+// Allowance is what an allowance has become.
+type Allowance struct {
+	ID     int64
+	Status string
+	// Previous is the leaf that changed it before, 0 for none.
+	Previous int64
+	// Digest is the salted digest of its row.
+	Digest [32]byte
+}
+
+// AllowanceRow is an allowance as it is stored.
+type AllowanceRow struct {
+	ID                                           int64
+	Status                                       string
+	ClientID, ProjectID, TransactionID, WalletID int64
+	CreatedAt                                    int64
+	Document                                     string
+}
+
+// Rows are the transactions and allowances that a leaf was the last to change, by number, as they are stored.
+type Rows struct {
+	Transactions map[int64]Row
+	Allowances   map[int64]AllowanceRow
 }
 
 // AccountName names an account in leaves: its purpose, its wallet (0 for one of the system) and its currency.
@@ -158,6 +184,28 @@ func (r *Row) row(l *line) {
 	l.quoted(r.Document)
 }
 
+// columns are the words of an allowance's row before its document.
+func (r *AllowanceRow) columns(l *line) {
+	l.kind("allowance-row")
+	l.number(r.ID)
+	l.word(r.Status)
+	l.number(r.ClientID, r.ProjectID, r.TransactionID, r.WalletID, r.CreatedAt)
+}
+
+// row is the allowance as it is exported.
+func (r *AllowanceRow) row(l *line) {
+	r.columns(l)
+	l.quoted(r.Document)
+}
+
+func (a *Allowance) line(l *line) {
+	l.kind("allowance")
+	l.number(a.ID)
+	l.word(a.Status)
+	l.number(a.Previous)
+	l.hex(a.Digest[:])
+}
+
 func (t *Transaction) line(l *line) {
 	l.kind("transaction")
 	l.number(t.ID)
@@ -182,15 +230,24 @@ func digest(salt *[16]byte, row line) [32]byte {
 // Digest is what a leaf with that salt says of the row: the document, which stands last, is in it as it is stored, without
 // quotes.
 func (r *Row) Digest(salt [16]byte) [32]byte {
-	l := make(line, 0, len(salt)+len(r.Document)+128)
+	return documentDigest(salt, r.columns, r.Document)
+}
+
+// Digest is the same of an allowance.
+func (r *AllowanceRow) Digest(salt [16]byte) [32]byte {
+	return documentDigest(salt, r.columns, r.Document)
+}
+
+func documentDigest(salt [16]byte, columns func(l *line), document string) [32]byte {
+	l := make(line, 0, len(salt)+len(document)+128)
 	l = append(l, salt[:]...)
-	r.columns(&l)
-	return sha256.Sum256(append(append(l, ' '), r.Document...))
+	columns(&l)
+	return sha256.Sum256(append(append(l, ' '), document...))
 }
 
 // Text is what the leaf says, without its salt: lines of words, each ended by a line feed. Its hash is the leaf's.
 func (f *Leaf) Text() []byte {
-	text := make(line, 0, 128*(1+len(f.Entries)+len(f.Transactions)))
+	text := make(line, 0, 128*(1+len(f.Entries)+len(f.Transactions)+len(f.Allowances)))
 	text.kind("purser leaf")
 	text.number(f.ID, f.At)
 	text = append(text, '\n')
@@ -221,6 +278,10 @@ func (f *Leaf) Text() []byte {
 		f.Transactions[i].line(&text)
 		text = append(text, '\n')
 	}
+	for i := range f.Allowances {
+		f.Allowances[i].line(&text)
+		text = append(text, '\n')
+	}
 	return text
 }
 
@@ -232,7 +293,7 @@ const recordVersion = 1
 
 // Record is what is stored of a leaf: all that the journal and the transactions do not tell by themselves.
 func (f *Leaf) Record() []byte {
-	b := make([]byte, 0, 48+8*len(f.Entries)+64*len(f.Transactions))
+	b := make([]byte, 0, 48+8*len(f.Entries)+64*len(f.Transactions)+56*len(f.Allowances))
 	b = append(b, recordVersion)
 	b = append(b, f.Salt[:]...)
 	b = binary.AppendVarint(b, f.At)
@@ -258,6 +319,16 @@ func (f *Leaf) Record() []byte {
 			b = binary.AppendVarint(b, id)
 		}
 		b = append(b, t.Digest[:]...)
+	}
+	if len(f.Allowances) > 0 { // most have none
+		b = binary.AppendUvarint(b, uint64(len(f.Allowances)))
+	}
+	for i := range f.Allowances {
+		a := &f.Allowances[i]
+		b = binary.AppendVarint(b, a.ID)
+		b = appendText(b, a.Status)
+		b = binary.AppendVarint(b, a.Previous)
+		b = append(b, a.Digest[:]...)
 	}
 	return b
 }
@@ -293,6 +364,15 @@ func ParseRecord(id int64, record []byte) (*Leaf, error) {
 		}
 		copy(t.Digest[:], r.bytes(len(t.Digest)))
 		f.Transactions = append(f.Transactions, t)
+	}
+	if len(r.left) > 0 {
+		count := r.count()
+		r.ok = r.ok && count > 0
+		for range count {
+			a := Allowance{ID: r.varint(), Status: r.text(), Previous: r.varint()}
+			copy(a.Digest[:], r.bytes(len(a.Digest)))
+			f.Allowances = append(f.Allowances, a)
+		}
 	}
 	if !r.ok || len(r.left) > 0 {
 		return nil, errRecord

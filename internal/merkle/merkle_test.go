@@ -151,6 +151,24 @@ func randomLeaf(random *rand2.Rand, id int64) *merkle.Leaf {
 	return f
 }
 
+// made is a leaf of a ledger, with the rows below it.
+type made struct {
+	leaf       *merkle.Leaf
+	rows       map[int64]merkle.Row
+	allowances map[int64]merkle.AllowanceRow
+}
+
+// changeAllowance has the leaf change an allowance, of which all has the leaf before, where there is one.
+func (m *made) changeAllowance(id int64, spent int, all []made, before int, changedBefore bool) {
+	row := merkle.AllowanceRow{ID: id, Status: "active", ClientID: 1, WalletID: 3, CreatedAt: m.leaf.At, Document: fmt.Sprintf(`{"spent":%d}`, spent)}
+	changed := merkle.Allowance{ID: id, Status: row.Status, Digest: row.Digest(m.leaf.Salt)}
+	if changedBefore {
+		changed.Previous = all[before].leaf.ID
+		delete(all[before].allowances, id)
+	}
+	m.leaf.Allowances, m.allowances[id] = append(m.leaf.Allowances, changed), row
+}
+
 // ledgerText is a ledger of so many leaves as it is exported.
 func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	t.Helper()
@@ -159,12 +177,9 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type made struct {
-		leaf *merkle.Leaf
-		rows map[int64]merkle.Row
-	}
 	var all []made
-	last := map[int64]int{} // by transaction, its last leaf
+	last := map[int64]int{}          // by transaction, its last leaf
+	lastAllowance := map[int64]int{} // by allowance
 	totals := map[string]*merkle.Account{}
 	of := func(name string) *merkle.Account {
 		if totals[name] == nil {
@@ -173,7 +188,7 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 		return totals[name]
 	}
 	for i := range leaves {
-		m := made{randomLeaf(random, int64(i+1)<<3), map[int64]merkle.Row{}}
+		m := made{randomLeaf(random, int64(i+1)<<3), map[int64]merkle.Row{}, map[int64]merkle.AllowanceRow{}}
 		for _, e := range m.leaf.Entries {
 			of(e.Debit).Available -= e.Minor
 			of(e.Credit).Available += e.Minor
@@ -191,6 +206,11 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 			}
 			m.leaf.Transactions, m.rows[id], last[id] = append(m.leaf.Transactions, changed), row, len(all)
 		}
+		if id := random.Int64N(5) + 1; random.IntN(4) == 0 {
+			before, ok := lastAllowance[id]
+			m.changeAllowance(id, i, all, before, ok)
+			lastAllowance[id] = len(all)
+		}
 		all = append(all, m)
 	}
 	g := &grown{tiles: map[[2]int64][]byte{}}
@@ -204,7 +224,7 @@ func ledgerText(t *testing.T, leaves int) (text []byte, public string) {
 	var out bytes.Buffer
 	x := merkle.NewExporter(&out, "purser.example/ledger", []string{public}, checkpoint)
 	for _, m := range all {
-		if err := x.Leaf(m.leaf, m.leaf.Hash(), false, m.rows); err != nil {
+		if err := x.Leaf(m.leaf, m.leaf.Hash(), false, merkle.Rows{Transactions: m.rows, Allowances: m.allowances}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -225,6 +245,9 @@ func TestRecordTellsWhatTheJournalDoesNot(t *testing.T) {
 		f := randomLeaf(random, id)
 		row := merkle.Row{ID: id, Status: "new", Document: "{}"}
 		f.Transactions = []merkle.Transaction{{ID: id, Status: "new", Previous: 9, Payments: []int64{3, 1 << 40}, Digest: row.Digest(f.Salt)}}
+		if id%2 == 0 {
+			f.Allowances = []merkle.Allowance{{ID: id, Status: "active", Previous: 1 << 41, Digest: row.Digest(f.Salt)}, {ID: 2, Status: "inactive"}}
+		}
 		got, err := merkle.ParseRecord(id, f.Record())
 		if err != nil || len(got.Entries) != len(f.Entries) {
 			t.Fatalf("%v, %v", got, err)
@@ -259,8 +282,8 @@ func TestEveryAlteredByteIsFound(t *testing.T) {
 		}
 	}
 	text, public := ledgerText(t, 60)
-	seen, err := merkle.VerifyExport(bytes.NewReader(text), public)
-	if err != nil || seen.N != 60 || seen.Entries == 0 || seen.Transactions == 0 || seen.Accounts != 3 {
+	seen, err := merkle.VerifyExport(bytes.NewReader(text), false, public)
+	if err != nil || seen.N != 60 || seen.Entries == 0 || seen.Transactions == 0 || seen.Allowances == 0 || seen.Accounts != 3 {
 		t.Fatalf("the ledger is %+v, %v", seen, err)
 	}
 	random := rand2.New(rand2.NewPCG(rand2.Uint64(), 7))
@@ -280,7 +303,7 @@ func TestEveryAlteredByteIsFound(t *testing.T) {
 			is++
 		}
 		text[at] = is
-		_, err := merkle.VerifyExport(bytes.NewReader(text), public)
+		_, err := merkle.VerifyExport(bytes.NewReader(text), false, public)
 		text[at] = was
 		line, column := int64(1+bytes.Count(text[:at], []byte("\n"))), int64(at-bytes.LastIndexByte(text[:at], '\n'))
 		var fault *merkle.Fault
@@ -328,24 +351,31 @@ func TestAlteredOnPurposeIsFound(t *testing.T) {
 		}
 		return strings.Replace(text, line, strings.Replace(line, old, new, 1), 1)
 	}
+	without := func(kind string) string {
+		lines := strings.Count(text, "\n")
+		return strings.Replace(strings.Replace(text, lineOf(kind), "", 1), fmt.Sprintf("end %d ", lines-1), fmt.Sprintf("end %d ", lines-2), 1)
+	}
 	_, other, _ := merkle.NewKey(rand.Reader, "purser.example/ledger")
 	cases := map[string]struct{ text, want string }{
-		"the price in a document":    {replaced("row", `price\":`, `price\":1`), "row is transaction"},
-		"an entry's details":         {replaced("entry", " transfer ", " gift "), "leaf 0: its hash, or a line below it,"},
-		"an account":                 {replaced("account", " 0 0 ~", " 7 0 ~"), "account's reserved is 7"},
-		"a row is left out":          {strings.Replace(text, lineOf("row"), "", 1), "must be"},
-		"an entry is left out":       {strings.Replace(text, lineOf("entry"), "", 1), "its hash, or a line below it,"},
-		"an account is left out":     {strings.Replace(text, lineOf("account"), "", 1), "must be"},
-		"the key":                    {strings.Replace(text, lineOf("key"), string(merkle.AppendCheck([]byte("key "+other)))+"\n", 1), "that is trusted"},
-		"a line that nobody writes":  {replaced("leaf", "leaf 0 ", "leaf 00 "), "leaf is not written like that"},
-		"a line of no kind":          {replaced("leaf", "leaf 0 ", "loaf 0 "), "the kind of the line"},
-		"the text ends":              {text[:strings.Index(text, "account ")], "at its end"},
-		"something behind the text":  {text + lineOf("leaf"), "must be at its end"},
-		"the size in the checkpoint": {replaced("checkpoint", `ledger\n40\n`, `ledger\n39\n`), "the checkpoint is not signed by a known key"},
+		"the price in a document":        {replaced("row", `price\":`, `price\":1`), "row is transaction"},
+		"an entry's details":             {replaced("entry", " transfer ", " gift "), "leaf 0: its hash, or a line below it,"},
+		"an account":                     {replaced("account", " 0 0 ~", " 7 0 ~"), "account's reserved is 7"},
+		"what an allowance has taken":    {replaced("allowance-row", `spent\":`, `spent\":1`), "allowance-row is allowance"},
+		"an allowance is left out":       {strings.Replace(text, lineOf("allowance"), "", 1), "must be"},
+		"an allowance's row is left out": {without("allowance-row"), "each below the last leaf that changed it"},
+		"a row is left out":              {without("row"), "each below the last leaf that changed it"},
+		"an entry is left out":           {strings.Replace(text, lineOf("entry"), "", 1), "its hash, or a line below it,"},
+		"an account is left out":         {strings.Replace(text, lineOf("account"), "", 1), "must be"},
+		"the key":                        {strings.Replace(text, lineOf("key"), string(merkle.AppendCheck([]byte("key "+other)))+"\n", 1), "signed by "},
+		"a line that nobody writes":      {replaced("leaf", "leaf 0 ", "leaf 00 "), "leaf is not written like that"},
+		"a line of no kind":              {replaced("leaf", "leaf 0 ", "loaf 0 "), "the kind of the line"},
+		"the text ends":                  {text[:strings.Index(text, "account ")], "at its end"},
+		"something behind the text":      {text + lineOf("leaf"), "must be at its end"},
+		"the size in the checkpoint":     {replaced("checkpoint", `ledger\n40\n`, `ledger\n39\n`), "the checkpoint is not signed by a known key"},
 	}
 	for name, c := range cases {
 		var fault *merkle.Fault
-		if _, err := merkle.VerifyExport(strings.NewReader(recheck(c.text)), public); !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
+		if _, err := merkle.VerifyExport(strings.NewReader(recheck(c.text)), false, public); !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -22,23 +22,30 @@ type Verified struct {
 	// Keys are the public keys that the text names, by one of which the checkpoint is signed.
 	Keys []string
 	tlog.Tree
-	Entries, Transactions, Accounts int64
-	// Waiting is how many leaves at the end were not in the log yet: their hashes are not signed.
-	Waiting int64
+	// Entries are those of signed leaves.
+	Entries, Transactions, Allowances, Accounts int64
+	// Waiting is how many leaves at the end were not in the log yet: nobody has signed what they say. Unsigned is how many
+	// transactions and allowances stand as one of them says.
+	Waiting, Unsigned int64
 }
 
 // VerifyExport reads an exported ledger and checks every byte of it: each line is the only way to write what it says; what
-// leaves, entries, limits and transactions say comes to the leaves' hashes, those to the root in the checkpoint, and that is
-// signed; rows are what the last leaf of a transaction says, and there is one for each; accounts hold what their entries come
-// to. It returns the first *Fault. trusted are the public keys that may have signed; with none the keys in the text are
-// believed, which then prove nothing about who signed.
-func VerifyExport(r io.Reader, trusted ...string) (Verified, error) {
-	v := &exportVerifier{lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, accounts: map[string]*totals{}, seed: maphash.MakeSeed()}
+// leaves, entries, limits, transactions and allowances say comes to the leaves' hashes, those to the root in the checkpoint, and that is
+// signed; rows are what the last leaf of each transaction and allowance says, and there is one for each; accounts hold what the entries of signed
+// leaves come to. It returns the first *Fault. trusted are public keys, one of which must have signed; with none the keys in
+// the text are believed, which then prove nothing about who signed.
+//
+// A leaf that nobody has signed is a fault, for anybody can write one, unless allowWaiting says otherwise: then it is in no
+// balance, and Verified tells how much stands as nobody has signed it.
+func VerifyExport(r io.Reader, allowWaiting bool, trusted ...string) (Verified, error) {
+	v := &exportVerifier{
+		lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, allowWaiting: allowWaiting, accounts: map[string]*totals{}, deletions: Deletions{}, seed: maphash.MakeSeed(),
+	}
 	err := v.run(trusted)
 	return v.seen, err
 }
 
-// totals are what the leaves come to for one account.
+// totals are what the signed leaves come to for one account.
 type totals struct {
 	parts [2]sum128
 	limit int64
@@ -63,14 +70,17 @@ type exportVerifier struct {
 	leaf     *Leaf
 	leafLine int64
 	leafHash tlog.Hash
-	accounts map[string]*totals
+	// waits says that nobody has signed it, allowWaiting that there may be such.
+	waits, allowWaiting bool
+	accounts            map[string]*totals
 	// last is the name of the account that was read last.
 	last string
-	// open sums up the leaves that changed transactions and have no row, less those that another leaf follows.
+	// open sums up the leaves that changed transactions and allowances, less those that another leaf follows, and those with a row.
 	open uint64
 	seed maphash.Seed
-	// rowOf counts the transactions that have one.
-	rowOf int64
+	// rowOf counts the transactions and allowances that have a row, or need none any more: those are among the deletions.
+	rowOf     int64
+	deletions Deletions
 }
 
 // wrong is a fault of the line that was read last.
@@ -101,6 +111,10 @@ func (v *exportVerifier) run(trusted []string) error {
 			err = v.transaction(f)
 		case "row":
 			err = v.row(f)
+		case "allowance":
+			err = v.allowance(f)
+		case "allowance-row":
+			err = v.allowanceRow(f)
 		case "account":
 			err = v.account(f)
 		case "end":
@@ -147,14 +161,12 @@ func (v *exportVerifier) head(trusted []string) error {
 		if kind != "key" || !f.same(l) {
 			return v.wrong("the line", "none of a key or the checkpoint", "one of them")
 		}
-		if len(trusted) > 0 && !slices.Contains(trusted, key) {
-			return v.wrong("key's public key", key, "one that is trusted")
-		}
 		v.seen.Keys = append(v.seen.Keys, key)
 	}
 }
 
-// checkpoint reads the checkpoint. Each key must have signed it, and nobody else: then every byte of it is covered.
+// checkpoint reads the checkpoint. Each key must have signed it, and nobody else: then every byte of it is covered. One of them
+// must be trusted; while a key is replaced, the other may not be known yet, or any more.
 func (v *exportVerifier) checkpoint(f *fields, trusted []string) error {
 	signed := f.quoted()
 	l := line("checkpoint")
@@ -164,6 +176,9 @@ func (v *exportVerifier) checkpoint(f *fields, trusted []string) error {
 	}
 	if len(v.seen.Keys) == 0 {
 		return v.wrong("the line", "the checkpoint", "a key first")
+	}
+	if len(trusted) > 0 && !slices.ContainsFunc(v.seen.Keys, func(key string) bool { return slices.Contains(trusted, key) }) {
+		return v.wrong("checkpoint's signed note", "signed by "+strings.Join(v.seen.Keys, " and "), "signed by one key that is trusted")
 	}
 	for _, key := range v.seen.Keys {
 		origin, tree, err := OpenCheckpoint([]byte(signed), key)
@@ -218,6 +233,9 @@ func (v *exportVerifier) beginLeaf(f *fields, kind string) error {
 	if index != v.stack.n+v.seen.Waiting || (index >= v.seen.N) != (kind == "waiting") || v.last != "" {
 		return v.wrong(kind+"'s index", strconv.FormatInt(index, 10), fmt.Sprintf("%d, with %d in the log and the rest waiting, before all accounts", v.stack.n+v.seen.Waiting, v.seen.N))
 	}
+	if v.waits = kind == "waiting"; v.waits && !v.allowWaiting {
+		return v.wrong("the line", "a leaf that nobody has signed", "one of the log: export again when it has taken that up, or allow leaves that wait (--allow-waiting)")
+	}
 	v.leaf, v.leafLine = leaf, v.lines.number
 	return nil
 }
@@ -259,9 +277,12 @@ func (v *exportVerifier) entry(f *fields) error {
 	if e.DebitPart|e.CreditPart|1 != 1 || e.Minor <= 0 || currencyOf(e.Debit) != currencyOf(e.Credit) {
 		return v.wrong("entry", "no movement", "one of more than nothing, in one currency, between parts 0 and 1")
 	}
+	v.leaf.Entries = append(v.leaf.Entries, e)
+	if v.waits {
+		return nil
+	}
 	v.of(e.Debit).parts[e.DebitPart].add(-e.Minor)
 	v.of(e.Credit).parts[e.CreditPart].add(e.Minor)
-	v.leaf.Entries = append(v.leaf.Entries, e)
 	v.seen.Entries++
 	return nil
 }
@@ -273,29 +294,27 @@ func (v *exportVerifier) limit(f *fields) error {
 	if err := v.below("limit", f.same(l)); err != nil {
 		return err
 	}
-	v.of(m.Account).limit += m.Now - m.Was
+	if !v.waits {
+		v.of(m.Account).limit += m.Now - m.Was
+	}
 	v.leaf.Limits = append(v.leaf.Limits, m)
 	return nil
 }
 
-// turn stands for a leaf that changed a transaction.
-func (v *exportVerifier) turn(transaction, leaf int64) uint64 {
-	return maphash.Comparable(v.seed, [2]int64{transaction, leaf})
+// turn stands for a leaf that changed a transaction, or an allowance, whose number is below 0 then.
+func (v *exportVerifier) turn(of, leaf int64) uint64 {
+	return maphash.Comparable(v.seed, [2]int64{of, leaf})
 }
 
 func (v *exportVerifier) transaction(f *fields) error {
-	t := Transaction{ID: f.number(), Status: f.word(), Previous: f.number(), Payments: f.list()}
-	f.hex(t.Digest[:])
+	t := f.transaction()
 	var l line
 	t.line(&l)
 	if err := v.below("transaction", f.same(l)); err != nil {
 		return err
 	}
-	if t.Status == Deleted {
-		v.rowOf++ // it may have been removed for good
-	} else {
-		v.open += v.turn(t.ID, v.leaf.ID)
-	}
+	v.deletions.Add(&t, v.leaf.ID)
+	v.open += v.turn(t.ID, v.leaf.ID)
 	if t.Previous != 0 {
 		v.open -= v.turn(t.ID, t.Previous)
 	} else {
@@ -323,10 +342,10 @@ func (v *exportVerifier) row(f *fields) error {
 	if sum := r.Digest(v.leaf.Salt); t.ID != r.ID || t.Status != r.Status || t.Digest != sum {
 		return v.wrong("row", fmt.Sprintf("transaction %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("transaction %d, %s, of digest %x", t.ID, t.Status, t.Digest))
 	}
-	if t.Status != Deleted {
-		v.open -= v.turn(t.ID, v.leaf.ID)
-		v.rowOf++
+	if t.Status == Deleted {
+		v.deletions.addRow(t.ID)
 	}
+	v.takeRow(t.ID)
 	return nil
 }
 
@@ -346,11 +365,11 @@ func (v *exportVerifier) account(f *fields) error {
 	case t == nil:
 		return v.wrong("account's name", a.Name, "one that the leaves speak of")
 	case !t.parts[0].is(a.Available):
-		return v.wrong("account's available", strconv.FormatInt(a.Available, 10), strconv.FormatInt(int64(t.parts[0].lo), 10)+", which its entries come to")
+		return v.wrong("account's available", strconv.FormatInt(a.Available, 10), strconv.FormatInt(int64(t.parts[0].lo), 10)+", which its signed entries come to")
 	case !t.parts[1].is(a.Reserved):
-		return v.wrong("account's reserved", strconv.FormatInt(a.Reserved, 10), strconv.FormatInt(int64(t.parts[1].lo), 10)+", which its entries come to")
+		return v.wrong("account's reserved", strconv.FormatInt(a.Reserved, 10), strconv.FormatInt(int64(t.parts[1].lo), 10)+", which its signed entries come to")
 	case t.limit != a.CreditLimit:
-		return v.wrong("account's credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(t.limit, 10)+", which its limits come to")
+		return v.wrong("account's credit limit", strconv.FormatInt(a.CreditLimit, 10), strconv.FormatInt(t.limit, 10)+", which its signed limits come to")
 	}
 	v.last = a.Name
 	delete(v.accounts, a.Name)
@@ -358,8 +377,76 @@ func (v *exportVerifier) account(f *fields) error {
 	return nil
 }
 
+// allowance reads what a leaf says of an allowance.
+func (v *exportVerifier) allowance(f *fields) error {
+	a := Allowance{ID: f.number(), Status: f.word(), Previous: f.number()}
+	f.hex(a.Digest[:])
+	var l line
+	a.line(&l)
+	if err := v.below("allowance", f.same(l)); err != nil {
+		return err
+	}
+	v.open += v.turn(-a.ID, v.leaf.ID)
+	if a.Previous != 0 {
+		v.open -= v.turn(-a.ID, a.Previous)
+	} else {
+		v.seen.Allowances++
+	}
+	v.leaf.Allowances = append(v.leaf.Allowances, a)
+	return nil
+}
+
+func (v *exportVerifier) allowanceRow(f *fields) error {
+	r := AllowanceRow{ID: f.number(), Status: f.word()}
+	for _, to := range []*int64{&r.ClientID, &r.ProjectID, &r.TransactionID, &r.WalletID, &r.CreatedAt} {
+		*to = f.number()
+	}
+	r.Document = f.quoted()
+	var l line
+	r.row(&l)
+	if err := v.below("allowance-row", f.same(l)); err != nil {
+		return err
+	}
+	if len(v.leaf.Allowances) == 0 {
+		return v.wrong("the line", "allowance-row", "below an allowance")
+	}
+	a := &v.leaf.Allowances[len(v.leaf.Allowances)-1]
+	if sum := r.Digest(v.leaf.Salt); a.ID != r.ID || a.Status != r.Status || a.Digest != sum {
+		return v.wrong("allowance-row", fmt.Sprintf("allowance %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("allowance %d, %s, of digest %x", a.ID, a.Status, a.Digest))
+	}
+	v.takeRow(-a.ID)
+	return nil
+}
+
+// takeRow notes a row below the leaf that changed it last.
+func (v *exportVerifier) takeRow(of int64) {
+	v.open -= v.turn(of, v.leaf.ID)
+	v.rowOf++
+	if v.waits {
+		v.seen.Unsigned++
+	}
+}
+
+// removed takes up the transactions that were deleted and have no row any more.
+func (v *exportVerifier) removed() error {
+	for _, id := range slices.Sorted(maps.Keys(v.deletions)) {
+		last, ok := v.deletions.last(id)
+		if !ok {
+			return v.wrong(fmt.Sprintf("what leaves say of transaction %d", id), "that it was deleted last by none of them, or by several", "a chain")
+		}
+		if !last.row {
+			v.open -= v.turn(id, last.leaf)
+			v.rowOf++
+		}
+	}
+	return nil
+}
+
 func (v *exportVerifier) end(f *fields) error {
 	if err := v.endLeaf(); err != nil {
+		return err
+	}
+	if err := v.removed(); err != nil {
 		return err
 	}
 	lines := f.number()
@@ -373,8 +460,8 @@ func (v *exportVerifier) end(f *fields) error {
 		return v.wrong("how many leaves there are", strconv.FormatInt(v.stack.n, 10), strconv.FormatInt(v.seen.N, 10)+", of which the checkpoint is")
 	case root != v.seen.Hash:
 		return v.wrong("the root of the leaves", root.String(), v.seen.Hash.String()+", which is signed")
-	case v.open != 0 || v.rowOf != v.seen.Transactions:
-		return v.wrong("how many transactions have their last row", strconv.FormatInt(v.rowOf, 10), strconv.FormatInt(v.seen.Transactions, 10)+", each below the last leaf that changed it")
+	case v.open != 0 || v.rowOf != v.seen.Transactions+v.seen.Allowances:
+		return v.wrong("how many transactions and allowances have their last row", strconv.FormatInt(v.rowOf, 10), strconv.FormatInt(v.seen.Transactions+v.seen.Allowances, 10)+", each below the last leaf that changed it")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.accounts)) {
 		if *v.accounts[name] != (totals{}) {
@@ -457,6 +544,13 @@ func (f *fields) list() (numbers []int64) {
 		numbers = append(numbers, n)
 	}
 	return numbers
+}
+
+// transaction reads the words of what a leaf says of a transaction.
+func (f *fields) transaction() Transaction {
+	t := Transaction{ID: f.number(), Status: f.word(), Previous: f.number(), Payments: f.list()}
+	f.hex(t.Digest[:])
+	return t
 }
 
 func (f *fields) hex(to []byte) {

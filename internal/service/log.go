@@ -24,8 +24,10 @@ const (
 	forgetEvery = time.Hour
 	// keyOverlap is how long a key that was replaced goes on signing.
 	keyOverlap = 30 * 24 * time.Hour
-	// receiptLeaves is how many leaves a receipt has at most, the newest.
-	receiptLeaves = 100
+	// ReceiptLeaves is how many leaves a receipt has at most, the newest.
+	ReceiptLeaves = 100
+	// sayAgainEvery is how often an error is logged that does not go away.
+	sayAgainEvery = time.Minute
 	// DefaultLogOrigin is what a log is called whose operator gives it no name.
 	DefaultLogOrigin = "purser/ledger"
 )
@@ -36,22 +38,38 @@ func (s *Service) RunLog(ctx context.Context, c wallet.Caller) error {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return err
 	}
-	if err := s.nameLog(ctx); err != nil {
-		return err
-	}
 	tick := time.NewTicker(logEvery)
 	defer tick.Stop()
-	var mine, forgot time.Time // until when this process does it; when it looked for writers that are gone
+	k := logKeeper{Service: s}
 	for {
+		err := k.tick(ctx)
+		if errors.Is(err, ErrLogName) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil && k.again.say(err, s.WallClock()) {
+			s.db.Log.Error("the log could not be brought up to date; it is tried again", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if err := s.logTick(ctx, &mine, &forgot); err != nil && ctx.Err() == nil {
-			s.db.Log.Error("the log could not be brought up to date; it is tried again", "error", err)
-		}
 	}
+}
+
+// repeated keeps an error from being said each time that it happens.
+type repeated struct {
+	text string
+	said time.Time
+}
+
+// say says whether an error is to be logged now: another one than before is, the same once a minute.
+func (r *repeated) say(err error, now time.Time) bool {
+	if text := err.Error(); text != r.text || now.Sub(r.said) >= sayAgainEvery || now.Before(r.said) {
+		r.text, r.said = text, now
+		return true
+	}
+	return false
 }
 
 // ErrLogName says that the log has another name than the setting.
@@ -71,23 +89,39 @@ func (s *Service) nameLog(ctx context.Context) error {
 	})
 }
 
-func (s *Service) logTick(ctx context.Context, mine, forgot *time.Time) error {
-	now := s.WallClock()
-	if mine.Sub(now) < logLease/2 {
-		taken, err := s.db.TakeLease(ctx, "log", now, logLease)
+// logKeeper brings the log up to date.
+type logKeeper struct {
+	*Service
+	// named says that the log has its name; mine is until when this process looks after it, forgot when it looked for
+	// writers that are gone.
+	named        bool
+	mine, forgot time.Time
+	again        repeated
+}
+
+func (k *logKeeper) tick(ctx context.Context) error {
+	if !k.named {
+		if err := k.nameLog(ctx); err != nil {
+			return err
+		}
+		k.named = true
+	}
+	now := k.WallClock()
+	if k.mine.Sub(now) < logLease/2 {
+		taken, err := k.db.TakeLease(ctx, "log", now, logLease)
 		if err != nil || !taken {
 			return err
 		}
-		*mine = now.Add(logLease)
+		k.mine = now.Add(logLease)
 	}
-	if _, err := s.db.Sequence(ctx); err != nil {
+	if _, err := k.db.Sequence(ctx); err != nil {
 		return err
 	}
-	if now.Sub(*forgot) < forgetEvery {
+	if now.Sub(k.forgot) < forgetEvery {
 		return nil
 	}
-	*forgot = now
-	return s.db.ForgetLogWriters(ctx)
+	k.forgot = now
+	return k.db.ForgetLogWriters(ctx)
 }
 
 // SequenceLog puts what was committed into the log now, gives it its name and key where it has none, and returns how many leaves
@@ -109,7 +143,13 @@ func (s *Service) RotateLogKey(ctx context.Context, c wallet.Caller) ([]store.Lo
 		return nil, err
 	}
 	now := s.BusinessClock()
-	if err := s.db.Update(ctx, func(tx *store.Tx) error { return tx.RotateLogKey(now.Add(keyOverlap)) }); err != nil {
+	err := s.operate(ctx, c, func(tx *store.Tx) error {
+		if err := tx.RotateLogKey(now.Add(keyOverlap)); err != nil {
+			return err
+		}
+		return s.audit(tx, c, "rotate the key of the log", serverObject, 0, nil, nil)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return s.db.LogKeys(ctx, now)
@@ -241,10 +281,10 @@ func (s *Service) GetLogReceipt(ctx context.Context, c wallet.Caller, key string
 	if err := s.mayAbout(ctx, c, wallet.ReadTransaction, t); err != nil {
 		return LogReceipt{}, err
 	}
-	leaves, err := s.db.LeavesOfTransaction(ctx, t, receiptLeaves)
+	leaves, err := s.db.LeavesOfTransaction(ctx, t, ReceiptLeaves)
 	if err == nil && len(leaves) > 0 && leaves[0].Index < 0 {
-		if _, err = s.db.Sequence(ctx); err == nil { // so that nobody has to ask twice
-			leaves, err = s.db.LeavesOfTransaction(ctx, t, receiptLeaves)
+		if _, err = s.db.SequenceOnce(ctx); err == nil { // so that hardly anybody has to ask twice
+			leaves, err = s.db.LeavesOfTransaction(ctx, t, ReceiptLeaves)
 		}
 	}
 	if err != nil {

@@ -19,16 +19,16 @@ import (
 // allowance that it changes, however often.
 
 // allowanceColumns are how an allowance is read, in the order of allowanceRow.
-const allowanceColumns = `id, version, status, client_id, project_id, transaction_id, wallet_id, created_at, document`
+const allowanceColumns = `id, version, status, client_id, project_id, transaction_id, wallet_id, created_at, last_leaf, document`
 
 const (
 	selectAllowance     = `SELECT ` + allowanceColumns + ` FROM allowances WHERE id = $1`
 	selectLastAllowance = `SELECT allowance_id FROM last_allowances WHERE client_id = $1 AND wallet_id = $2`
-	insertAllowance     = `INSERT INTO allowances (id, version, status, client_id, project_id, transaction_id, wallet_id, created_at, due_at, document)
-		VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	insertAllowance     = `INSERT INTO allowances (id, version, status, client_id, project_id, transaction_id, wallet_id, created_at, due_at, document, last_leaf)
+		VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	// A version that is not the one that was read makes version NULL, which the column refuses.
 	updateAllowance = `UPDATE allowances SET version = CASE WHEN version = $7 THEN version + 1 END, status = $2, transaction_id = $3, wallet_id = $4,
-		due_at = $5, document = $6 WHERE id = $1`
+		due_at = $5, document = $6, last_leaf = $8 WHERE id = $1`
 	insertLastAllowance = `INSERT INTO last_allowances (client_id, wallet_id, allowance_id) VALUES ($1, $2, $3)`
 	updateLastAllowance = `UPDATE last_allowances SET allowance_id = $3 WHERE client_id = $1 AND wallet_id = $2`
 )
@@ -50,7 +50,7 @@ type allowanceRow struct {
 
 func (r *allowanceRow) fields() []any {
 	a := &r.a
-	return []any{&a.ID, &a.Version, &a.Status, &a.ClientID, &a.ProjectID, &a.TransactionID, &a.WalletID, &r.at, &r.document}
+	return []any{&a.ID, &a.Version, &a.Status, &a.ClientID, &a.ProjectID, &a.TransactionID, &a.WalletID, &r.at, &a.LastLeaf, &r.document}
 }
 
 func (r *allowanceRow) allowance() (*wallet.Allowance, error) {
@@ -190,6 +190,7 @@ func (m *MoneyTx) KeepAllowance(a *wallet.Allowance) {
 	}
 	was := found.now
 	found.now = a
+	m.log.allowance(was, a)
 	m.undo = append(m.undo, func() { found.now = was })
 }
 
@@ -205,8 +206,8 @@ func (m *MoneyTx) GiveAllowance(a *wallet.Allowance) error {
 	return nil
 }
 
-// effects adds what a batch writes of allowances.
-func (b *allowanceBook) effects(others []statement) ([]statement, error) {
+// effects adds what a batch writes of allowances, whose documents the log may have.
+func (b *allowanceBook) effects(others []statement, log *batchLog) ([]statement, error) {
 	others = slices.Clip(others) // the list before is what a command may still be undone on
 	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
 		d := b.byID[id]
@@ -214,15 +215,15 @@ func (b *allowanceBook) effects(others []statement) ([]statement, error) {
 			continue
 		}
 		a := d.now
-		document, err := json.Marshal(a)
+		document, err := log.allowanceDocument(a)
 		if err != nil {
 			return nil, err
 		}
 		due := microsOrNull(a.Due())
 		if d.before == nil {
-			others = append(others, statement{insertAllowance, []any{a.ID, a.Status, a.ClientID, a.ProjectID, a.TransactionID, a.WalletID, micros(a.CreatedAt), due, string(document)}})
+			others = append(others, statement{insertAllowance, []any{a.ID, a.Status, a.ClientID, a.ProjectID, a.TransactionID, a.WalletID, micros(a.CreatedAt), due, document, a.LastLeaf}})
 		} else {
-			others = append(others, statement{updateAllowance, []any{a.ID, a.Status, a.TransactionID, a.WalletID, due, string(document), d.before.Version}})
+			others = append(others, statement{updateAllowance, []any{a.ID, a.Status, a.TransactionID, a.WalletID, due, document, d.before.Version, a.LastLeaf}})
 		}
 	}
 	for _, of := range slices.SortedFunc(maps.Keys(b.last), wallet.AllowanceOf.Compare) { // in one order at every server

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/purserhq/purser/internal/wallet"
 )
 
-// Each command that posts something, keeps a transaction or sets a limit is a leaf of the log. It is made when the command
+// Each command that posts something, keeps a transaction or an allowance, or sets a limit is a leaf of the log. It is made when the command
 // has decided, and committed with what it did.
 
 // madeLeaf is a leaf that is to be committed.
@@ -43,12 +44,42 @@ type batchLog struct {
 	salts  []byte
 	// documents are those of transactions that were kept, so that none is written twice.
 	documents map[*wallet.Transaction]string
-	// limits are those that the command which is deciding has set.
-	limits []merkle.Limit
+	// limits are those that the command which is deciding has set, allowances what it has kept.
+	limits     []merkle.Limit
+	allowances []decidedAllowance
+	// allowanceDocuments are those of allowances that were kept.
+	allowanceDocuments map[*wallet.Allowance]string
 }
 
 // begin forgets what the command before has done.
-func (g *batchLog) begin() { g.limits = nil }
+func (g *batchLog) begin() { g.limits, g.allowances = nil, nil }
+
+// allowance notes that an allowance was kept; of one that the command keeps more than once, what it was at first.
+func (g *batchLog) allowance(before, now *wallet.Allowance) {
+	for i := range g.allowances {
+		if g.allowances[i].now.ID == now.ID {
+			g.allowances[i].now = now
+			return
+		}
+	}
+	g.allowances = append(g.allowances, decidedAllowance{before, now})
+}
+
+// allowanceDocument is the document of an allowance that will not be changed any more.
+func (g *batchLog) allowanceDocument(a *wallet.Allowance) (string, error) {
+	if text, ok := g.allowanceDocuments[a]; ok {
+		return text, nil
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return "", err
+	}
+	if g.allowanceDocuments == nil {
+		g.allowanceDocuments = map[*wallet.Allowance]string{}
+	}
+	g.allowanceDocuments[a] = string(text)
+	return string(text), nil
+}
 
 // limit notes that an account may go below zero so far.
 func (g *batchLog) limit(k ledger.Key, was, now int64) {
@@ -95,7 +126,7 @@ func (g *batchLog) salt() (salt [16]byte) {
 func (m *MoneyTx) addLeaf(from int) error {
 	entries := m.book.Entries()[from:]
 	changes := m.Changes()
-	if len(entries)+len(changes)+len(m.log.limits) == 0 {
+	if len(entries)+len(changes)+len(m.log.limits)+len(m.log.allowances) == 0 {
 		return nil
 	}
 	leaves := &m.w.leaves
@@ -119,9 +150,38 @@ func (m *MoneyTx) addLeaf(from int) error {
 		c.After.LastLeaf = f.ID
 		f.Transactions = append(f.Transactions, leafTransaction(c.After, previous, document, f.Salt))
 	}
+	if err := m.log.addAllowances(&f); err != nil {
+		return err
+	}
 	hash := f.Hash()
 	m.log.leaves = append(m.log.leaves, madeLeaf{f.ID, hash[:], f.Record()})
 	return nil
+}
+
+// addAllowances adds to a leaf what its command kept of allowances.
+func (g *batchLog) addAllowances(f *merkle.Leaf) error {
+	for _, d := range g.allowances {
+		document, err := g.allowanceDocument(d.now)
+		if err != nil {
+			return err
+		}
+		var previous int64
+		if d.before != nil {
+			previous = d.before.LastLeaf
+		}
+		d.now.LastLeaf = f.ID
+		f.Allowances = append(f.Allowances, leafAllowance(d.now, previous, document, f.Salt))
+	}
+	return nil
+}
+
+// leafAllowance is what a leaf says of an allowance.
+func leafAllowance(a *wallet.Allowance, previous int64, document string, salt [16]byte) merkle.Allowance {
+	row := merkle.AllowanceRow{
+		ID: a.ID, Status: string(a.Status), ClientID: a.ClientID, ProjectID: a.ProjectID, TransactionID: a.TransactionID, WalletID: a.WalletID,
+		CreatedAt: micros(a.CreatedAt), Document: document,
+	}
+	return merkle.Allowance{ID: a.ID, Status: row.Status, Previous: previous, Digest: row.Digest(salt)}
 }
 
 // leafTransaction is what a leaf says of a transaction.

@@ -144,7 +144,7 @@ func (tx *Tx) RotateLogKey(retireAt time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(`UPDATE log_state SET checkpoint = $1 WHERE id = 1`, signed)
+	_, err = tx.exec(`UPDATE log_state SET checkpoint = $1, signed_at = $2 WHERE id = 1`, signed, micros(tx.db.Now()))
 	return err
 }
 
@@ -229,6 +229,16 @@ func (db *DB) Sequence(ctx context.Context) (n int, err error) {
 	}
 }
 
+// SequenceOnce does the same with so many leaves as go into one transaction: a caller who waits does not wait for all that
+// others have left.
+func (db *DB) SequenceOnce(ctx context.Context) (int, error) {
+	n, err := db.sequenceOnce(ctx)
+	if errors.Is(err, errMoved) {
+		return 0, nil
+	}
+	return n, err
+}
+
 func (db *DB) sequenceOnce(ctx context.Context) (int, error) {
 	s, _, err := db.logState(ctx, db.read)
 	if err != nil || s.Origin == "" {
@@ -275,7 +285,8 @@ func (tx *Tx) growLog(was LogState, grown tlog.Tree, leaves []committedLeaf, til
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(`UPDATE log_state SET size = $1, root = $2, checkpoint = $3 WHERE id = 1 AND size = $4`, grown.N, grown.Hash[:], signed, was.N)
+	n, err := tx.exec(`UPDATE log_state SET size = $1, root = $2, checkpoint = $3, signed_at = $5 WHERE id = 1 AND size = $4`,
+		grown.N, grown.Hash[:], signed, was.N, micros(tx.db.Now()))
 	if err == nil && n == 0 {
 		err = errMoved
 	}

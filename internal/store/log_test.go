@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/purserhq/purser/internal/ledger"
 	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/store"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
@@ -96,14 +98,18 @@ func TestLogOfManyServers(t *testing.T) {
 				t.Errorf("by %s the checkpoint is %v, %v", key.Public, tree, err)
 			}
 		}
-		seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), keys[0].Public, keys[1].Public)
+		seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false, keys[0].Public)
 		if err != nil || seen.Tree != after.Tree || seen.Transactions != 7 || seen.Waiting != 0 {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
+		entries := seen.Entries
 		mustMove(t, all[0], 1, outside, purse(1), "later")
-		seen, err = merkle.VerifyExport(strings.NewReader(exportText(t, address)))
-		if err != nil || seen.Waiting != 1 {
+		text := exportText(t, address)
+		if seen, err = merkle.VerifyExport(strings.NewReader(text), true, keys[1].Public); err != nil || seen.Waiting != 1 || seen.Entries != entries {
 			t.Errorf("with a leaf that waits, the exported ledger is %+v, %v", seen, err)
+		}
+		if _, err = merkle.VerifyExport(strings.NewReader(text), false); err == nil {
+			t.Error("a leaf that nobody has signed is believed")
 		}
 		closeAll()
 		verifyClean(t, address)
@@ -178,7 +184,7 @@ func TestLogOfWhatWasBefore(t *testing.T) {
 		}
 		sequence(t, db)
 		verifyClean(t, address)
-		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address))); err != nil || seen.N != 10 {
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.N != 10 {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
 	})
@@ -228,6 +234,176 @@ func TestVerifyFindsWhatTheLogContradicts(t *testing.T) {
 				alterBehind(t, behind, c.undo)
 				verifyClean(t, address)
 			}
+		}
+	})
+}
+
+// A command that changes nothing but an allowance is in the log too, and what is altered in an allowance is named.
+func TestLogOfAllowances(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		nameLog(t, db)
+		given := gives(t, db)
+		takes(t, db)
+		before := sequence(t, db)
+		if _, err := store.Money(context.Background(), db, store.MoneyCommand[struct{}]{Decide: func(m *store.MoneyTx) (none struct{}, err error) {
+			a, err := m.Allowance(given.ID)
+			if err != nil {
+				return none, err
+			}
+			a.Description = "Milk"
+			m.KeepAllowance(a)
+			if a, err = m.Allowance(given.ID); err != nil {
+				return none, err
+			}
+			a.Finish(m.Now(), wallet.AllowanceCanceled)
+			m.KeepAllowance(a)
+			return none, nil
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		after := sequence(t, db)
+		if after.N != before.N+1 {
+			t.Errorf("that it was taken back made %d leaves", after.N-before.N)
+		}
+		closeNow()
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Allowances != 1 {
+			t.Errorf("the exported ledger is %+v, %v", seen, err)
+		}
+		verifyClean(t, address)
+		for _, c := range []struct{ name, do, want string }{
+			{"its text", `UPDATE allowances SET document = replace(document, 'Milk', 'Wine')`, `^allowance \d+: what leaf \d+, number \d+ of the log says of its row is stored as inactive, of digest`},
+			{"its last leaf", `UPDATE allowances SET last_leaf = last_leaf + 1`, `^allowance \d+: the leaf that changed it last is stored as \d+, and computed as \[\d+\]$`},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				_, err := store.Verify(context.Background(), tamper(t, address, c.do), nil)
+				if found := new(store.Difference); !errors.As(err, &found) || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+					t.Errorf("%s: %v", c.do, err)
+				}
+			})
+		}
+		// A log that is older than that allowances are in it takes them up when a server opens it.
+		behind := raw(t, address)
+		for _, statement := range []string{`UPDATE allowances SET last_leaf = 0`, `DELETE FROM settings WHERE name = 'log_opened_allowances'`} {
+			alterBehind(t, behind, statement)
+		}
+		db, _ = open(t, address)
+		if now := sequence(t, db); now.N != after.N+1 {
+			t.Errorf("taken up, it made %d leaves", now.N-after.N)
+		}
+	})
+}
+
+// A transaction that was deleted twice is one chain of leaves, whether its row is still there or not.
+func TestVerifyDeletedTwice(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		nameLog(t, db)
+		var id int64
+		for step, status := range []wallet.TransactionStatus{wallet.TransactionNew, wallet.TransactionDeleted, wallet.TransactionDeleted} {
+			if _, err := store.Money(context.Background(), db, store.MoneyCommand[struct{}]{Decide: func(m *store.MoneyTx) (none struct{}, err error) {
+				now := &wallet.Transaction{ClientID: 1, ProjectID: 1, CreatedAt: m.Now()}
+				if step == 0 {
+					id = m.NewTransactionID()
+					now.ID = id
+				} else if now, err = m.Transaction(id); err != nil {
+					return none, err
+				}
+				now.Status = status
+				m.Keep(now)
+				return none, nil
+			}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sequence(t, db)
+		closeNow()
+		for _, removed := range []bool{false, true} {
+			if removed {
+				alterBehind(t, raw(t, address), `DELETE FROM transactions WHERE status = 'deleted'`)
+			}
+			verifyClean(t, address)
+			if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Transactions != 8 {
+				t.Errorf("removed: %t: the exported ledger is %+v, %v", removed, seen, err)
+			}
+		}
+	})
+}
+
+// Monitoring is told how far the log is behind.
+func TestLogMeasures(t *testing.T) {
+	clock := wallettest.NewClock()
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db := wallettest.Open(t, address, clock)
+		measure := func(want store.LogMeasures) {
+			t.Helper()
+			if m, err := db.LogMeasures(context.Background()); err != nil || m != want {
+				t.Errorf("%+v, %v, want %+v", m, err, want)
+			}
+		}
+		measure(store.LogMeasures{})
+		openMarket(t, db)
+		nameLog(t, db)
+		n := sequence(t, db)
+		clock.Advance(time.Minute)
+		measure(store.LogMeasures{Signed: time.Minute})
+		for range 3 {
+			mustMove(t, db, 5, outside, purse(1), "waits")
+			clock.Advance(time.Second)
+		}
+		measure(store.LogMeasures{Waiting: 3, Oldest: 3 * time.Second, Signed: 63 * time.Second})
+		if some, err := db.SequenceOnce(context.Background()); err != nil || some != 3 {
+			t.Errorf("%d, %v, after %d", some, err, n.N)
+		}
+		measure(store.LogMeasures{})
+	})
+}
+
+// After a backup was restored the log begins anew under another name, as docs/log.md says.
+func TestLogBeginsAnew(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/log.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements []string
+	for line := range strings.Lines(string(manual)) {
+		if strings.HasPrefix(line, "       ") {
+			for statement := range strings.SplitSeq(strings.TrimSpace(line), ";") {
+				if statement != "" {
+					statements = append(statements, statement)
+				}
+			}
+		}
+	}
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		gives(t, db)
+		nameLog(t, db)
+		sequence(t, db)
+		closeNow()
+		behind := raw(t, address)
+		for _, statement := range statements {
+			alterBehind(t, behind, statement)
+		}
+		db, closeNow = open(t, address)
+		update(t, db, func(tx *store.Tx) error {
+			name, err := tx.NameLog("purser.example/ledger-2")
+			if name != "purser.example/ledger-2" {
+				t.Errorf("it is called %s", name)
+			}
+			return err
+		})
+		mustMove(t, db, 5, outside, purse(1), "after")
+		if state := sequence(t, db); state.N != 1+8+1+1 { // of all entries, of each transaction, of the allowance, and of the command
+			t.Errorf("the log has %d leaves", state.N)
+		}
+		closeNow()
+		verifyClean(t, address)
+		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Origin != "purser.example/ledger-2" || len(seen.Keys) != 1 {
+			t.Errorf("the exported ledger is %+v, %v", seen, err)
 		}
 	})
 }

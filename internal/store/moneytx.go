@@ -344,7 +344,7 @@ func (m *MoneyTx) effects() (effects, error) {
 		}
 	}
 	var err error
-	if e.others, err = m.allowances.effects(e.others); err != nil {
+	if e.others, err = m.allowances.effects(e.others, &m.log); err != nil {
 		return e, err
 	}
 	e.others = append(e.others, insertCallbacks(m.owed)...)

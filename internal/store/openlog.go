@@ -11,7 +11,7 @@ import (
 
 // What there was before there was a log gets leaves of its own, when a server of a version that has one opens the database for
 // the first time: as many entries as a leaf may have, in the order of their numbers, then the limits, then each transaction
-// as it stands in a leaf of its own, so that its receipt tells nothing of others. From then on the log covers everything.
+// as it stands in a leaf of its own, so that its receipt tells nothing of others, then each allowance in one of its own. From then on the log covers everything.
 // Nothing moves money meanwhile; servers of older versions must have been stopped.
 
 // openedUpTo is the setting that holds up to which entry, and then which transaction, has its leaf.
@@ -19,11 +19,15 @@ const (
 	openedEntryUpTo       = "log_opened_entry"
 	openedLimits          = "log_opened_limits"
 	openedTransactionUpTo = "log_opened_transaction"
+	// openedAllowances says that allowances have theirs: a log may be older than that they are in it.
+	openedAllowances = "log_opened_allowances"
 )
 
 // openLog makes those leaves, where that is still to be done.
 func (db *DB) openLog(ctx context.Context) error {
-	if _, opened, err := db.logState(ctx, db.read); err != nil || opened {
+	if _, opened, err := db.logState(ctx, db.read); err != nil {
+		return err
+	} else if done, err := db.Setting(ctx, openedAllowances); err != nil || opened && done != nil {
 		return err
 	}
 	for {
@@ -41,8 +45,12 @@ func (db *DB) openLog(ctx context.Context) error {
 // openSome makes some of them; done says that none are left.
 func (tx *Tx) openSome() (done bool, err error) {
 	s, opened, err := tx.db.logState(tx.ctx, tx.Tx)
-	if err != nil || opened {
+	if err != nil {
 		return true, err
+	}
+	if opened {
+		more, err := tx.openAllowances()
+		return !more, err
 	}
 	if _, err := tx.exec(`INSERT INTO log_state (id, opened, size, root, origin, checkpoint) VALUES (1, 0, 0, $1, '', $2)
 		ON CONFLICT (id) DO NOTHING`, s.Hash[:], []byte{}); err != nil {
@@ -54,7 +62,7 @@ func (tx *Tx) openSome() (done bool, err error) {
 		}
 	}
 	_, err = tx.exec(`UPDATE log_state SET opened = 1 WHERE id = 1`)
-	return true, err
+	return false, err
 }
 
 // upTo reads how far a step has come.
@@ -146,6 +154,40 @@ func (tx *Tx) openTransactions() (bool, error) {
 		after = t.ID
 	}
 	return true, tx.setUpTo(openedTransactionUpTo, after)
+}
+
+// openAllowances makes leaves of some that have none.
+func (tx *Tx) openAllowances() (more bool, err error) {
+	found, err := tx.db.allowancesIn(tx.ctx, tx.Tx, `last_leaf = 0 ORDER BY id LIMIT $1`, openedAtOnce)
+	if err != nil {
+		return false, err
+	}
+	if len(found) == 0 {
+		return false, tx.setUpTo(openedAllowances, 1)
+	}
+	ids := make([]int64, len(found))
+	for i, a := range found {
+		ids[i] = a.ID
+	}
+	stored, err := tx.db.storedAllowances(tx.ctx, tx.Tx, ids)
+	if err != nil {
+		return false, err
+	}
+	leaves := make([]merkle.Leaf, len(found))
+	for i, a := range found {
+		leaves[i].Salt = [16]byte(secret.RandomBytes(16))
+		leaves[i].Allowances = []merkle.Allowance{leafAllowance(a, 0, stored[a.ID].Document, leaves[i].Salt)}
+	}
+	first, err := tx.addOpening(leaves)
+	if err != nil {
+		return false, err
+	}
+	for i, a := range found {
+		if _, err := tx.exec(`UPDATE allowances SET last_leaf = $2 WHERE id = $1`, a.ID, first+int64(i)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (tx *Tx) setUpTo(name string, n int64) error {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -44,6 +45,42 @@ func (db *DB) storedRows(ctx context.Context, q querier, ids []int64) (map[int64
 		}
 	}
 	return found, nil
+}
+
+// storedAllowance is an allowance as it stands, with the leaf that it says changed it last.
+type storedAllowance struct {
+	merkle.AllowanceRow
+	lastLeaf int64
+}
+
+// storedAllowances reads allowances as they stand, by number.
+func (db *DB) storedAllowances(ctx context.Context, q querier, ids []int64) (map[int64]storedAllowance, error) {
+	found := make(map[int64]storedAllowance, len(ids))
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	for some := range slices.Chunk(ids, entriesAtOnce) {
+		rows, err := db.query(ctx, q, `SELECT id, status, client_id, project_id, transaction_id, wallet_id, created_at, document, last_leaf
+			FROM allowances WHERE id IN (`+parameters(1, len(some))+`)`, anys(some)...)
+		_, err = collect(rows, err, func(rows *sql.Rows) (r storedAllowance, err error) {
+			err = rows.Scan(&r.ID, &r.Status, &r.ClientID, &r.ProjectID, &r.TransactionID, &r.WalletID, &r.CreatedAt, &r.Document, &r.lastLeaf)
+			found[r.ID] = r
+			return r, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// allowancesOfLeaves are the allowances that leaves speak of.
+func (v *verifier) allowancesOfLeaves(leaves []LoggedLeaf) (map[int64]storedAllowance, error) {
+	var ids []int64
+	for i := range leaves {
+		for _, a := range leaves[i].Allowances {
+			ids = append(ids, a.ID)
+		}
+	}
+	return v.db.storedAllowances(v.ctx, v.tx, ids)
 }
 
 // rowsOfLeaves are the transactions that leaves speak of.
@@ -130,10 +167,46 @@ type logVerifier struct {
 	// edge are the tiles that grow, as they were computed, and the tree so far.
 	edge map[int]merkle.Tile
 	tree tlog.Tree
-	// named sums up the entries that leaves name, less those of the journal, by block; turns the leaves that changed
-	// transactions, less those that another follows and those that transactions name.
-	named, turns map[int64]uint64
-	limits       map[string]int64
+	// named sums up the entries that leaves name, less those of the journal, by block.
+	named  map[int64]uint64
+	limits map[string]int64
+	// transactions and allowances are the chains of leaves that changed them.
+	transactions, allowances *chains
+}
+
+// chains are those of the leaves that changed things of one kind.
+type chains struct {
+	// what names a thing, table has them.
+	what, table string
+	// turns sums up the leaves that changed them, less those that another follows and those that the things name, by block.
+	turns map[int64]uint64
+	// changes tells what a leaf has changed.
+	changes func(f *merkle.Leaf) []chained
+	// removed are those that were deleted, and have no row any more: transactions alone.
+	removed merkle.Deletions
+}
+
+// chained is a thing that a leaf changed, and the leaf before.
+type chained struct{ id, previous int64 }
+
+// transactionChains are those of transactions.
+func transactionChains() *chains {
+	return &chains{"transaction", "transactions", map[int64]uint64{}, func(f *merkle.Leaf) (all []chained) {
+		for _, t := range f.Transactions {
+			all = append(all, chained{t.ID, t.Previous})
+		}
+		return all
+	}, merkle.Deletions{}}
+}
+
+// allowanceChains are those of allowances.
+func allowanceChains() *chains {
+	return &chains{"allowance", "allowances", map[int64]uint64{}, func(f *merkle.Leaf) (all []chained) {
+		for _, a := range f.Allowances {
+			all = append(all, chained{a.ID, a.Previous})
+		}
+		return all
+	}, nil}
 }
 
 // log verifies that the leaves say what the journal and the transactions say, that the tree is of them, and that it is signed.
@@ -142,9 +215,9 @@ func (v *verifier) log() error {
 	if err != nil || !opened {
 		return err
 	}
-	w := &logVerifier{verifier: v, state: state, edge: map[int]merkle.Tile{}, named: map[int64]uint64{}, turns: map[int64]uint64{}, limits: map[string]int64{}}
+	w := &logVerifier{verifier: v, state: state, edge: map[int]merkle.Tile{}, named: map[int64]uint64{}, limits: map[string]int64{}, transactions: transactionChains(), allowances: allowanceChains()}
 	for _, step := range []func() error{
-		func() error { return v.leaves(state.N, w.take) }, w.signed, w.entries, w.transactions, w.accounts,
+		func() error { return v.leaves(state.N, w.take) }, w.signed, w.entries, func() error { return w.chains(w.transactions) }, func() error { return w.chains(w.allowances) }, w.accounts,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -155,8 +228,8 @@ func (v *verifier) log() error {
 
 func (w *logVerifier) entryHash(id int64) uint64 { return maphash.Comparable(w.seed, [2]int64{-1, id}) }
 
-func (w *logVerifier) turn(transaction, leaf int64) uint64 {
-	return maphash.Comparable(w.seed, [3]int64{-2, transaction, leaf})
+func (w *logVerifier) turn(of, leaf int64) uint64 {
+	return maphash.Comparable(w.seed, [3]int64{-2, of, leaf})
 }
 
 // take verifies some leaves.
@@ -165,13 +238,22 @@ func (w *logVerifier) take(leaves []LoggedLeaf) error {
 	if err != nil {
 		return err
 	}
+	allowances, err := w.allowancesOfLeaves(leaves)
+	if err != nil {
+		return err
+	}
 	var logged []tlog.Hash
 	for i := range leaves {
 		f := &leaves[i]
 		w.seen.Leaves++
-		if wrong := w.judgeLeaf(f, stored); wrong != nil {
+		if wrong := w.judgeLeaf(f); wrong != nil {
 			return wrong
 		}
+		if wrong := w.judgeRows(f, stored, allowances); wrong != nil {
+			return wrong
+		}
+		w.link(w.transactions, f)
+		w.link(w.allowances, f)
 		if f.Index >= 0 {
 			logged = append(logged, f.Hash)
 		}
@@ -179,12 +261,18 @@ func (w *logVerifier) take(leaves []LoggedLeaf) error {
 	return w.grow(logged)
 }
 
-// judgeLeaf compares a leaf with what it speaks of.
-func (w *logVerifier) judgeLeaf(f *LoggedLeaf, stored map[int64]storedRow) error {
+// name names a leaf.
+func (f *LoggedLeaf) name() string {
 	name := fmt.Sprintf("leaf %d", f.ID)
 	if f.Index >= 0 {
 		name += fmt.Sprintf(", number %d of the log", f.Index)
 	}
+	return name
+}
+
+// judgeLeaf compares a leaf with its hash and the journal.
+func (w *logVerifier) judgeLeaf(f *LoggedLeaf) error {
+	name := f.name()
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Kind == "" && e.At == 0 {
@@ -198,23 +286,48 @@ func (w *logVerifier) judgeLeaf(f *LoggedLeaf, stored map[int64]storedRow) error
 	for _, m := range f.Limits {
 		w.limits[m.Account] += m.Now - m.Was
 	}
+	return nil
+}
+
+// judgeRows compares the rows of what a leaf was the last to change with what it says of them.
+func (w *logVerifier) judgeRows(f *LoggedLeaf, transactions map[int64]storedRow, allowances map[int64]storedAllowance) error {
+	differ := func(what string, id int64, said string, saidSum [32]byte, status string, sum [32]byte) error {
+		if said == status && saidSum == sum {
+			return nil
+		}
+		return &Difference{fmt.Sprintf("%s %d", what, id), "what " + f.name() + " says of its row", fmt.Sprintf("%s, of digest %x", said, saidSum),
+			fmt.Sprintf("%s, of digest %x", status, sum)}
+	}
 	for _, t := range f.Transactions {
-		block := t.ID >> paymentBlock
-		row, exists := stored[t.ID]
+		row, exists := transactions[t.ID]
+		if !exists {
+			w.transactions.removed.Add(&t, f.ID)
+		}
 		if exists && row.lastLeaf == f.ID {
-			if sum := row.Digest(f.Salt); sum != t.Digest || row.Status != t.Status {
-				return &Difference{fmt.Sprintf("transaction %d", t.ID), "what " + name + " says of its row", fmt.Sprintf("%s, of digest %x", t.Status, t.Digest),
-					fmt.Sprintf("%s, of digest %x", row.Status, sum)}
+			if wrong := differ("transaction", t.ID, t.Status, t.Digest, row.Status, row.Digest(f.Salt)); wrong != nil {
+				return wrong
 			}
 		}
-		if exists || t.Status != deletedStatus { // else it was removed for good since
-			w.turns[block] += w.turn(t.ID, f.ID)
-		}
-		if t.Previous != 0 {
-			w.turns[block] -= w.turn(t.ID, t.Previous)
+	}
+	for _, a := range f.Allowances {
+		if row, exists := allowances[a.ID]; exists && row.lastLeaf == f.ID {
+			if wrong := differ("allowance", a.ID, a.Status, a.Digest, row.Status, row.Digest(f.Salt)); wrong != nil {
+				return wrong
+			}
 		}
 	}
 	return nil
+}
+
+// link takes up a leaf of the chains.
+func (w *logVerifier) link(c *chains, f *LoggedLeaf) {
+	for _, one := range c.changes(f.Leaf) {
+		block := one.id >> paymentBlock
+		c.turns[block] += w.turn(one.id, f.ID)
+		if one.previous != 0 {
+			c.turns[block] -= w.turn(one.id, one.previous)
+		}
+	}
 }
 
 // grow puts leaves into the tree that is computed, and compares whole tiles with those that are stored.
@@ -334,24 +447,29 @@ func (w *logVerifier) explainNamed(block int64) error {
 	return fmt.Errorf("entries %d to %d: leaves and journal differ by a hash alone; run this again", block<<paymentBlock, (block+1)<<paymentBlock)
 }
 
-// transactions compares the chains of leaves with the last ones that transactions name.
-func (w *logVerifier) transactions() error {
-	last, err := w.highest("transactions")
+// chains compares the chains of leaves with the last ones that things name.
+func (w *logVerifier) chains(c *chains) error {
+	last, err := w.highest(c.table)
 	if err != nil {
 		return err
 	}
-	err = w.each("transactions of leaves", last, `SELECT id, last_leaf FROM transactions ORDER BY id`, func(rows *sql.Rows) (int64, error) {
+	err = w.each(c.table+" of leaves", last, `SELECT id, last_leaf FROM `+c.table+` ORDER BY id`, func(rows *sql.Rows) (int64, error) {
 		var id, leaf int64
 		err := rows.Scan(&id, &leaf)
-		w.turns[id>>paymentBlock] -= w.turn(id, leaf)
+		c.turns[id>>paymentBlock] -= w.turn(id, leaf)
 		return id, err
 	})
 	if err != nil {
 		return err
 	}
-	for _, block := range slices.Sorted(maps.Keys(w.turns)) {
-		if w.turns[block] != 0 {
-			if err := w.explainTurns(block); err != nil {
+	for id := range c.removed {
+		if leaf, ok := c.removed.Last(id); ok { // else it is explained below
+			c.turns[id>>paymentBlock] -= w.turn(id, leaf)
+		}
+	}
+	for _, block := range slices.Sorted(maps.Keys(c.turns)) {
+		if c.turns[block] != 0 {
+			if err := w.explain(c, block); err != nil {
 				return err
 			}
 		}
@@ -359,28 +477,21 @@ func (w *logVerifier) transactions() error {
 	return nil
 }
 
-// explainTurns finds the transaction whose chain of leaves does not end where it says. Of those that were removed for good, deleted
-// ones, the leaves remain.
-func (w *logVerifier) explainTurns(block int64) error {
-	type chain struct {
-		open    map[int64]int
-		deleted bool
-	}
-	chains := map[int64]*chain{}
+// explain finds the thing whose chain of leaves is none, or does not end where it says. Of transactions that were removed for
+// good, deleted ones, the leaves remain.
+func (w *logVerifier) explain(c *chains, block int64) error {
+	told := map[int64]map[int64]int{} // by its number, how often leaves are told of, less how often they are followed
 	err := w.leaves(w.state.N, func(leaves []LoggedLeaf) error {
 		for i := range leaves {
-			for _, t := range leaves[i].Transactions {
-				if t.ID>>paymentBlock != block {
+			for _, one := range c.changes(leaves[i].Leaf) {
+				if one.id>>paymentBlock != block {
 					continue
 				}
-				c := chains[t.ID]
-				if c == nil {
-					c = &chain{open: map[int64]int{}}
-					chains[t.ID] = c
+				if told[one.id] == nil {
+					told[one.id] = map[int64]int{}
 				}
-				c.open[leaves[i].ID]++
-				c.open[t.Previous]--
-				c.deleted = c.deleted || t.Status == deletedStatus
+				told[one.id][leaves[i].ID]++
+				told[one.id][one.previous]--
 			}
 		}
 		return nil
@@ -388,7 +499,7 @@ func (w *logVerifier) explainTurns(block int64) error {
 	if err != nil {
 		return err
 	}
-	rows, err := w.db.query(w.ctx, w.tx, `SELECT id, last_leaf FROM transactions WHERE id >= $1 AND id < $2`, block<<paymentBlock, (block+1)<<paymentBlock)
+	rows, err := w.db.query(w.ctx, w.tx, `SELECT id, last_leaf FROM `+c.table+` WHERE id >= $1 AND id < $2`, block<<paymentBlock, (block+1)<<paymentBlock)
 	lasts := map[int64]int64{}
 	if _, err = collect(rows, err, func(rows *sql.Rows) (id int64, err error) {
 		var leaf int64
@@ -398,20 +509,15 @@ func (w *logVerifier) explainTurns(block int64) error {
 	}); err != nil {
 		return err
 	}
-	ids := slices.Sorted(maps.Keys(chains))
-	ids = append(ids, slices.Sorted(maps.Keys(lasts))...)
-	for _, id := range ids {
-		c, last, exists := chains[id], lasts[id], false
-		_, exists = lasts[id]
-		if !exists && c.deleted {
-			continue
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(told)), slices.Collect(maps.Keys(lasts))...)))) {
+		last, exists := lasts[id]
+		if !exists {
+			last, exists = c.removed.Last(id)
 		}
 		ends := []int64{}
-		if c != nil {
-			for leaf, n := range c.open {
-				if leaf != 0 && n > 0 {
-					ends = append(ends, leaf)
-				}
+		for leaf, n := range told[id] {
+			if leaf != 0 && n != 0 {
+				ends = append(ends, leaf)
 			}
 		}
 		if !exists || len(ends) != 1 || ends[0] != last {
@@ -420,10 +526,10 @@ func (w *logVerifier) explainTurns(block int64) error {
 			if exists {
 				is = strconv.FormatInt(last, 10)
 			}
-			return &Difference{fmt.Sprintf("transaction %d", id), "the leaf that changed it last", is, fmt.Sprint(ends)}
+			return &Difference{fmt.Sprintf("%s %d", c.what, id), "the leaf that changed it last", is, fmt.Sprint(ends)}
 		}
 	}
-	return nil
+	return fmt.Errorf("%s %d to %d: leaves and rows differ by a hash alone; run this again", c.table, block<<paymentBlock, (block+1)<<paymentBlock)
 }
 
 // accounts compares the credit limits with what the leaves come to.
@@ -453,14 +559,19 @@ func (w *logVerifier) accounts() error {
 	return nil
 }
 
-// deletedStatus is that of transactions that are removed for good after a while.
-const deletedStatus = merkle.Deleted
-
 // ErrNotSigned says that the log has no checkpoint yet: a server that runs makes one.
 var ErrNotSigned = errors.New("the log has no checkpoint yet: start the server once, which makes its key and signs it")
 
+// A snapshot seldom has no leaf that waits for the log, and a moment later there may be one that has none: exportTries is how
+// many are looked at, exportPause how long between them.
+const (
+	exportTries = 6
+	exportPause = 250 * time.Millisecond
+)
+
 // Export writes the whole ledger as text (merkle.VerifyExport reads it), of one state of the database at that address, which
-// it only reads. It returns how many leaves that were, and how many of them wait for the log and are not signed.
+// it only reads. It looks for a state in which all leaves are signed, for a second or so. It returns how many leaves that were,
+// and how many of them wait for the log and are not signed; they are in no balance.
 func Export(ctx context.Context, address string, to io.Writer, progress func(Progress)) (leaves, waiting int64, err error) {
 	db, err := openReading(address)
 	if err != nil {
@@ -468,13 +579,10 @@ func Export(ctx context.Context, address string, to io.Writer, progress func(Pro
 	}
 	defer db.read.Close()
 	v := &verifier{db: db, ctx: ctx, progress: progress}
-	if v.tx, err = db.snapshot(ctx); err != nil {
+	if err := v.signedSnapshot(); err != nil {
 		return 0, 0, err
 	}
 	defer v.tx.Rollback()
-	if err := v.schema(); err != nil {
-		return 0, 0, err
-	}
 	state, _, err := db.logState(ctx, v.tx)
 	if err != nil {
 		return 0, 0, err
@@ -486,33 +594,113 @@ func Export(ctx context.Context, address string, to io.Writer, progress func(Pro
 	if err != nil {
 		return 0, 0, err
 	}
-	x := merkle.NewExporter(to, state.Origin, keys, state.Checkpoint)
-	err = v.leaves(state.N, func(some []LoggedLeaf) error {
-		stored, err := v.rowsOfLeaves(some)
-		if err != nil {
+	x := &exporter{verifier: v, to: merkle.NewExporter(to, state.Origin, keys, state.Checkpoint), unsigned: map[string]*unsignedAccount{}}
+	if err = v.leaves(state.N, x.leaves); err == nil {
+		err = x.accounts()
+	}
+	return x.written, x.waiting, err
+}
+
+// signedSnapshot begins a snapshot, one without leaves that wait for the log where such a one comes by.
+func (v *verifier) signedSnapshot() (err error) {
+	for try := 1; ; try++ {
+		if v.tx, err = v.db.snapshot(v.ctx); err != nil {
 			return err
 		}
-		for i := range some {
-			f, rows := &some[i], map[int64]merkle.Row{}
-			for _, t := range f.Transactions {
-				if row, ok := stored[t.ID]; ok && row.lastLeaf == f.ID {
-					rows[t.ID] = row.Row
-				}
-			}
-			leaves++
-			if f.Index < 0 {
-				waiting++
-			}
-			if err := x.Leaf(f.Leaf, f.Hash, f.Index < 0, rows); err != nil {
-				return err
+		waiting := false
+		if err = v.schema(); err == nil {
+			err = v.waiting(func([]LoggedLeaf) error { waiting = true; return errEnough })
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			return errors.Join(err, v.tx.Rollback())
+		}
+		if !waiting || try == exportTries {
+			return nil
+		}
+		if err = v.tx.Rollback(); err != nil {
+			return err
+		}
+		select {
+		case <-v.ctx.Done():
+			return v.ctx.Err()
+		case <-time.After(exportPause):
+		}
+	}
+}
+
+// errEnough ends the reading of leaves.
+var errEnough = errors.New("store: no more leaves are wanted")
+
+// exporter writes a ledger.
+type exporter struct {
+	*verifier
+	to               *merkle.Exporter
+	written, waiting int64
+	// unsigned is what leaves come to that wait for the log, by account.
+	unsigned map[string]*unsignedAccount
+}
+
+// unsignedAccount is what an account holds by leaves that nobody has signed, and of how many entries.
+type unsignedAccount struct {
+	parts          [2]int64
+	limit, entries int64
+}
+
+// leaves writes some leaves.
+func (x *exporter) leaves(some []LoggedLeaf) error {
+	stored, err := x.rowsOfLeaves(some)
+	if err != nil {
+		return err
+	}
+	allowances, err := x.allowancesOfLeaves(some)
+	if err != nil {
+		return err
+	}
+	for i := range some {
+		f, rows := &some[i], merkle.Rows{Transactions: map[int64]merkle.Row{}, Allowances: map[int64]merkle.AllowanceRow{}}
+		for _, t := range f.Transactions {
+			if row, ok := stored[t.ID]; ok && row.lastLeaf == f.ID {
+				rows.Transactions[t.ID] = row.Row
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return 0, 0, err
+		for _, a := range f.Allowances {
+			if row, ok := allowances[a.ID]; ok && row.lastLeaf == f.ID {
+				rows.Allowances[a.ID] = row.AllowanceRow
+			}
+		}
+		x.written++
+		if f.Index < 0 {
+			x.waiting++
+			x.leaveOut(f)
+		}
+		if err := x.to.Leaf(f.Leaf, f.Hash, f.Index < 0, rows); err != nil {
+			return err
+		}
 	}
-	return leaves, waiting, v.exportAccounts(x)
+	return nil
+}
+
+// leaveOut notes what a leaf that waits has done to accounts.
+func (x *exporter) leaveOut(f *LoggedLeaf) {
+	of := func(account string) *unsignedAccount {
+		if x.unsigned[account] == nil {
+			x.unsigned[account] = &unsignedAccount{}
+		}
+		return x.unsigned[account]
+	}
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		from, to := of(e.Debit), of(e.Credit)
+		from.parts[e.DebitPart&1] -= e.Minor
+		to.parts[e.CreditPart&1] += e.Minor
+		from.entries++
+		if from != to {
+			to.entries++
+		}
+	}
+	for _, m := range f.Limits {
+		of(m.Account).limit += m.Now - m.Was
+	}
 }
 
 // signersOf are the public keys that signed a checkpoint.
@@ -526,25 +714,32 @@ func (db *DB) signersOf(ctx context.Context, q querier, signed []byte) (signers 
 	return signers, err
 }
 
-// exportAccounts ends an exported ledger.
-func (v *verifier) exportAccounts(x *merkle.Exporter) error {
-	rows, err := v.db.query(v.ctx, v.tx, `SELECT purpose, wallet_id, currency, available, reserved, credit_limit FROM accounts
-		WHERE entries > 0 OR available <> 0 OR reserved <> 0 OR credit_limit <> 0`)
+// accounts ends an exported ledger, with what the signed leaves come to.
+func (x *exporter) accounts() error {
+	rows, err := x.db.query(x.ctx, x.tx, `SELECT purpose, wallet_id, currency, available, reserved, credit_limit, entries FROM accounts`)
 	all, err := collect(rows, err, func(rows *sql.Rows) (a merkle.Account, err error) {
 		var purpose, currency string
-		var wallet int64
-		err = rows.Scan(&purpose, &wallet, &currency, &a.Available, &a.Reserved, &a.CreditLimit)
-		a.Name = merkle.AccountName(purpose, wallet, currency)
+		var wallet, entries int64
+		err = rows.Scan(&purpose, &wallet, &currency, &a.Available, &a.Reserved, &a.CreditLimit, &entries)
+		name := merkle.AccountName(purpose, wallet, currency)
+		if less := x.unsigned[name]; less != nil {
+			a.Available, a.Reserved, a.CreditLimit = a.Available-less.parts[0], a.Reserved-less.parts[1], a.CreditLimit-less.limit
+			entries -= less.entries
+		}
+		if entries > 0 || a != (merkle.Account{}) {
+			a.Name = name
+		}
 		return a, err
 	})
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(a merkle.Account) bool { return a.Name == "" })
 	slices.SortFunc(all, func(a, b merkle.Account) int { return cmp.Compare(a.Name, b.Name) })
 	for _, a := range all {
-		if err := x.Account(a); err != nil {
+		if err := x.to.Account(a); err != nil {
 			return err
 		}
 	}
-	return x.End()
+	return x.to.End()
 }

@@ -52,8 +52,10 @@ type Allowance struct {
 	ProjectID     int64 `json:"-"`
 	TransactionID int64 `json:"-"`
 	// WalletID is the one that pays; 0 before it is given.
-	WalletID    int64     `json:"-"`
-	CreatedAt   time.Time `json:"-"`
+	WalletID  int64     `json:"-"`
+	CreatedAt time.Time `json:"-"`
+	// LastLeaf is the leaf of the log that changed it last; 0 for none.
+	LastLeaf    int64     `json:"-"`
 	ConfirmedAt time.Time `json:"confirmed,omitzero"`
 	// Description is for the payer.
 	Description string `json:"description,omitempty"`
