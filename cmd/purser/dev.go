@@ -51,11 +51,16 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
-	s.owed = make(chan struct{}, 1)
+	s.owed, s.box = make(chan struct{}, 1), &toolbox{}
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err
 	}
+	manifest, err := sandbox.Read(ctx, s.service, s.address)
+	if err != nil {
+		return err
+	}
+	s.box.manifest = manifest
 	if _, err := s.templates(); err != nil { // rather now than when somebody reads a message
 		return fmt.Errorf("--message-templates: %w", err)
 	}
@@ -63,10 +68,6 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 		return err
 	}
 	s.startCallbacks()
-	manifest, err := sandbox.Read(ctx, s.service, s.address)
-	if err != nil {
-		return err
-	}
 	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
 		return err
 	}

@@ -51,6 +51,8 @@ type server struct {
 	callbacks *callback.Courier
 	owed      chan struct{}
 	http      *http.Server
+	// box is what a sandbox alone has; nil in production, and for verbs that hold a folder for a moment.
+	box *toolbox
 	// address is scheme, host and port as really bound.
 	address string
 	// socket is where operator verbs reach it.
@@ -188,8 +190,15 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.serve(pages.Beside(api, front)); err != nil {
+	var wire http.Handler = api
+	if s.box != nil {
+		wire = s.box.before(s, api, proof)
+	}
+	if err := s.serve(pages.Beside(wire, front)); err != nil {
 		return err
+	}
+	if s.box != nil {
+		s.closing(s.box.trouble.Close) // or the server would wait for those whom trouble keeps waiting
 	}
 	s.keepUp()
 	s.startTimers()
@@ -427,7 +436,7 @@ func (s *server) listenOperator() error {
 	}
 	s.socket = path
 	operator := &http.Server{
-		Handler: operatorAPI(s.service, s.templates), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		Handler: operatorAPI(s.service, s.templates, s.box), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: 2 * writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	go operator.Serve(listener)

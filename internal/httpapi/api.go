@@ -168,6 +168,11 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 	}
 }
 
+// Refuse answers a request with an error that somebody in front of the API has found, as if it were the API's own.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	a.endpoint("refused", func(context.Context, *request) (any, error) { return nil, err })(w, r)
+}
+
 // lazyTimeout is a request's context whose timer starts when somebody first waits on it: most
 // answers come from memory, and nobody does.
 type lazyTimeout struct {

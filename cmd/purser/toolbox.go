@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/trouble"
+	"github.com/purserhq/purser/internal/wallet"
+)
+
+// newSandbox is `purser sandbox`: what a running sandbox can do and a server for production cannot.
+func newSandbox(p *program) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Have a running sandbox help with tests: make trouble",
+		Long:  "Works on a running `purser dev`, and on nothing else. docs/sandbox.md says more.",
+	}
+	command.AddCommand(newTrouble(p))
+	return command
+}
+
+// toolbox is what a sandbox has and a server for production has not.
+type toolbox struct {
+	service *service.Service
+	trouble *trouble.Maker
+	// manifest names the clients of the sample world.
+	manifest *sandbox.Manifest
+}
+
+// before puts the tools in front of the API.
+func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator) http.Handler {
+	b.service = s.service
+	b.trouble = trouble.New(trouble.Options{
+		Claim: trouble.ClaimsTo(proof), Refuse: api.Refuse, WallClock: s.now, Window: s.config.clockSkew,
+	})
+	return b.trouble.Before(api)
+}
+
+// hinder makes trouble for the callbacks of a client that it is made for.
+func (b *toolbox) hinder(ctx context.Context, c wallet.Callback) (twice bool, err error) {
+	number, err := b.service.ToldClient(ctx, itself, c.TransactionID)
+	if err != nil {
+		return false, err
+	}
+	return b.trouble.Callback(ctx, number)
+}
+
+// client finds a client by its number, by its name in the sample world or by what it signs as. It fails with NotFound.
+func (b *toolbox) client(ctx context.Context, c wallet.Caller, name string) (int64, error) {
+	for _, one := range b.manifest.Clients {
+		if one.Name == name || one.ID == name {
+			return one.Number, nil
+		}
+	}
+	number, err := strconv.ParseInt(name, 10, 64)
+	if err != nil || number <= 0 {
+		return 0, wallet.Errorf(wallet.NotFound, "there is no client %q: give its number, or its name in sandbox.json.", name)
+	}
+	_, err = b.service.GetOtherClient(ctx, c, number)
+	return number, err
+}
+
+// errNoSandbox refuses a verb that needs a running sandbox.
+func errNoSandbox() error {
+	return wallet.Errorf(wallet.InvalidState, "that is for sandboxes, and no `purser dev` runs on this folder: start one, or name its folder with --data.")
+}
