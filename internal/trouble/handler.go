@@ -55,13 +55,14 @@ func (m *Maker) Before(next http.Handler) http.Handler {
 	})
 }
 
-// who is what tells apart those who ask for the time: their address and their program.
+// who is what tells apart those who ask for the time: their address. Programs call themselves one thing when they sign and
+// another when they do not, and each connection has another port.
 func who(r *http.Request) string {
-	address, _, err := net.SplitHostPort(r.RemoteAddr) // each connection has another port
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		address = r.RemoteAddr
+		return r.RemoteAddr
 	}
-	return address + " " + r.UserAgent()
+	return address
 }
 
 // serve has a request answered, or not.

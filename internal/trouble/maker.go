@@ -63,8 +63,7 @@ type Maker struct {
 
 	mu      sync.Mutex
 	clients map[int64]*client
-	// misled are those who were refused for their clock last, by address and program: the time is asked for without a
-	// signature.
+	// misled are those who were refused for their clock last, by address: the time is asked for without a signature.
 	misled map[string]misled
 }
 
@@ -88,7 +87,7 @@ const (
 	// maxTokens and maxMisled bound what is remembered.
 	maxTokens, maxMisled = 10_000, 1000
 	// misledFor is how long one who was refused for the clock has to ask for the time.
-	misledFor = 30 * time.Second
+	misledFor = 10 * time.Second
 )
 
 // New returns a Maker that makes no trouble yet.
