@@ -64,7 +64,8 @@ var verbSets = []func(*http.ServeMux, *service.Service){
 func operatorAPI(s *service.Service, templates func() (*message.Templates, error), box *toolbox) http.Handler {
 	mux := http.NewServeMux()
 	inboxVerb(mux, s, templates)
-	troubleVerbs(mux, s, box)
+	troubleVerbs(mux, box)
+	logsVerbs(mux, box)
 	for _, add := range verbSets {
 		add(mux, s)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/inspect"
 	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
@@ -180,7 +181,12 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		Proxies: proxies, CertificateHeader: s.config.certificateHeader,
 	})
 	limits := auth.NewLimits(s.now)
+	var watch func(context.Context, httpapi.Watched)
+	if s.box != nil {
+		watch = s.box.watch
+	}
 	api := httpapi.New(httpapi.Options{
+		Watch:   watch,
 		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.random, Limits: limits,
 		Budgets: httpapi.Budgets{
 			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
@@ -238,8 +244,13 @@ func (s *server) pages(proof *auth.Authenticator, limits *auth.Limits, secure bo
 	if err != nil {
 		return nil, fmt.Errorf("--message-templates: %w", err)
 	}
+	var requests func() []inspect.Record
+	if s.box != nil {
+		requests = s.box.lastRequests
+	}
 	return pages.New(pages.Options{
-		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.random, Secure: secure,
+		Requests: requests,
+		Service:  s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.random, Secure: secure,
 		Allow: func(network string) (time.Duration, bool) {
 			quota, ok := limits.Take("address "+network, perMinute(s.config.addressRateLimit))
 			return quota.RetryAfter, ok

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/inspect"
 	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/trouble"
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -28,8 +31,11 @@ func newSandbox(p *program) *cobra.Command {
 
 // toolbox is what a sandbox has and a server for production has not.
 type toolbox struct {
-	service *service.Service
-	trouble *trouble.Maker
+	service   *service.Service
+	trouble   *trouble.Maker
+	inspector *inspect.Inspector
+	// address is where the server answers: scheme, host and port.
+	address func() string
 	// manifest names the clients of the sample world.
 	manifest *sandbox.Manifest
 }
@@ -40,8 +46,25 @@ func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator)
 	b.trouble = trouble.New(trouble.Options{
 		Claim: trouble.ClaimsTo(proof), Refuse: api.Refuse, WallClock: s.now, Window: s.config.clockSkew,
 	})
-	return b.trouble.Before(api)
+	b.address = func() string { return s.address }
+	b.inspector = inspect.New(inspect.Options{Proof: proof, WallClock: s.now, Random: s.random, Count: store.CountStatements})
+	return b.inspector.Before(b.trouble.Before(api))
 }
+
+// watch tells the inspector what the API made of a request.
+func (b *toolbox) watch(ctx context.Context, w httpapi.Watched) {
+	b.inspector.Decided(ctx, inspect.Decided{ID: w.ID, Route: w.Route, Caller: w.Caller, Code: w.Code, Err: w.Err})
+}
+
+// lastRequests are those that the page shows, the newest first.
+func (b *toolbox) lastRequests() []inspect.Record {
+	found := b.inspector.Last(inspect.Filter{Limit: pageRequests})
+	slices.Reverse(found)
+	return found
+}
+
+// pageRequests is how many requests the page shows.
+const pageRequests = 100
 
 // hinder makes trouble for the callbacks of a client that it is made for.
 func (b *toolbox) hinder(ctx context.Context, c wallet.Callback) (twice bool, err error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/trouble"
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -180,7 +179,7 @@ func troubleToAnswer(s trouble.Status, on bool) troubleAnswer {
 }
 
 // troubleVerbs answer the verbs on trouble; they are refused where no sandbox runs.
-func troubleVerbs(mux *http.ServeMux, _ *service.Service, box *toolbox) {
+func troubleVerbs(mux *http.ServeMux, box *toolbox) {
 	handleVerb(mux, "sandbox/trouble", func(ctx context.Context, c wallet.Caller, o troubleOrder) (troubleAnswer, error) {
 		if box == nil {
 			return troubleAnswer{}, errNoSandbox()
