@@ -51,7 +51,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
-	s.owed, s.box = make(chan struct{}, 1), &toolbox{}
+	s.owed, s.box = make(chan struct{}, 1), &toolbox{now: s.now}
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err

@@ -66,6 +66,7 @@ func operatorAPI(s *service.Service, templates func() (*message.Templates, error
 	inboxVerb(mux, s, templates)
 	troubleVerbs(mux, box)
 	logsVerbs(mux, box)
+	listenVerbs(mux, box)
 	for _, add := range verbSets {
 		add(mux, s)
 	}

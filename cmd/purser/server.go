@@ -120,6 +120,10 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		return nil, nil, err
 	}
 	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
+	var listener func() string
+	if s.box != nil {
+		listener = s.box.listener
+	}
 	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.now, Log: s.log})
 	if err != nil {
 		return nil, nil, err
@@ -129,7 +133,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
+		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, DefaultCallback: listener, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,10 @@ type toolbox struct {
 	inspector *inspect.Inspector
 	// address is where the server answers: scheme, host and port.
 	address func() string
+	// now is the wall clock.
+	now func() time.Time
+	// ear is who listens to callbacks.
+	ear ear
 	// manifest names the clients of the sample world.
 	manifest *sandbox.Manifest
 }

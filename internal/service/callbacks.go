@@ -88,6 +88,9 @@ func (s *Service) withDefault(ctx context.Context, defaults map[int64]string, pr
 	if defaults[project] = ""; p != nil {
 		defaults[project] = p.CallbackURI
 	}
+	if defaults[project] == "" && s.DefaultCallback != nil {
+		defaults[project] = s.DefaultCallback()
+	}
 	return defaults, nil
 }
 
