@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -33,31 +34,7 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 	}))
 	defer hook.Close()
 	var shown strings.Builder
-	listen := exec.Command(dev.Path, "listen", "--forward-to", hook.URL+"/hook", "--repeat", "2", "--data", data)
-	listen.Env = dev.Env
-	said, err := listen.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listen.Start(); err != nil {
-		t.Fatal(err)
-	}
-	first := make([]byte, 9)
-	if _, err := said.Read(first); err != nil || string(first) != "Listening" {
-		t.Fatalf("it says %q, %v", first, err)
-	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		buffer := make([]byte, 4096)
-		for {
-			n, err := said.Read(buffer)
-			shown.Write(buffer[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
+	ends := listens(t, dev, data, &shown, "--forward-to", hook.URL+"/hook", "--repeat", "2")
 	keys := publishedKeys(t, at.Address)
 	next := func() walletapi.Event {
 		t.Helper()
@@ -87,13 +64,7 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 			t.Errorf("%s leads to %s", name, got)
 		}
 	}
-	if err := listen.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	<-read
-	if err := listen.Wait(); err != nil {
-		t.Error(err)
-	}
+	ends()
 	for _, want := range append(triggerNames(), "answered 200", "(time 2)") {
 		if !strings.Contains(shown.String(), want) {
 			t.Errorf("%s was not shown: %s", want, shown.String())
@@ -106,6 +77,38 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 	case one := <-arrived:
 		t.Errorf("%s arrives", one.event)
 	case <-time.After(500 * time.Millisecond):
+	}
+}
+
+// listens starts `purser listen`; what it says is in shown after it was ended.
+func listens(t *testing.T, dev *exec.Cmd, data string, shown *strings.Builder, flags ...string) (ends func()) {
+	t.Helper()
+	listen := exec.Command(dev.Path, append([]string{"listen", "--data", data}, flags...)...)
+	said, err := listen.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listen.Start(); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, len("Listening"))
+	if _, err := io.ReadFull(said, first); err != nil || string(first) != "Listening" {
+		t.Fatalf("it says %q, %v", first, err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		io.Copy(shown, said)
+	}()
+	return func() {
+		t.Helper()
+		if err := listen.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		<-read
+		if err := listen.Wait(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

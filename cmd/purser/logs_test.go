@@ -93,16 +93,7 @@ func TestTheInspectorShowsNoSecrets(t *testing.T) {
 		shown += operates("logs", "replay", r.ID)
 	}
 	shown += operates("logs", "--limit", "1000")
-	answer, err := http.Get(world.PagesURL + "/en/requests")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != 200 || !strings.Contains(string(page), "/rest/v1/transaction/"+sold.TransactionKey+"/reserve") {
-		t.Fatalf("the page answers %d, %v: %s", answer.StatusCode, err, page)
-	}
-	shown += string(page)
+	shown += requestsPage(t, world, "/rest/v1/transaction/"+sold.TransactionKey+"/reserve")
 	secrets := []string{
 		wrongPIN, "773311", "paulas-password", token.AccessToken, token.RefreshToken, token.MACKey, renewed.AccessToken, renewed.RefreshToken, renewed.MACKey,
 	}
@@ -119,6 +110,21 @@ func TestTheInspectorShowsNoSecrets(t *testing.T) {
 			t.Errorf("%q is not shown", said)
 		}
 	}
+}
+
+// requestsPage is the page of the sandbox that shows requests, which has this among them.
+func requestsPage(t *testing.T, world *sandbox.Manifest, has string) string {
+	t.Helper()
+	answer, err := http.Get(world.PagesURL + "/en/requests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != 200 || !strings.Contains(string(page), has) {
+		t.Fatalf("the page answers %d, %v: %s", answer.StatusCode, err, page)
+	}
+	return string(page)
 }
 
 // A request is shown as the server saw it, and sent again: under its idempotency key it has its effect once.
