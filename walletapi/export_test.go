@@ -1,6 +1,7 @@
 package walletapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -9,3 +10,6 @@ import (
 func (c *Certificate) SetClock(now func() time.Time) {
 	c.http.Transport.(*http.Transport).TLSClientConfig.Time = now
 }
+
+// SetPause has a client wait otherwise than by sleeping.
+func (c *Client) SetPause(pause func(ctx context.Context, d time.Duration) error) { c.pause = pause }

@@ -23,7 +23,7 @@ func (s *server) wakeCallbacks() {
 
 // callbackCourier makes what sends callbacks; a sandbox may send them to this machine.
 func (s *server) callbackCourier(sandbox bool) *callback.Courier {
-	return &callback.Courier{
+	courier := &callback.Courier{
 		Take: func(ctx context.Context, room wallet.CallbackRoom) ([]wallet.Callback, error) {
 			return s.service.TakeCallbacks(ctx, itself, room)
 		},
@@ -34,6 +34,10 @@ func (s *server) callbackCourier(sandbox bool) *callback.Courier {
 		Sender: callback.NewSender(callback.SenderOptions{PlainHTTP: s.config.plainCallbacks || sandbox, Loopback: sandbox, Clock: s.now}),
 		Log:    s.log, Wake: s.owed, Interval: callbackInterval,
 	}
+	if s.box != nil {
+		courier.Hinder = s.box.hinder
+	}
+	return courier
 }
 
 // startCallbacks sends callbacks until the server stops. The first start makes the key that they are signed with; nobody

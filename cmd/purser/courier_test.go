@@ -79,7 +79,7 @@ func inbox(t *testing.T, s *server, ready func([]wallet.Message) bool) string {
 		}
 		if ready(found) {
 			a, page := inboxAnswer{}, &page{}
-			o := &operatorClient{http: &http.Client{Transport: inProcess{operatorAPI(s.service, s.templates)}}, name: "ona"}
+			o := &operatorClient{http: &http.Client{Transport: inProcess{operatorAPI(s.service, s.templates, nil)}}, name: "ona"}
 			if err := o.call(context.Background(), "/inbox", inboxQuery{Limit: 10}, &a); err != nil {
 				t.Fatal(err)
 			}

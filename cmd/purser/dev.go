@@ -51,6 +51,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 			return err
 		}
 	}
+	s.box = &toolbox{now: s.now}
 	isNew, err := s.openSandbox(ctx)
 	if err != nil {
 		return err

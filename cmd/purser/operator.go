@@ -60,10 +60,13 @@ var verbSets = []func(*http.ServeMux, *service.Service){
 	userVerbs, limitVerbs, rateVerbs, appVerbs, projectVerbs, placeVerbs, placeFileVerbs, codeVerbs, walletVerbs, movementVerbs, creditVerbs, identificationVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, callbackVerbs, onboardVerbs, logVerbs, clockVerbs,
 }
 
-// operatorAPI answers operator verbs. Whoever may open the socket is the operator.
-func operatorAPI(s *service.Service, templates func() (*message.Templates, error)) http.Handler {
+// operatorAPI answers operator verbs. Whoever may open the socket is the operator. box is nil where no sandbox runs.
+func operatorAPI(s *service.Service, templates func() (*message.Templates, error), box *toolbox) http.Handler {
 	mux := http.NewServeMux()
 	inboxVerb(mux, s, templates)
+	troubleVerbs(mux, box)
+	logsVerbs(mux, box)
+	listenVerbs(mux, box)
 	for _, add := range verbSets {
 		add(mux, s)
 	}
@@ -395,7 +398,7 @@ func (s *server) holdFolder(ctx context.Context) (*operatorClient, error) {
 	}
 	s.closing(db.Close)
 	s.service = uses
-	o := &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: inProcess{operatorAPI(uses, s.templates)}}}
+	o := &operatorClient{http: &http.Client{Timeout: operatorTimeout, Transport: inProcess{operatorAPI(uses, s.templates, nil)}}}
 	o.start = func() (string, error) {
 		s.config.listen, s.config.tlsCertificate = "127.0.0.1:0", ""
 		err := s.listen(db, true)

@@ -21,10 +21,10 @@ import (
 // newSandbox is `purser sandbox`: what only a sandbox can do.
 func newSandbox(p *program) *cobra.Command {
 	command := &cobra.Command{
-		Use: "sandbox", Short: "Move a running sandbox's clock; keep, restore and fork its world",
+		Use: "sandbox", Short: "Move a running sandbox's clock; keep, restore and fork its world; make trouble",
 		Long: "These commands ask the `purser dev` that runs on the data folder. `purser serve` refuses all of them.",
 	}
-	command.AddCommand(newSandboxClock(p), newSnapshotMake(p), newSnapshotRestore(p), newSnapshotFork(p), newSnapshotList(p), newSnapshotRemove(p))
+	command.AddCommand(newSandboxClock(p), newSnapshotMake(p), newSnapshotRestore(p), newSnapshotFork(p), newSnapshotList(p), newSnapshotRemove(p), newTrouble(p))
 	return command
 }
 

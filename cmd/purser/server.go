@@ -27,6 +27,7 @@ import (
 	"github.com/purserhq/purser/internal/auth"
 	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/httpapi"
+	"github.com/purserhq/purser/internal/inspect"
 	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
@@ -53,6 +54,8 @@ type server struct {
 	callbacks *callback.Courier
 	owed      chan struct{}
 	http      *http.Server
+	// box is what a sandbox alone has; nil in production, and for verbs that hold a folder for a moment.
+	box *toolbox
 	// address is scheme, host and port as really bound.
 	address string
 	// socket is where operator verbs reach it.
@@ -137,6 +140,10 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		return nil, nil, err
 	}
 	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
+	var listener func() string
+	if s.box != nil {
+		listener = s.box.listener
+	}
 	db, err := store.Open(ctx, database, store.Options{Box: box, Now: s.businessClock(), Log: s.log})
 	if err != nil {
 		return nil, nil, err
@@ -146,7 +153,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
 		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
-		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
+		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, DefaultCallback: listener, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -199,7 +206,12 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 		Proxies: proxies, CertificateHeader: s.config.certificateHeader,
 	})
 	limits := auth.NewLimits(s.now)
+	var watch func(context.Context, httpapi.Watched)
+	if s.box != nil {
+		watch = s.box.watch
+	}
 	api := httpapi.New(httpapi.Options{
+		Watch:   watch,
 		Service: s.service, Auth: proof, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Limits: limits,
 		Budgets: httpapi.Budgets{
 			Address: perMinute(s.config.addressRateLimit), Client: perMinute(s.config.rateLimit), Device: perMinute(s.config.deviceRateLimit),
@@ -209,8 +221,15 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.answer(pages.Beside(api, front)); err != nil {
+	var wire http.Handler = api
+	if s.box != nil {
+		wire = s.box.before(s, api, proof)
+	}
+	if err := s.answer(pages.Beside(wire, front)); err != nil {
 		return err
+	}
+	if s.box != nil {
+		s.closing(s.box.trouble.Close) // or the server would wait for those whom trouble keeps waiting
 	}
 	s.keepUp()
 	s.startTimers()
@@ -250,8 +269,13 @@ func (s *server) pages(proof *auth.Authenticator, limits *auth.Limits, secure bo
 	if err != nil {
 		return nil, fmt.Errorf("--message-templates: %w", err)
 	}
+	var requests func() []inspect.Record
+	if s.box != nil {
+		requests = s.box.lastRequests
+	}
 	return pages.New(pages.Options{
-		Service: s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Secure: secure,
+		Requests: requests,
+		Service:  s.service, Address: proof.Address, Templates: templates, Log: s.log, WallClock: s.now, Random: s.requestRandom(), Secure: secure,
 		Allow: func(network string) (time.Duration, bool) {
 			quota, ok := limits.Take("address "+network, perMinute(s.config.addressRateLimit))
 			return quota.RetryAfter, ok

@@ -323,7 +323,7 @@ func (s *server) snapshotVerbs(others http.Handler) http.Handler {
 // operatorHandler answers the operator. A restore is not behind the door that it shuts.
 func (s *server) operatorHandler() http.Handler {
 	if s.desk == nil {
-		return operatorAPI(s.service, s.templates)
+		return operatorAPI(s.service, s.templates, s.box)
 	}
 	mux := http.NewServeMux()
 	handleVerb(mux, "sandbox/restore", s.restoreSnapshot)

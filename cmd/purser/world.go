@@ -185,7 +185,7 @@ func (s *server) openWorld(ctx context.Context) error {
 		return fmt.Errorf("--message-templates: %w", err)
 	}
 	s.startCallbacks()
-	s.desk.open(s.snapshotVerbs(operatorAPI(s.service, s.templates)))
+	s.desk.open(s.snapshotVerbs(operatorAPI(s.service, s.templates, s.box)))
 	return nil
 }
 
@@ -214,6 +214,7 @@ func (s *server) describeWorld(ctx context.Context) (*sandbox.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.box.manifest = manifest
 	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
 		return nil, err
 	}

@@ -225,7 +225,7 @@ func (a *Authenticator) prove(ctx context.Context, r *http.Request, header walle
 		if err != nil {
 			return credential, nil, err
 		}
-		key := a.signer(r, header, credential)
+		key, _ := a.signer(r, header, credential)
 		if key != nil || again {
 			return credential, key, nil
 		}
@@ -278,10 +278,10 @@ func authorization(r *http.Request) (walletapi.Authorization, error) {
 	return header, nil
 }
 
-// signer is the credential's key that signed the request, for one of the addresses that the client may
+// signer is the credential's key that signed the request, and for which of the addresses that the client may
 // have called it by; nil when there is none. The first one that matches wins. All are tried only on
 // the way to a refusal, which costs the same for an id that is not known (decisions.md 30).
-func (a *Authenticator) signer(r *http.Request, header walletapi.Authorization, credential store.Credential) *store.Key {
+func (a *Authenticator) signer(r *http.Request, header walletapi.Authorization, credential store.Credential) (*store.Key, Origin) {
 	var room [sha256.Size + 1]byte
 	given := room[:0]
 	if base64.StdEncoding.DecodedLen(len(header.MAC)) <= len(room)+2 {
@@ -305,11 +305,11 @@ func (a *Authenticator) signer(r *http.Request, header walletapi.Authorization, 
 		for _, key := range keys {
 			sum := key.Sum(normalized)
 			if hmac.Equal(sum[:], given) && !key.IsStranger() {
-				return key
+				return key, address
 			}
 		}
 	}
-	return nil
+	return nil, Origin{}
 }
 
 // target is the path and query as they stand on the request line. Some proxies and clients

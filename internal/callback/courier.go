@@ -14,7 +14,7 @@ import (
 )
 
 // Courier takes callbacks out of an outbox and sends them, many at once, but of each transaction one after another. All
-// fields but Wake are needed.
+// fields but Wake and Hinder are needed.
 type Courier struct {
 	// Take leases callbacks that are due, for longer than SendLimit, no more than there is room for.
 	Take func(ctx context.Context, room wallet.CallbackRoom) ([]wallet.Callback, error)
@@ -24,6 +24,9 @@ type Courier struct {
 	Key func(ctx context.Context) (secret.Text, error)
 	// Sender takes a callback out.
 	Sender *Sender
+	// Hinder makes trouble for a sandbox: it returns when the callback may leave, and says whether it is to leave twice. Nil
+	// makes none.
+	Hinder func(ctx context.Context, c wallet.Callback) (twice bool, err error)
 	// Log gets a line for each attempt, without the path of its address.
 	Log *slog.Logger
 	// Wake says that there may be something to send; nil is never.
@@ -171,7 +174,17 @@ func (c *Courier) attempt(ctx context.Context, one wallet.Callback) (a wallet.Ca
 	if err != nil {
 		return a, err
 	}
-	return c.Sender.Send(ctx, one, sign), nil
+	twice := false
+	if c.Hinder != nil {
+		if twice, err = c.Hinder(ctx, one); err != nil {
+			return wallet.CallbackAttempt{Outcome: wallet.CallbackInterrupted}, nil
+		}
+	}
+	a = c.Sender.Send(ctx, one, sign)
+	if twice && a.Outcome == wallet.CallbackDelivered {
+		c.Sender.Send(ctx, one, sign) // that nobody takes it the second time does not matter
+	}
+	return a, nil
 }
 
 // signs is what signs now: the key is asked for each time, since another process may have made a new one, and read when it

@@ -46,6 +46,19 @@ type Options struct {
 	// Limits count calls by these budgets; a budget of zero has no limit.
 	Limits  *auth.Limits
 	Budgets Budgets
+	// Watch is told of each answer before the request ends, for who watches a sandbox; nil where nobody does.
+	Watch func(ctx context.Context, w Watched)
+}
+
+// Watched is a request that was answered.
+type Watched struct {
+	// ID is what answers call the request, and Route what answered it.
+	ID, Route string
+	// Caller is who was recognised; the zero Caller where nobody was.
+	Caller wallet.Caller
+	// Code is the error's that the caller read, and Err the whole of it; empty and nil where all went well.
+	Code wallet.Code
+	Err  error
 }
 
 // Budgets say how often somebody may call: each network address, whoever calls from there, and each
@@ -164,8 +177,16 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 		req.quota.Headers(w.Header())
 		status, code, err := a.reply(w, id, out, err)
 		a.explain(req, pattern, err)
+		if a.Watch != nil {
+			a.Watch(r.Context(), Watched{ID: id, Route: pattern, Caller: req.caller, Code: code, Err: err})
+		}
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
 	}
+}
+
+// Refuse answers a request with an error that somebody in front of the API has found, as if it were the API's own.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	a.endpoint("refused", func(context.Context, *request) (any, error) { return nil, err })(w, r)
 }
 
 // lazyTimeout is a request's context whose timer starts when somebody first waits on it: most

@@ -239,6 +239,17 @@ var english = &language{code: "en", name: "English", scope: wallet.Scope.Meaning
 	"apps.revoke":       "Take everything back",
 	"apps.revoke.which": "Take everything back from %s",
 
+	"requests.title":     "Requests to the sandbox",
+	"requests.what":      "The last hundred requests as the server saw them, the latest first. Secrets are masked.",
+	"requests.empty":     "There was no request yet.",
+	"requests.silent":    "No answer",
+	"requests.caller":    "Taken for",
+	"requests.project":   "project",
+	"requests.place":     "place",
+	"requests.decision":  "Decision",
+	"requests.trouble":   "Trouble",
+	"requests.signature": "Signature",
+
 	"inbox.title": "Messages of the sandbox",
 	"inbox.what":  "A sandbox sends nothing: what people would have been sent stands here, the latest first.",
 	"inbox.empty": "There is no message yet.",

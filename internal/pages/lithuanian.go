@@ -239,6 +239,17 @@ var lithuanian = &language{code: "lt", name: "Lietuvių", scope: scopeInLithuani
 	"apps.revoke":       "Atšaukti viską",
 	"apps.revoke.which": "Atšaukti viską programai „%s“",
 
+	"requests.title":     "Bandomosios aplinkos užklausos",
+	"requests.what":      "Paskutinis šimtas užklausų, kaip jas matė serveris, naujausios viršuje. Slaptos reikšmės paslėptos.",
+	"requests.empty":     "Užklausų dar nebuvo.",
+	"requests.silent":    "Neatsakyta",
+	"requests.caller":    "Atpažinta kaip",
+	"requests.project":   "projektas",
+	"requests.place":     "vieta",
+	"requests.decision":  "Sprendimas",
+	"requests.trouble":   "Sutrikimas",
+	"requests.signature": "Parašas",
+
 	"inbox.title": "Bandomosios aplinkos žinutės",
 	"inbox.what":  "Bandomoji aplinka nieko nesiunčia: čia surašyta, kas būtų išsiųsta, naujausios viršuje.",
 	"inbox.empty": "Žinučių dar nėra.",

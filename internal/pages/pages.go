@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/purserhq/purser/internal/inspect"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -49,6 +50,8 @@ type Options struct {
 	Address func(*http.Request) string
 	// Templates put the messages of a sandbox's inbox into words.
 	Templates *message.Templates
+	// Requests are the last ones to a sandbox's API, the newest first; nil where there is no sandbox.
+	Requests func() []inspect.Record
 	// Log gets one line per request.
 	Log *slog.Logger
 	// WallClock times requests.
@@ -134,6 +137,7 @@ func (p *pages) contents() []page {
 		{"/apps/{client}/share", nil, p.person(p.share)},
 		{"/allowances/{allowance}/cancel", nil, p.person(p.cancelAllowance)},
 		{"/inbox", p.showInbox, nil},
+		{"/requests", p.showRequests, nil},
 	}
 }
 

@@ -140,8 +140,10 @@ type view struct {
 	Languages []otherLanguage
 	SignedIn  bool
 	Sandbox   bool
-	Form      form
-	Content   any
+	// Requests says that the sandbox shows the requests to its API.
+	Requests bool
+	Form     form
+	Content  any
 }
 
 // otherLanguage is a language that a page can be read in.
@@ -193,7 +195,7 @@ func (p *pages) reply(w http.ResponseWriter, r *request, out reply, err error) (
 func (p *pages) render(text *bytes.Buffer, r *request, out reply) error {
 	v := view{
 		Lang: r.language.code, Style: root + stylePath + "?v=" + styleVersion, Link: r.prefix, Self: r.self(),
-		SignedIn: r.caller.Kind == wallet.ByPerson, Sandbox: p.Service.Sandbox, Form: out.form, Content: out.content,
+		SignedIn: r.caller.Kind == wallet.ByPerson, Sandbox: p.Service.Sandbox, Requests: p.Requests != nil, Form: out.form, Content: out.content,
 	}
 	for _, l := range languages {
 		if l != r.language {

@@ -88,6 +88,9 @@ func (s *Service) withDefault(ctx context.Context, defaults map[int64]string, pr
 	if defaults[project] = ""; p != nil {
 		defaults[project] = p.CallbackURI
 	}
+	if defaults[project] == "" && s.DefaultCallback != nil {
+		defaults[project] = s.DefaultCallback()
+	}
 	return defaults, nil
 }
 
@@ -151,6 +154,21 @@ func (s *Service) CallbackTried(ctx context.Context, c wallet.Caller, transactio
 	}
 	a.At = s.BusinessClock()
 	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.CallbackTried(transaction, number, a, retry) })
+}
+
+// ToldClient returns the number of the client that is told of a transaction. It fails with Forbidden and NotFound.
+func (s *Service) ToldClient(ctx context.Context, c wallet.Caller, transaction int64) (int64, error) {
+	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
+		return 0, err
+	}
+	t, err := s.db.TransactionOnce(ctx, transaction)
+	if err == nil && t == nil {
+		err = errNoTransaction()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return t.ClientID, nil
 }
 
 // CallbackFilter says which callbacks a list is of. Key is that of a transaction; empty fields do not filter.

@@ -62,6 +62,9 @@ type Options struct {
 	// are owed. Owed is called after some came to be; nil where nobody waits for that.
 	Event func(kind string, t TransactionView) ([]byte, error)
 	Owed  func()
+	// DefaultCallback is where callbacks go of projects that have no address of their own: somebody who listens to a sandbox; empty
+	// for nowhere, nil for never.
+	DefaultCallback func() string
 	// PlainCallbacks lets callbacks go to http addresses, which anybody on the way can read.
 	PlainCallbacks bool
 	// Sandbox allows the key that the public documentation prints, and shows messages on a page.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -31,13 +32,36 @@ func (db *DB) text(query string) string {
 	return spelled
 }
 
-func (db *DB) query(ctx context.Context, q querier, query string, args ...any) (*sql.Rows, error) {
+// counterKey is where the counter of a context is, and counting says that there are any: nobody else looks for one.
+type counterKey struct{}
+
+var counting atomic.Bool
+
+// CountStatements is a context in which the statements that are sent to an engine are counted, and their count so far. Those of
+// the writer of money, which are for many commands at once, are nobody's. It is for sandboxes.
+func CountStatements(ctx context.Context) (context.Context, func() int64) {
+	counting.Store(true)
+	n := new(atomic.Int64)
+	return context.WithValue(ctx, counterKey{}, n), n.Load
+}
+
+// count counts a statement.
+func (db *DB) count(ctx context.Context) {
 	db.statements.Add(1)
+	if counting.Load() {
+		if n, ok := ctx.Value(counterKey{}).(*atomic.Int64); ok {
+			n.Add(1)
+		}
+	}
+}
+
+func (db *DB) query(ctx context.Context, q querier, query string, args ...any) (*sql.Rows, error) {
+	db.count(ctx)
 	return q.QueryContext(ctx, db.text(query), args...)
 }
 
 func (db *DB) queryRow(ctx context.Context, q querier, query string, args ...any) *sql.Row {
-	db.statements.Add(1)
+	db.count(ctx)
 	return q.QueryRowContext(ctx, db.text(query), args...)
 }
 
@@ -47,7 +71,7 @@ func (tx *Tx) queryRow(ctx context.Context, query string, args ...any) *sql.Row 
 
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
-	tx.db.statements.Add(1)
+	tx.db.count(tx.ctx)
 	result, err := tx.Tx.ExecContext(tx.ctx, tx.db.text(query), args...)
 	if err != nil {
 		return 0, err

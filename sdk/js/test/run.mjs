@@ -4,10 +4,11 @@
 //   PURSER_BIN=FILE            the server to start, which is built otherwise
 //   PURSER_TEST_PAYMENTS=1000  how many payments to make while three answers in ten get lost (40)
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startServer } from "./server.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const repository = join(here, "../../..");
@@ -20,28 +21,11 @@ function buildServer() {
   return binary;
 }
 
-async function startServer(binary) {
-  const data = join(folder, "data");
-  const arguments_ = ["dev", "--fresh", "--data", data, "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"];
-  const server = spawn(binary, arguments_, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  server.stderr.on("data", (text) => (said = (said + text).slice(-10_000)));
-  const manifest = join(data, "sandbox.json"); // is there once the server answers
-  for (const end = Date.now() + 120_000; !existsSync(manifest); ) {
-    if (server.exitCode !== null || Date.now() > end) {
-      server.kill();
-      throw new Error(`the server did not start:\n${said}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return { server, manifest };
-}
-
 let server;
 let status = 1;
 try {
   const binary = process.env.PURSER_BIN ?? buildServer();
-  const started = await startServer(binary);
+  const started = await startServer(binary, join(folder, "data"));
   server = started.server;
   const named = process.argv.slice(2);
   const files = named.length ? named : readdirSync(here).filter((name) => name.endsWith(".test.mjs")).map((name) => join(here, name));

@@ -1,0 +1,83 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Mask stands where a secret was.
+const Mask = "***"
+
+// secretName is what fields and parameters are called whose values are secret, and secretPath the addresses that hold an access token.
+var (
+	secretName = regexp.MustCompile(`(?i)token|secret|password|passwd|pin$|^pin|key$|code$|^mac$|session|credential|^barcode$|^sign$`)
+	secretPath = regexp.MustCompile(`(/oauth/v1/tokens?/)[^/?]+`)
+)
+
+// public are names that look like those of secrets.
+var public = map[string]bool{"transaction_key": true, "idempotency_key": true, "token_type": true, "country_code": true, "minimum_password_length": true}
+
+func isSecret(name string) bool {
+	return secretName.MatchString(name) && !public[strings.ToLower(name)]
+}
+
+// MaskTarget is the path and query of a request without what is secret in them.
+func MaskTarget(target string) string {
+	path, query, asked := strings.Cut(target, "?")
+	path = secretPath.ReplaceAllString(path, "${1}"+Mask)
+	if !asked {
+		return path
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		raw, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(raw)
+		if err != nil || isSecret(name) {
+			pairs[i] = raw + "=" + Mask
+		}
+	}
+	return path + "?" + strings.Join(pairs, "&")
+}
+
+// MaskJSON is a JSON text without what is secret in it; what is no JSON is masked whole.
+func MaskJSON(text []byte) string {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return Mask
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if encoder.Encode(masked(value)) != nil {
+		return Mask
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// masked is a JSON value without what is secret in it. A whole object under the name of a secret is looked into.
+func masked(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			switch inner.(type) {
+			case map[string]any, []any:
+				v[name] = masked(inner)
+			default:
+				if isSecret(name) {
+					v[name] = Mask
+				}
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = masked(v[i])
+		}
+	}
+	return value
+}
