@@ -37,7 +37,7 @@ var (
 	moneyCommands    = prometheus.NewDesc("purser_money_commands_total", "Commands in those batches.", nil, nil)
 	moneyBatchSize   = prometheus.NewDesc("purser_money_batch_commands", "Commands in a batch.", nil, nil)
 	moneyCommit      = prometheus.NewDesc("purser_money_commit_seconds", "How long it took to write a batch and commit it.", nil, nil)
-	callbackWaiting  = prometheus.NewDesc("purser_callbacks_waiting", "Callbacks that wait to be delivered, on this database.", nil, nil)
+	callbackWaiting  = prometheus.NewDesc("purser_callbacks_waiting", "Callbacks that wait to be delivered, on this database; counted to 10000.", nil, nil)
 	callbackOldest   = prometheus.NewDesc("purser_callbacks_oldest_seconds", "How long the oldest of them has waited; 0 for none.", nil, nil)
 	callbackAttempts = prometheus.NewDesc("purser_callback_attempts_total", "Attempts of this process to deliver one, by what became of them.", []string{"outcome"}, nil)
 	logWaiting       = prometheus.NewDesc("purser_log_waiting", "Leaves that are committed and not in the log of the ledger yet; of each writer 1,000 at most are counted.", nil, nil)

@@ -80,13 +80,16 @@ const prunedAtOnce = 500
 func (db *DB) pruneCallbacks(ctx context.Context) error {
 	now := db.Now()
 	for _, kind := range []struct{ delivered, before int64 }{{1, micros(now.Add(-spareDelivered))}, {0, micros(now.Add(-spareGivenUp))}} {
-		for removed := int64(prunedAtOnce); removed == prunedAtOnce; {
-			err := db.Update(ctx, func(tx *Tx) (err error) {
-				some := fmt.Sprintf(`(SELECT transaction_id, number FROM callbacks WHERE delivered = $1 AND ended_at < $2 ORDER BY ended_at, transaction_id, number LIMIT %d)`, prunedAtOnce)
-				if _, err = tx.exec(`DELETE FROM callback_attempts WHERE (transaction_id, number) IN `+some, kind.delivered, kind.before); err != nil {
+		for removed := prunedAtOnce; removed == prunedAtOnce; {
+			err := db.Update(ctx, func(tx *Tx) error {
+				rows, err := db.query(ctx, tx.Tx, fmt.Sprintf(`DELETE FROM callbacks WHERE (transaction_id, number) IN (SELECT transaction_id, number FROM callbacks
+					WHERE delivered = $1 AND ended_at < $2 ORDER BY ended_at LIMIT %d) RETURNING transaction_id`, prunedAtOnce), kind.delivered, kind.before)
+				of, err := collect(rows, err, scanID)
+				if removed = len(of); err != nil || removed == 0 {
 					return err
 				}
-				removed, err = tx.exec(`DELETE FROM callbacks WHERE (transaction_id, number) IN `+some, kind.delivered, kind.before)
+				_, err = tx.exec(`DELETE FROM callback_attempts WHERE transaction_id IN (`+parameters(1, removed)+`) AND NOT EXISTS
+					(SELECT 1 FROM callbacks c WHERE c.transaction_id = callback_attempts.transaction_id AND c.number = callback_attempts.number)`, anys(of)...)
 				return err
 			})
 			if err != nil {
@@ -217,9 +220,9 @@ func (db *DB) CallbackAttempts(ctx context.Context, transaction int64) (map[int6
 }
 
 // countedWaiting is how many waiting callbacks are counted at most: what monitoring reads must cost little when many wait.
-const countedWaiting = 100_000
+const countedWaiting = 10_000
 
-// CallbacksWaiting returns how many callbacks wait to be delivered, no more than a hundred thousand, and since when the
+// CallbacksWaiting returns how many callbacks wait to be delivered, no more than ten thousand, and since when the
 // oldest does; zero for none.
 func (db *DB) CallbacksWaiting(ctx context.Context) (n int, oldest time.Time, err error) {
 	var since sql.NullInt64

@@ -192,15 +192,21 @@ func (s *dueSearch) failed(ctx context.Context) error {
 	return s.look(ctx, failedCandidates, c)
 }
 
+// What the first callback is that waits of the transaction of c, and when it leaves. Looked up row by row, not joined, and with
+// them rows are ordered as the index has them and no further: PostgreSQL would otherwise read and sort all that waits for the
+// sake of the few that are asked for.
+const (
+	firstNumber = `(SELECT min(w.number) FROM callbacks w WHERE w.transaction_id = c.transaction_id AND w.next_at IS NOT NULL)`
+	firstAt     = `(SELECT f.next_at FROM callbacks f WHERE f.transaction_id = c.transaction_id AND f.next_at IS NOT NULL ORDER BY f.number LIMIT 1)`
+)
+
 // look reads some that are due and that nobody has, and finds those that there is room for; not their events, which may be
 // long. Those that wait for another one which is on its way are left out.
 func (s *dueSearch) look(ctx context.Context, candidates int, c conditions) error {
 	c.add(`c.next_at <= ? AND c.leased_until <= ?`, s.now, s.wall)
-	c.add(`(f.number = c.number OR f.next_at > ?)`, s.now)
-	rows, err := s.db.query(ctx, s.db.read, `SELECT c.transaction_id, c.number, c.project_id, c.type, c.uri, c.host, c.at, c.attempts, f.number, f.next_at
-		FROM callbacks c JOIN callbacks f ON f.transaction_id = c.transaction_id
-			AND f.number = (SELECT min(w.number) FROM callbacks w WHERE w.transaction_id = c.transaction_id AND w.next_at IS NOT NULL)
-		WHERE `+c.where()+fmt.Sprintf(` ORDER BY c.next_at, c.transaction_id, c.number LIMIT %d`, candidates), c.args...)
+	c.add(`(c.number = `+firstNumber+` OR `+firstAt+` > ?)`, s.now)
+	rows, err := s.db.query(ctx, s.db.read, `SELECT c.transaction_id, c.number, c.project_id, c.type, c.uri, c.host, c.at, c.attempts, `+firstNumber+`, `+firstAt+`
+		FROM callbacks c WHERE `+c.where()+fmt.Sprintf(` ORDER BY c.next_at LIMIT %d`, candidates), c.args...)
 	due, err := collect(rows, err, func(rows *sql.Rows) (d dueCallback, err error) {
 		var at int64
 		err = rows.Scan(&d.TransactionID, &d.Number, &d.ProjectID, &d.Type, &d.URI, &d.host, &at, &d.Attempts, &d.first, &d.firstAt)
@@ -229,7 +235,7 @@ func (db *DB) GiveUpCallbacks(ctx context.Context, wall, before time.Time) error
 	return db.Update(ctx, func(tx *Tx) error {
 		now := micros(db.Now())
 		rows, err := db.query(ctx, tx.Tx, `UPDATE callbacks SET next_at = NULL, ended_at = $3, delivered = 0 WHERE next_at IS NOT NULL AND (transaction_id, number) IN
-			(SELECT transaction_id, number `+old+fmt.Sprintf(` ORDER BY since, transaction_id, number LIMIT %d) RETURNING transaction_id`, givenUpAtOnce), micros(before), micros(wall), now)
+			(SELECT transaction_id, number `+old+fmt.Sprintf(` ORDER BY since, next_at LIMIT %d) RETURNING transaction_id`, givenUpAtOnce), micros(before), micros(wall), now)
 		of, err := collect(rows, err, scanID)
 		if err != nil || len(of) == 0 {
 			return err
