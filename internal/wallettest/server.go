@@ -59,6 +59,8 @@ type Server struct {
 	*Process
 
 	t testing.TB
+	// number tells this server from the others of the same test program.
+	number int64
 }
 
 // Process is the part of a Server that Restart makes anew: a test reaches through it for what
@@ -86,6 +88,9 @@ var Currencies = []money.Currency{
 	"EUR", "USD", "GBP", "PLN", "CHF", "CZK", "DKK", "NOK", "SEK", "HUF", "RON", "UAH", "GEL", "TRY", "JPY", "CAD", "AUD",
 }
 
+// servers counts those of this program.
+var servers atomic.Int64
+
 // minimumPasswordLength is what a test server tells apps: the default of `purser dev`.
 const minimumPasswordLength = 8
 
@@ -94,7 +99,7 @@ const minimumPasswordLength = 8
 // 80 that clients sign for http:// without a port; change may say otherwise, or add origins.
 func NewServer(t testing.TB, address string, change ...func(*auth.Options)) *Server {
 	t.Helper()
-	s := &Server{Wall: NewClock(), Business: NewClock(), t: t}
+	s := &Server{Wall: NewClock(), Business: NewClock(), t: t, number: servers.Add(1)}
 	s.Process = &Process{
 		address: address, folder: t.TempDir(), change: change,
 		log: &lockedBuffer{}, random: secret.NewIDs(seed),
@@ -358,6 +363,8 @@ func (s *Server) newNonce() string {
 	for i, b := range nonce {
 		nonce[i] = alphabet[int(b)%len(alphabet)]
 	}
+	// All servers draw from the same numbers, and two on one database must not sign with the same nonce.
+	nonce[0], nonce[1] = alphabet[int(s.number)/len(alphabet)%len(alphabet)], alphabet[int(s.number)%len(alphabet)]
 	return string(nonce)
 }
 
