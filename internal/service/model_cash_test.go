@@ -24,6 +24,7 @@ func (w world) servesCash() error {
 // cash is an offer, a yes to it and its confirmation in one, or nothing of them.
 func (m *reference) cash(t *refTransaction, payer int64, how wallet.AcceptanceType) string {
 	before := m.transactions
+	t.served = true
 	why := m.create(t, nil)
 	if why != yes {
 		return why

@@ -63,6 +63,7 @@ type refTransaction struct {
 	payments               []*refPayment
 	counted                []*refWindow
 	use                    bool          // an allowance may pay
+	served                 bool          // a place took or gave cash for it
 	asked, paidBy          *refAllowance // the one that is asked for, and the one that pays
 }
 
@@ -213,6 +214,9 @@ func (m *reference) accept(t *refTransaction, payer, by int64, how wallet.Accept
 	}
 	if why := m.payable(t, payer, by); why != yes {
 		return why
+	}
+	if t.asked != nil && (how == wallet.ByCode || how == wallet.ByFlash) {
+		return "invalid_state" // a code pays once
 	}
 	for p, price := range prices {
 		if p == nil || price.Currency != p.currency || price.Minor != p.price && (!p.chosen(price.Minor) || price.Minor < p.commIn+p.commOut+p.cashback) {
@@ -525,6 +529,9 @@ func (m *reference) finalize(p *refPayment, price *money.Amount) string {
 }
 
 func (m *reference) freeze(p *refPayment, f wallet.Freeze) string {
+	if p.in.served {
+		return "invalid_state"
+	}
 	m.touched[p.in] = true
 	until := f.Until
 	if f.For > 0 {

@@ -425,7 +425,6 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`DELETE FROM reserve_codes WHERE expires_at < $1`, now.Add(-spareCodes)},
 			{`DELETE FROM payments WHERE status = 'deleted' AND transaction_id IN (SELECT id FROM transactions WHERE status = 'deleted' AND created_at < $1)`, now.Add(-spareTransactions)},
 			{`DELETE FROM transactions WHERE status = 'deleted' AND created_at < $1`, now.Add(-spareTransactions)},
-			{`DELETE FROM allowances WHERE status = 'deleted' AND created_at < $1 AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = transaction_id)`, now.Add(-spareTransactions)},
 			{`DELETE FROM awaited_contacts WHERE transaction_id IN (SELECT a.transaction_id FROM awaited_contacts a LEFT JOIN transactions t ON t.id = a.transaction_id
 				WHERE t.id IS NULL OR t.created_at < $1 AND t.status IN ('rejected', 'revoked', 'failed', 'deleted'))`, now},
 			{`DELETE FROM answers WHERE at < $1`, now.Add(-spareAnswers)},

@@ -368,14 +368,14 @@ func (tx *Tx) DropBarcodes(user int64) error { return tx.dropCodes(BarcodeCode, 
 
 func (tx *Tx) dropCodes(kind CodeKind, user, transaction int64) error {
 	// The row stays until its time is over: a till that has read it as good finds in its commit that it is not.
-	_, err := tx.exec(`UPDATE reserve_codes SET used_at = $4 WHERE kind = $1 AND user_id = $2 AND transaction_id = $3 AND used_at = 0`,
-		string(kind), user, transaction, micros(tx.db.Now()))
+	_, err := tx.exec(`UPDATE reserve_codes SET used_at = -1 WHERE kind = $1 AND user_id = $2 AND transaction_id = $3 AND used_at = 0`,
+		string(kind), user, transaction)
 	return err
 }
 
 // ReserveCode returns the code with that hash; nil when there is none. A hash covers what a code is for.
 func (db *DB) ReserveCode(ctx context.Context, hash []byte) (*ReserveCode, error) {
-	rows, err := db.query(ctx, db.read, `SELECT kind, user_id, wallet_id, transaction_id, expires_at, used_at FROM reserve_codes WHERE fingerprint = $1`, hash)
+	rows, err := db.query(ctx, db.read, `SELECT kind, user_id, wallet_id, transaction_id, expires_at, used_at FROM reserve_codes WHERE fingerprint = $1 AND used_at >= 0`, hash)
 	found, err := collect(rows, err, func(rows *sql.Rows) (c ReserveCode, err error) {
 		var expires, used int64
 		err = rows.Scan(&c.Kind, &c.UserID, &c.WalletID, &c.TransactionID, &expires, &used)

@@ -130,6 +130,8 @@ func (w *allowanceWindow) compare() error {
 		c := w.byID[id]
 		a, name := c.is, fmt.Sprintf("allowance %d", id)
 		switch {
+		case !c.asked && a.Status == wallet.AllowanceDeleted:
+			// Nobody agreed to it, and its transaction was pruned.
 		case !c.asked:
 			return &Difference{name, "its transaction", fmt.Sprint(a.TransactionID), "one that asks for it"}
 		case a.Status == wallet.AllowanceActive && !c.last:
