@@ -156,21 +156,32 @@ func (b *bench) overWire(ctx context.Context) error {
 	return b.startTimes(ctx, data, "the same, with a million nonces to remember")
 }
 
-// newFolder makes a data folder by purser's first start in it.
+// newFolder makes a data folder with the sample world, and with a client of it that signs by auth. A sandbox's own folder is no
+// server's, so the world moves out of it.
 func (b *bench) newFolder(ctx context.Context, name string) (data string, auth walletapi.MAC, err error) {
-	data = filepath.Join(b.folder, name)
-	first, err := startPurser(ctx, b, data)
+	made := filepath.Join(b.folder, name+"-sandbox")
+	first, err := startSandbox(ctx, b, made)
 	if err != nil {
 		return "", auth, err
 	}
-	defer first.kill()
-	auth, err = first.credentials(ctx, data)
+	first.kill()
+	if auth, err = b.ownKey(ctx, made); err != nil {
+		return "", auth, err
+	}
+	data = filepath.Join(b.folder, name)
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return "", auth, err
+	}
+	files, err := filepath.Glob(filepath.Join(made, "purser.db*"))
+	for _, file := range append(files, filepath.Join(made, "kek")) {
+		err = errors.Join(err, os.Rename(file, filepath.Join(data, filepath.Base(file))))
+	}
 	return data, auth, err
 }
 
 // sideBySide starts both servers and compares them.
 func (b *bench) sideBySide(ctx context.Context, data string, auth walletapi.MAC) error {
-	purser, err := startPurser(ctx, b, data)
+	purser, err := startPurser(ctx, b, data, "")
 	if err != nil {
 		return err
 	}
@@ -195,7 +206,7 @@ func (b *bench) sideBySide(ctx context.Context, data string, auth walletapi.MAC)
 
 // million makes a million signed calls and looks at the memory of the server after them.
 func (b *bench) million(ctx context.Context, data string, auth walletapi.MAC) error {
-	purser, err := startPurser(ctx, b, data)
+	purser, err := startPurser(ctx, b, data, "")
 	if err != nil {
 		return err
 	}
@@ -217,7 +228,7 @@ func (b *bench) startTimes(ctx context.Context, data, what string) error {
 	var took []time.Duration
 	for range starts {
 		began := b.now()
-		p, err := startPurser(ctx, b, data)
+		p, err := startPurser(ctx, b, data, "")
 		if err != nil {
 			return err
 		}

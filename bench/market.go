@@ -21,24 +21,16 @@ const (
 	livesTime = 3 * time.Second
 )
 
-// serve starts purser on a town, whose database this process must not have open if it is SQLite's. Budgets are there
-// and too large to be met.
+// serve starts purser on a town, whose database this process must not have open if it is SQLite's.
 func (t *town) serve(ctx context.Context, b *bench) (*process, error) {
 	folder, err := os.MkdirTemp(b.folder, "data-")
 	if err != nil {
 		return nil, err
 	}
-	kek := filepath.Join(folder, "kek")
-	if err := os.WriteFile(kek, []byte(t.kek.Reveal()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "kek"), []byte(t.kek.Reveal()), 0o600); err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	const much = "100000000"
-	return start(ctx, b, address, "/rest/v1/server", b.purser, "serve", "--data", folder, "--kek-file", kek, "--database", t.address,
-		"--listen", address, "--behind-proxy", "--origin", "https://wallet.example", "--log-level", "info", "--rate-limit", much, "--device-rate-limit", much, "--address-rate-limit", much)
+	return startPurser(ctx, b, folder, t.address)
 }
 
 // serveNaive starts the control on the town.

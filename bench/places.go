@@ -214,7 +214,7 @@ func (b *bench) searchInside(ctx context.Context, db *store.DB, r *region, count
 // searchOverWire starts the server on the places, and compares it with one that answers as much.
 func (b *bench) searchOverWire(ctx context.Context, data string, asked []string, count int, radius, least float64) error {
 	began := b.now()
-	purser, err := startPurser(ctx, b, data)
+	purser, err := startPurser(ctx, b, data, "")
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -44,14 +44,30 @@ func buildPurser(ctx context.Context, folder string) (string, error) {
 	return binary, nil
 }
 
-// startPurser starts the sandbox on a data folder and returns when it answers. Its requests are
-// logged, as by default, to a file.
-func startPurser(ctx context.Context, b *bench, data string) (*process, error) {
+// startSandbox starts purser dev on a data folder, which fills it with the sample world, and returns when it answers.
+func startSandbox(ctx context.Context, b *bench, data string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	return start(ctx, b, address, "/rest/v1/server", b.purser, "dev", "--data", data, "--listen", address, "--log-level", "info")
+}
+
+// startPurser starts purser as an operator runs it, without what a sandbox does beside each request, on a folder that
+// newFolder made, and returns when it answers. An empty database is the folder's. Its requests are logged, as by default, to a
+// file; budgets are there and too large to be met. Clients sign the address that they call.
+func startPurser(ctx context.Context, b *bench, data, database string) (*process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	const much = "100000000"
+	args := []string{"serve", "--data", data, "--kek-file", filepath.Join(data, "kek"), "--listen", address, "--behind-proxy",
+		"--origin", "https://" + address, "--log-level", "info", "--rate-limit", much, "--device-rate-limit", much, "--address-rate-limit", much}
+	if database != "" {
+		args = append(args, "--database", database)
+	}
+	return start(ctx, b, address, "/rest/v1/server", b.purser, args...)
 }
 
 // startBare starts this program again, as the server that purser is compared with.
@@ -126,20 +142,27 @@ func poll(ctx context.Context, try func() error) error {
 	}
 }
 
-// credentials are those of the sandbox's first client, out of the manifest that appears in the
-// data folder soon after the first answer.
-func (p *process) credentials(ctx context.Context, data string) (auth walletapi.MAC, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = poll(ctx, func() error {
-		manifest, err := sandbox.ReadFile(data)
-		if err != nil {
-			return err
-		}
-		auth.ID, auth.Secret = manifest.Clients[0].ID, manifest.Clients[0].MACKey
-		return nil
-	})
-	return auth, err
+// ownKey gives the client of the sample world a key that the public documentation does not print, which an operator's server
+// would refuse to start with, and returns what that client signs with.
+func (b *bench) ownKey(ctx context.Context, data string) (walletapi.MAC, error) {
+	client := func(args ...string) ([]byte, error) {
+		command := exec.CommandContext(ctx, b.purser, append([]string{"client"}, append(args, "--data", data)...)...)
+		command.Stderr = os.Stderr
+		return command.Output()
+	}
+	said, err := client("rotate", "1", "--json")
+	if err != nil {
+		return walletapi.MAC{}, err
+	}
+	var made struct {
+		ID  string `json:"mac_id"`
+		Key string `json:"mac_key"`
+	}
+	if err := json.Unmarshal(said, &made); err != nil {
+		return walletapi.MAC{}, err
+	}
+	_, err = client("retire", "1", "--key", "1", "--apply")
+	return walletapi.MAC{ID: made.ID, Secret: made.Key}, err
 }
 
 // kill ends the process as a power cut would: a start after it has the most to do.

@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,11 +40,12 @@ func BenchmarkOverview(b *testing.B) {
 			server := server.In(b)
 			var took []time.Duration
 			for b.Loop() {
+				request := server.Compose("token:1234", "GET", "/rest/v1/projects/overview?limit=10000")
 				begun := time.Now()
-				answer := server.Send("token:1234", "GET", "/rest/v1/projects/overview?limit=10000")
+				answer := fetch(b, server.URL, request)
 				took = append(took, time.Since(begun))
-				if answer.Status != 200 || strings.Count(answer.Body, `"last_30_days":{"EUR":{"paid":{"count":30,`) != manyProjects {
-					b.Fatalf("the answer is %d, %.2000s", answer.Status, answer.Body)
+				if !strings.HasPrefix(answer, "HTTP/1.1 200 ") || strings.Count(answer, `"last_30_days":{"EUR":{"paid":{"count":30,`) != manyProjects {
+					b.Fatalf("the answer is %.2000s", answer)
 				}
 			}
 			slices.Sort(took)
@@ -50,6 +53,24 @@ func BenchmarkOverview(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
 		})
 	}
+}
+
+// fetch sends a request and returns the whole answer. Server.Send would also hold a megabyte of answer against its schema, which
+// takes five times as long as making it.
+func fetch(b *testing.B, url, request string) string {
+	connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, request); err != nil {
+		b.Fatal(err)
+	}
+	answer, err := io.ReadAll(connection)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return string(answer)
 }
 
 // fillProjects makes the projects, and lets them be paid.
