@@ -5,12 +5,13 @@ GO ?= go
 FUZZTIME ?= 5m
 COMMANDS ?= 1000000
 HISTORIES ?= 10000
+SYNCS ?= 100000
 KILLS ?= 500
 POSTGRES_KILLS ?= 50
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-js check fuzz model statistics histories kills hours places bench bench-large build dev
+.PHONY: help test test-js check fuzz model statistics histories kills sync hours places bench bench-large build dev
 
 help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +53,9 @@ histories: ## hold HISTORIES (10000) concurrent histories on each engine against
 
 kills: ## kill servers KILLS (500) times in each test that does, and PostgreSQL itself POSTGRES_KILLS (50) times
 	PURSER_TEST_KILLS=$(KILLS) PURSER_TEST_POSTGRES_KILLS=$(POSTGRES_KILLS) scripts/with-postgres $(GO) test -timeout 2h -v -run 'TestKill' ./internal/store ./cmd/purser
+
+sync: ## hold copies of places against the places through SYNCS (100000) interleavings on each engine
+	PURSER_TEST_SYNC=$(SYNCS) scripts/with-postgres $(GO) test -timeout 6h -v -run TestCopiesConverge ./internal/store
 
 hours: ## hold opening hours against a minute-by-minute oracle in every zone at every transition
 	PURSER_TEST_HOURS=all $(GO) test -timeout 2h -v -run TestAnswersEqualTheMinuteByMinuteOracle ./internal/hours

@@ -215,44 +215,46 @@ func syncs(t *testing.T) int {
 
 // Whatever happens in whatever order, a copy becomes what is public: made, edited, deactivated, hidden and shown again by
 // transactions of several servers, some of them abandoned, while pages are read, clocks stand still or go back, and servers start
-// anew. A database is used by many histories, one after another, so that they begin with what others left.
+// anew. A database is used by a hundred histories, one after another, so that they begin with what others left.
 func TestCopiesConverge(t *testing.T) {
 	const each = 100 // which is how many rapid tells
 	wallettest.Addresses(t, func(t *testing.T, address string) {
-		w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}}
-		w.open()
-		defer func() { w.close() }()
-		seed(t, w.dbs[0])
-		for told := 0; told < syncs(t); told += each {
-			rapid.Check(t, func(t *rapid.T) {
-				w.byCursor, w.byTime = copyOfPlaces{places: map[int64]wallet.Location{}}, copyOfPlaces{places: map[int64]wallet.Location{}, newest: time.Unix(0, 0).UTC()}
-				for range rapid.IntRange(1, 12).Draw(t, "steps") {
-					server := rapid.SampledFrom(w.dbs)
-					limit := rapid.SampledFrom([]int{1, 2, 3, 50})
-					switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "restart", "settle"}).Draw(t, "step"); step {
-					case "write":
-						w.write(t)
-					case "cursor":
-						w.cursor(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
-					case "time":
-						w.timed(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
-					case "clock":
-						w.clock.Advance(time.Duration(rapid.IntRange(-2000, 3000).Draw(t, "milliseconds")) * time.Millisecond)
-					case "restart":
-						if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
-							w.close()
-							w.open()
-						}
-					case "settle":
-						w.settle(t)
-					}
+		for told := 0; told < syncs(t) && !t.Failed(); told += each {
+			t.Run(strconv.Itoa(told), func(t *testing.T) { tellOfCopies(t, wallettest.Another(t, address)) })
+		}
+	})
+}
+
+// tellOfCopies has rapid tell its histories on a new database.
+func tellOfCopies(t *testing.T, address string) {
+	w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}}
+	w.open()
+	defer func() { w.close() }()
+	seed(t, w.dbs[0])
+	rapid.Check(t, func(t *rapid.T) {
+		w.byCursor, w.byTime = copyOfPlaces{places: map[int64]wallet.Location{}}, copyOfPlaces{places: map[int64]wallet.Location{}, newest: time.Unix(0, 0).UTC()}
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			server := rapid.SampledFrom(w.dbs)
+			limit := rapid.SampledFrom([]int{1, 2, 3, 50})
+			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "restart", "settle"}).Draw(t, "step"); step {
+			case "write":
+				w.write(t)
+			case "cursor":
+				w.cursor(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
+			case "time":
+				w.timed(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
+			case "clock":
+				w.clock.Advance(time.Duration(rapid.IntRange(-2000, 3000).Draw(t, "milliseconds")) * time.Millisecond)
+			case "restart":
+				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
+					w.close()
+					w.open()
 				}
+			case "settle":
 				w.settle(t)
-			})
-			if t.Failed() {
-				return
 			}
 		}
+		w.settle(t)
 	})
 }
 
