@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -24,11 +25,17 @@ import (
 // mostDeals bounds the transactions of a history.
 const mostDeals = 32
 
+// vouchers are how many codes a history has by which cash is handed out: one of each dealer but the host, since who makes
+// another one replaces it.
+const vouchers = 2
+
 // state is what must be known of the world to tell what a call is answered: the funds of the dealers, available and
-// reserved, and the status of each deal's payment.
+// reserved, what each still lets the till take, the status of each deal's payment, and which codes have paid.
 type state struct {
 	funds  [3][2]int64
+	left   [3]int64
 	status [mostDeals]wallet.PaymentStatus
+	used   [vouchers]bool
 }
 
 // bargain is a deal of a history: a transaction with one payment.
@@ -36,10 +43,18 @@ type bargain struct {
 	number   int
 	from, to int
 	minor    int64
-	// frozen ones can be canceled, byPIN ones do not wait for funds.
-	frozen, byPIN bool
-	key           string
-	payment       int64
+	// frozen ones can be canceled.
+	frozen  bool
+	how     yes
+	key     string
+	payment int64
+}
+
+// voucher is a code that a dealer made, by which the market hands out so much cash, once.
+type voucher struct {
+	number, dealer int
+	minor          int64
+	code           string
 }
 
 // The calls of a history.
@@ -51,16 +66,19 @@ const (
 	reads    = "read"
 	credits  = "credit"
 	balances = "balance"
+	paysIn   = "cash in"
+	paysOut  = "cash out"
 	// goesOn is nobody's call: what waits for funds may be reserved at any time, once they are there.
 	goesOn = "go on"
 )
 
 // asked is a call: about a deal, or about a dealer's wallet.
 type asked struct {
-	what   string
-	deal   *bargain
-	dealer int
-	// minor and reason are those of a credit, whose reason no other one has.
+	what    string
+	deal    *bargain
+	voucher *voucher
+	dealer  int
+	// minor is how much is put in, and reason that of a credit, which no other one has.
 	minor  int64
 	reason string
 	// server is where it went, and number tells it from all others.
@@ -72,6 +90,8 @@ type told struct {
 	code   wallet.Code
 	status wallet.PaymentStatus
 	funds  [2]int64
+	// payment is that of cash.
+	payment int64
 	// unknown is a call without an answer: it may have taken effect, once, or not.
 	unknown bool
 }
@@ -90,11 +110,11 @@ type (
 // held just what it says. That also keeps the search for an order of the calls short.
 type rules struct{ journal map[posted]after }
 
-// post moves money between parts of the dealers' accounts, where the journal agrees.
-func (r *rules) post(s *state, b *bargain, kind string, from, fromPart, to, toPart int) bool {
-	s.funds[from][fromPart] -= b.minor
-	s.funds[to][toPart] += b.minor
-	at, ok := r.journal[posted{b.payment, kind}]
+// post moves money of a payment between parts of the dealers' accounts, where the journal agrees.
+func (r *rules) post(s *state, payment, minor int64, kind string, from, fromPart, to, toPart int) bool {
+	s.funds[from][fromPart] -= minor
+	s.funds[to][toPart] += minor
+	at, ok := r.journal[posted{payment, kind}]
 	return ok && at == after{s.funds[from][fromPart], s.funds[to][toPart]}
 }
 
@@ -106,10 +126,15 @@ func (r *rules) accept(s *state, b *bargain) (code wallet.Code, ok bool) {
 	switch *status {
 	case wallet.PaymentNew:
 		switch {
+		case b.how == byAllowance && s.left[b.from] < b.minor:
+			return wallet.LimitsExceeded, true
 		case s.funds[b.from][available] >= b.minor:
 			*status = wallet.PaymentReserved
-			return "", r.post(s, b, "hold", b.from, available, b.from, reserved)
-		case b.byPIN:
+			if b.how == byAllowance {
+				s.left[b.from] -= b.minor
+			}
+			return "", r.post(s, b.payment, b.minor, "hold", b.from, available, b.from, reserved)
+		case b.how != byApp:
 			return wallet.NotEnoughFunds, true
 		}
 		*status = wallet.PaymentWaiting
@@ -124,19 +149,29 @@ func (r *rules) accept(s *state, b *bargain) (code wallet.Code, ok bool) {
 func (r *rules) move(s *state, b *bargain, what string) (code wallet.Code, ok bool) {
 	status := &s.status[b.number]
 	becomes := func(next wallet.PaymentStatus) { *status = next }
+	post := func(kind string, from, fromPart, to, toPart int) (wallet.Code, bool) {
+		return "", r.post(s, b.payment, b.minor, kind, from, fromPart, to, toPart)
+	}
+	givesBack := func() {
+		if b.how == byAllowance {
+			s.left[b.from] += b.minor
+		}
+	}
 	switch was := *status; {
 	case what == confirms && was == wallet.PaymentReserved && b.frozen:
 		becomes(wallet.PaymentConfirmed)
-		return "", r.post(s, b, wallet.KindTransfer, b.from, reserved, b.to, reserved)
+		return post(wallet.KindTransfer, b.from, reserved, b.to, reserved)
 	case what == confirms && was == wallet.PaymentReserved:
 		becomes(wallet.PaymentDone)
-		return "", r.post(s, b, wallet.KindTransfer, b.from, reserved, b.to, available)
+		return post(wallet.KindTransfer, b.from, reserved, b.to, available)
 	case what == revokes && was == wallet.PaymentReserved:
 		becomes(wallet.PaymentRevoked)
-		return "", r.post(s, b, "release", b.from, reserved, b.from, available)
+		givesBack()
+		return post("release", b.from, reserved, b.from, available)
 	case what == cancels && was == wallet.PaymentConfirmed:
 		becomes(wallet.PaymentCanceled)
-		return "", r.post(s, b, wallet.KindReturn, b.to, reserved, b.from, available)
+		givesBack()
+		return post(wallet.KindReturn, b.to, reserved, b.from, available)
 	case what == revokes && was == wallet.PaymentNew:
 		becomes(wallet.PaymentDeleted)
 	case what == revokes && was == wallet.PaymentWaiting:
@@ -149,6 +184,28 @@ func (r *rules) move(s *state, b *bargain, what string) (code wallet.Code, ok bo
 	}
 	return "", true
 }
+
+// cash is what a till does: it pays in from the market's own wallet, and hands out for a voucher, each at once.
+func (r *rules) cash(s *state, a asked, payment int64) (code wallet.Code, ok bool) {
+	from, to, minor := host, a.dealer, a.minor
+	if v := a.voucher; v != nil {
+		if s.used[v.number] {
+			return wallet.InvalidCode, true
+		}
+		from, to, minor = v.dealer, host, v.minor
+	}
+	if s.funds[from][available] < minor {
+		return wallet.NotEnoughFunds, true
+	}
+	if a.voucher != nil {
+		s.used[a.voucher.number] = true
+	}
+	return "", r.post(s, payment, minor, "hold", from, available, from, reserved) &&
+		r.post(s, payment, minor, wallet.KindCash, from, reserved, to, available)
+}
+
+// host is the dealer whose wallet is the market's.
+const host = 1
 
 // step says whether a call can have been answered like that in a state, and what state follows.
 func (r *rules) step(before, input, output any) (bool, any) {
@@ -166,6 +223,15 @@ func (r *rules) step(before, input, output any) (bool, any) {
 			return got.unknown || got.funds[available] == s.funds[a.dealer][available], s
 		}
 		return got.unknown, before
+	case paysIn, paysOut:
+		code, ok = r.cash(&s, a, got.payment)
+		switch {
+		case code != "":
+			return got.code == code, before
+		case got.unknown:
+			return true, before // a history has none
+		}
+		return ok && got.code == "" && got.status == wallet.PaymentDone, s
 	case goesOn:
 		if s.status[a.deal.number] != wallet.PaymentWaiting {
 			return got.unknown, before
@@ -192,12 +258,15 @@ type history struct {
 	*market
 	servers []*process
 	deals   []*bargain
-	first   state
+	// vouchers are codes for cash.
+	vouchers []*voucher
+	first    state
 	began   time.Time
 	mu      sync.Mutex
 	calls   []porcupine.Operation
-	// unknown counts the calls that were not answered, short those that were told of too little money.
-	unknown, short int
+	// unknown counts the calls that were not answered, short those that were told of too little money, exceeded those of an
+	// allowance that leaves too little, and spent those of a code that had paid already.
+	unknown, short, exceeded, spent int
 }
 
 // newHistory makes deals that nobody has accepted. Paula's wallet can pay for less than half of what is wanted of it.
@@ -213,7 +282,8 @@ func (m *market) newHistory(t *testing.T, servers []*process, deals int) *histor
 	}
 	most := max(8*h.first.funds[0][available]/int64(deals), 10_000)
 	for i := range deals {
-		b := &bargain{number: i, minor: 1 + rand.Int64N(most), frozen: rand.IntN(2) == 0, byPIN: rand.IntN(6) == 0, to: 1 + rand.IntN(2)}
+		b := &bargain{number: i, minor: 1 + rand.Int64N(most), frozen: rand.IntN(2) == 0, to: 1 + rand.IntN(2)}
+		b.how = []yes{byApp, byApp, byApp, byPIN, byAllowance, byAllowance}[rand.IntN(6)]
 		if rand.IntN(3) == 0 {
 			b.from, b.to = b.to, b.from
 		}
@@ -223,6 +293,21 @@ func (m *market) newHistory(t *testing.T, servers []*process, deals int) *histor
 		}
 		b.key, b.payment, h.first.status[i] = made.TransactionKey, made.Payments[0].ID, wallet.PaymentNew
 		h.deals = append(h.deals, b)
+	}
+	for i, d := range m.dealers {
+		h.first.left[i] = 1 + rand.Int64N(2*most)
+		if err := h.server().allow(m.shop, d, h.first.left[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range vouchers {
+		v := &voucher{number: i, dealer: 2 * i, minor: 1 + rand.Int64N(most)}
+		made, err := h.server().as(m.dealers[v.dealer].token).MakeReserveCode(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.code = made.Code
+		h.vouchers = append(h.vouchers, v)
 	}
 	return h
 }
@@ -249,8 +334,13 @@ func (h *history) call(client int, a asked) {
 	if answer.unknown {
 		h.unknown++
 	}
-	if answer.code == wallet.NotEnoughFunds || answer.status == wallet.PaymentWaiting {
+	switch {
+	case answer.code == wallet.NotEnoughFunds || answer.status == wallet.PaymentWaiting:
 		h.short++
+	case answer.code == wallet.LimitsExceeded:
+		h.exceeded++
+	case answer.code == wallet.InvalidCode:
+		h.spent++
 	}
 	a.number = len(h.calls) + 1
 	h.calls = append(h.calls, porcupine.Operation{ClientId: client, Input: a, Call: called.Nanoseconds(), Output: answer, Return: returned})
@@ -271,6 +361,10 @@ func (h *history) act(client int) {
 	case n < 74:
 		a.what = reads
 	case n < 78:
+		a = asked{what: paysOut, voucher: h.vouchers[rand.IntN(len(h.vouchers))]}
+	case n < 80:
+		a = asked{what: paysIn, dealer: 2 * rand.IntN(2), minor: 1 + rand.Int64N(10_000)}
+	case n < 82:
 		a = asked{what: credits, minor: 1 + rand.Int64N(10_000), reason: fmt.Sprint("Credit ", rand.Int64())}
 	default:
 		a = asked{what: balances, dealer: max(rand.IntN(6)-3, 0)}
@@ -328,6 +422,49 @@ func (h *history) readJournal(t *testing.T) map[posted]after {
 		t.Fatal(err)
 	}
 	return journal
+}
+
+// checkOutbox holds what the till is told against the journal: of each deal that a dealer accepted in their app, once that it was
+// reserved if it ever was, and once at most that it waits; of what the till did itself nothing.
+func (h *history) checkOutbox(t *testing.T, journal map[posted]after) {
+	t.Helper()
+	db := behind(t, h.address)
+	defer db.Close()
+	told := map[string]map[string]int{}
+	rows, err := db.Query(`SELECT event FROM callbacks ORDER BY transaction_id, number`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		var event walletapi.Event
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(text), &event); err != nil {
+			t.Fatal(err)
+		}
+		key, what := event.Data.TransactionKey, event.Type
+		if told[key] == nil {
+			told[key] = map[string]int{}
+		}
+		if told[key][what]++; what == "waiting_funds" && told[key]["reserved"] > 0 {
+			t.Errorf("the till is told that %s waits after it was told that it is reserved", key)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range h.deals {
+		want := 0
+		if _, held := journal[posted{b.payment, "hold"}]; held && b.how == byApp {
+			want = 1
+		}
+		if got := told[b.key]; got["reserved"] != want || got["waiting_funds"] > 1 || b.how != byApp && len(got) > 0 {
+			t.Errorf("the till is told %v of %+v, want to be told %d times that it is reserved", got, *b, want)
+		}
+	}
 }
 
 // goingOn adds what happened by itself: reservations of deals that waited for funds.
@@ -462,6 +599,7 @@ const orderLimit = 5 * time.Second
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	r := &rules{journal: h.readJournal(t)}
+	h.checkOutbox(t, r.journal)
 	h.goingOn(r.journal)
 	seed := maphash.MakeSeed()
 	model := porcupine.Model{
@@ -503,12 +641,14 @@ func describe(c porcupine.Operation) string {
 	return fmt.Sprintf("%d to %d µs, client %d at server %d: %s %s %d: %+v", c.Call/1000, c.Return/1000, c.ClientId, a.server, a.what, about, a.minor, got)
 }
 
-// Eight to sixty-four clients call at once, for one wallet that cannot pay for all: they reserve, confirm, revoke, cancel, put
-// money in, and read transactions and balances; on PostgreSQL at two servers. Whatever they are told is what they would have been told
+// Eight to sixty-four clients call at once, for one wallet that cannot pay for all: they reserve, also by allowances that leave too
+// little, confirm, revoke, cancel, put money and cash in, take cash out by codes that pay once, and read transactions and balances; on
+// PostgreSQL at two servers. Whatever they are told is what they would have been told
 // one after another, in an order that no client can tell from the real one.
 func TestHistoriesAreLinearizable(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
-		histories, calls, unknown, short := wallettest.Times(t, "PURSER_TEST_HISTORIES", 15), 0, 0, 0
+		histories, calls := wallettest.Times(t, "PURSER_TEST_HISTORIES", 15), 0
+		unknown, short, exceeded, spent := 0, 0, 0, 0
 		for done := 0; done < histories; address = wallettest.Another(t, address) {
 			m := newMarket(t, address, 20_000_00)
 			var servers []*process
@@ -519,7 +659,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 				h := m.newHistory(t, servers, 8+rand.IntN(mostDeals-7))
 				h.run(8+rand.IntN(57), 5)
 				h.check(t)
-				calls, unknown, short = calls+len(h.calls), unknown+h.unknown, short+h.short
+				calls, unknown, short, exceeded, spent = calls+len(h.calls), unknown+h.unknown, short+h.short, exceeded+h.exceeded, spent+h.spent
 				done++
 			}
 			for _, s := range servers {
@@ -530,10 +670,11 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		if unknown > 0 {
 			t.Errorf("%d calls were not answered, and nothing was broken", unknown)
 		}
-		if short == 0 {
-			t.Error("nobody ever had too little money: this proves little")
+		if short == 0 || exceeded == 0 || spent == 0 {
+			t.Errorf("%d times was there too little money, %d times was too little allowed, %d times had a code paid: this proves little", short, exceeded, spent)
 		}
-		t.Logf("%d histories of %d calls, %d times with too little money", histories, calls, short)
+		t.Logf("%d histories of %d calls, %d times with too little money, %d times with an allowance that left too little, %d times with a code that had paid",
+			histories, calls, short, exceeded, spent)
 	})
 }
 
@@ -544,6 +685,8 @@ const historiesOfMarket = 100
 func (h *history) send(to *process, a asked) (answer told, err error) {
 	var t walletapi.Transaction
 	switch a.what {
+	case paysIn, paysOut:
+		return h.cash(to, a)
 	case balances:
 		answer.funds, err = to.funds(h.dealers[a.dealer])
 		return answer, err
@@ -562,7 +705,7 @@ func (h *history) send(to *process, a asked) (answer told, err error) {
 		answer.status = wallet.PaymentStatus(p.Status)
 		return answer, err
 	case reserves:
-		t, err = to.reserve(h.shop, h.dealers[a.deal.from], a.deal.key, a.deal.byPIN)
+		t, err = to.reserve(h.shop, h.dealers[a.deal.from], a.deal.key, a.deal.how)
 	case reads:
 		t, err = to.transaction(h.shop, "GET", a.deal.key, "", nil)
 	case confirms:
@@ -574,4 +717,20 @@ func (h *history) send(to *process, a asked) (answer told, err error) {
 		answer.status = wallet.PaymentStatus(t.Payments[0].Status)
 	}
 	return answer, err
+}
+
+// cash is a call of the till.
+func (h *history) cash(to *process, a asked) (answer told, err error) {
+	till := to.as(h.shop).AtLocation(cashPlace)
+	cash, pay := walletapi.NewCash{Currency: "EUR", Price: a.minor}, till.PayCashIn
+	if v := a.voucher; v != nil {
+		pay, cash.Price, cash.Customer.QRCode = till.PayCashOut, v.minor, v.code
+	} else {
+		cash.Customer.Barcode = wallet.WalletCode(h.dealers[a.dealer].wallet)
+	}
+	t, err := pay(context.Background(), cash)
+	if err != nil {
+		return answer, err
+	}
+	return told{status: wallet.PaymentStatus(t.Payments[0].Status), payment: t.Payments[0].ID}, nil
 }

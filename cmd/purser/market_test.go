@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 	"github.com/purserhq/purser/money"
@@ -32,6 +33,9 @@ type market struct {
 	// folders are the data folders of the servers that may run on it at once: one on SQLite, two on PostgreSQL.
 	folders []string
 }
+
+// cashPlace is where the market takes cash and hands it out.
+const cashPlace = 11
 
 // dealer is somebody with a wallet, a token for it, and a PIN.
 type dealer struct {
@@ -68,6 +72,18 @@ func newMarket(t *testing.T, address string, funds int64) *market {
 		must(err)
 	}
 	_, err = uses.CreateProject(t.Context(), itself, wallet.Project{ID: 1, Title: "The market", OwnerID: 2, WalletID: m.dealers[1].wallet})
+	must(err)
+	// What is told to its till is written down; nobody takes it there, since no server calls its own machine.
+	callback := "https://127.0.0.1/callback"
+	_, err = uses.UpdateProject(t.Context(), itself, 1, service.ProjectChange{CallbackURI: &callback}, true)
+	must(err)
+	_, err = uses.CreateLocation(t.Context(), itself, wallet.Location{
+		ID: cashPlace, ProjectID: 1, Title: wallet.Text{"en": "The till"}, Address: wallet.Text{"en": "Market Street 1"}, Status: wallet.Active, Public: true,
+		Services: map[wallet.Service]wallet.Offer{
+			wallet.CashIn:  {Available: true, Types: wallet.ServiceTypes(wallet.CashIn)},
+			wallet.CashOut: {Available: true, Types: wallet.ServiceTypes(wallet.CashOut)},
+		},
+	})
 	must(err)
 	client, key, err := uses.CreateClient(t.Context(), itself, wallet.Client{
 		ID: 1, Title: "The market's till", Type: wallet.PrivateClient, Permissions: wallet.Permissions(), Projects: []int64{1}, MainProject: 1,
@@ -146,12 +162,16 @@ func (p *process) call(by walletapi.MAC, c walletapi.Call, body, out any) error 
 			return err
 		}
 	}
-	client := walletapi.Client{BaseURL: p.Address, Auth: by, HTTP: p.http}
-	answer, err := client.Do(context.Background(), c)
+	answer, err := p.as(by).Do(context.Background(), c)
 	if err != nil {
 		return err
 	}
 	return answer.Decode(out)
+}
+
+// as is the SDK for somebody, at this server.
+func (p *process) as(by walletapi.MAC) *walletapi.Client {
+	return &walletapi.Client{BaseURL: p.Address, Auth: by, HTTP: p.http}
 }
 
 // Calls of the market.
@@ -171,13 +191,41 @@ func (p *process) transaction(by walletapi.MAC, method, key, what string, body a
 	return t, p.call(by, walletapi.Call{Method: method, Target: "/rest/v1/transaction/" + key + what}, body, &t)
 }
 
-// reserve has a dealer accept: by their token or, from the shop, by their PIN.
-func (p *process) reserve(shop walletapi.MAC, d dealer, key string, byPIN bool) (walletapi.Transaction, error) {
+// yes is how a dealer accepts.
+type yes string
+
+// In their app, by their PIN at the till, or by the allowance that they gave it.
+const (
+	byApp       yes = "app"
+	byPIN       yes = "PIN"
+	byAllowance yes = "allowance"
+)
+
+// reserve has a dealer accept.
+func (p *process) reserve(shop walletapi.MAC, d dealer, key string, how yes) (walletapi.Transaction, error) {
 	target := fmt.Sprintf("/reserve/%d", d.wallet)
-	if byPIN {
+	switch how {
+	case byPIN:
 		return p.transaction(shop, "PUT", key, target, map[string]any{"pin": d.pin})
+	case byAllowance:
+		return p.transaction(shop, "PUT", key, target, nil)
 	}
 	return p.transaction(d.token, "PUT", key, target, nil)
+}
+
+// allow has a dealer let the shop take so much within a week; it replaces what they let it take before.
+func (p *process) allow(shop walletapi.MAC, d dealer, minor int64) error {
+	made, err := p.as(shop).CreateAllowance(context.Background(), walletapi.NewAllowance{
+		Description: "Errands", Currency: "EUR", Limits: []walletapi.NewAllowanceLimit{{MaxPrice: minor, Time: 7 * 24 * 3600}},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := p.transaction(d.token, "PUT", made.TransactionKey, fmt.Sprintf("/reserve/%d", d.wallet), nil); err != nil {
+		return err
+	}
+	_, err = p.transaction(shop, "PUT", made.TransactionKey, "/confirm", nil)
+	return err
 }
 
 // funds are what a dealer has available and reserved, in cents.

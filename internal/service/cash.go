@@ -164,8 +164,8 @@ type customer struct {
 	wallet.Contact
 	// user is who made the code that they are known by; 0 where it is none of that kind.
 	user int64
-	// code is the hash of a code that is used up with the payment; nil for none.
-	code []byte
+	// code is used up with the payment; nil for none.
+	code *store.ReserveCode
 }
 
 // cashCustomer finds whose wallet cash goes into or comes out of.
@@ -212,7 +212,7 @@ func (s *Service) customerByCode(ctx context.Context, c wallet.Caller, hash []by
 	if code == nil || code.Used || !code.ExpiresAt.After(s.BusinessClock()) {
 		return customer{}, errWrongCode
 	}
-	who := customer{Contact: wallet.Contact{WalletID: code.WalletID}, user: code.UserID, code: hash}
+	who := customer{Contact: wallet.Contact{WalletID: code.WalletID}, user: code.UserID, code: code}
 	return who, s.db.Update(ctx, func(tx *store.Tx) error { return s.takeBack(tx, network) })
 }
 
@@ -275,6 +275,7 @@ func (s *Service) moveCash(ctx context.Context, c wallet.Caller, place *wallet.L
 	}
 	needs := store.Needs{Accounts: t.Accounts(from), Spenders: spenders(a.Payer)}
 	view, err := moneyAs(ctx, s, c, needs, func(m *store.MoneyTx) (TransactionView, error) { return s.cashMoved(m, t, a, who) })
+	err = s.spentMeanwhile(ctx, who.code, err)
 	var refused *wallet.Error
 	if cash.Service == wallet.CashIn && errors.As(err, &refused) && refused.Code == wallet.NotEnoughFunds {
 		err = wallet.Errorf(wallet.NotEnoughFunds, "wallet %d of project %d holds less than that: cash is paid in from it.", from, project.ID)
@@ -296,7 +297,7 @@ func (s *Service) cashMoved(m *store.MoneyTx, t wallet.Transaction, a wallet.Acc
 		return TransactionView{}, err
 	}
 	if who.code != nil {
-		m.UseCode(who.code)
+		m.UseCode(who.code.Hash)
 	}
 	if p.BeneficiaryID == 0 {
 		m.Await(p.Beneficiary.Text(), made.ID)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -104,6 +105,23 @@ func (s *Service) codeOf(ctx context.Context, c wallet.Caller, t *wallet.Transac
 		}
 	}
 	return code, s.db.Update(ctx, func(tx *store.Tx) error { return s.takeBack(tx, network) })
+}
+
+// spentMeanwhile is why a command was refused that would have used up a code: where it has paid elsewhere at the same instant, that,
+// and not that there is too little money now. nil for the code says that there was none.
+func (s *Service) spentMeanwhile(ctx context.Context, code *store.ReserveCode, err error) error {
+	var refused *wallet.Error
+	if code == nil || !errors.As(err, &refused) || refused.Code != wallet.NotEnoughFunds && refused.Code != wallet.LimitsExceeded {
+		return err
+	}
+	now, lost := s.db.ReserveCode(ctx, code.Hash)
+	switch {
+	case lost != nil:
+		return lost
+	case now == nil || now.Used:
+		return errWrongCode
+	}
+	return err
 }
 
 // SendFlash sends a code to the phone of a payer, who reads it out to accept this one transaction. It fails with

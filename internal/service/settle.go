@@ -142,9 +142,10 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 		return pinStillIs(m, payer.Owner.ID, proven)
 	}
 	if first == nil {
-		return s.accept(ctx, c, t, a, needs, before)
+		view, err := s.accept(ctx, c, t, a, needs, before)
+		return view, s.spentMeanwhile(ctx, code, err)
 	}
-	return withPayer(ctx, s, first.WalletID, func(other *wallet.Holder) (TransactionView, error) {
+	view, err := withPayer(ctx, s, first.WalletID, func(other *wallet.Holder) (TransactionView, error) {
 		needs.Add(moveNeeds(first, other))
 		return s.accept(ctx, c, t, a, needs, func(m *store.MoneyTx) error {
 			if _, err := moved(m, first.ID, other, revoking); err != nil {
@@ -153,6 +154,7 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 			return before(m)
 		})
 	})
+	return view, s.spentMeanwhile(ctx, code, err)
 }
 
 // revokedFirst is the transaction that is to be revoked before another is accepted; nil for none.
