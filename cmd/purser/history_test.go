@@ -261,9 +261,9 @@ type history struct {
 	// vouchers are codes for cash.
 	vouchers []*voucher
 	first    state
-	began   time.Time
-	mu      sync.Mutex
-	calls   []porcupine.Operation
+	began    time.Time
+	mu       sync.Mutex
+	calls    []porcupine.Operation
 	// unknown counts the calls that were not answered, short those that were told of too little money, exceeded those of an
 	// allowance that leaves too little, and spent those of a code that had paid already.
 	unknown, short, exceeded, spent int
