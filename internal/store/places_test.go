@@ -259,6 +259,54 @@ func listed(t *rapid.T, db *store.DB, f wallet.LocationFilter) (ids []int64, tot
 	return ids, total
 }
 
+// Whoever opens a place finds it at once at the server that wrote it, and within two seconds at another; and whoever moves it finds
+// it where it is. Machines that are busy with other things may take longer now and then: the quickest of three is what counts.
+func TestAPlaceIsFoundAsSoonAsItIsWritten(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		here := wallettest.Open(t, address, wallettest.NewClock())
+		elsewhere := here
+		if isPostgres(address) {
+			elsewhere = wallettest.Open(t, address, wallettest.NewClock())
+		}
+		seed(t, here)
+		near := wallet.At(54.68, 25.28)
+		found := func(db *store.DB) int {
+			_, total, err := db.Locations(context.Background(), wallet.LocationFilter{Near: &near, Distance: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return total
+		}
+		if found(here) != 0 || found(elsewhere) != 0 {
+			t.Fatal("there is a place already")
+		}
+		var took []time.Duration
+		for id := int64(1); id <= 3; id++ {
+			update(t, here, func(tx *store.Tx) error {
+				return tx.PutLocations([]wallet.Location{{ID: id, ProjectID: 1, Status: wallet.Active, UpdatedAt: wallettest.Epoch, Position: &near}})
+			})
+			written := time.Now()
+			if n := found(here); n != int(id) {
+				t.Errorf("%d of %d places are found where they were written", n, id)
+			}
+			for found(elsewhere) != int(id) && time.Since(written) < time.Minute {
+				time.Sleep(5 * time.Millisecond)
+			}
+			took = append(took, time.Since(written))
+		}
+		if least := slices.Min(took); least > 2*time.Second {
+			t.Errorf("another server finds a place after %s at the earliest", least)
+		}
+		away := wallet.At(-33.9, 18.4)
+		update(t, here, func(tx *store.Tx) error {
+			return tx.PutLocations([]wallet.Location{{ID: 1, ProjectID: 1, Status: wallet.Active, UpdatedAt: wallettest.Epoch.Add(time.Second), Position: &away}})
+		})
+		if n := found(here); n != 2 {
+			t.Errorf("%d places are found where one of three has left", n)
+		}
+	})
+}
+
 // A place at the date line is found from its other side, and a place near the pole from the
 // other side of the pole.
 func TestNearAcrossTheEdgeOfTheMap(t *testing.T) {
