@@ -170,12 +170,17 @@ func (e *Entry) row(l *line) {
 	l.quoted(e.Details)
 }
 
+// columns are the words of a row of either kind before its document.
+func columns(l *line, kind string, id int64, status string, rest ...int64) {
+	l.kind(kind)
+	l.number(id)
+	l.word(status)
+	l.number(rest...)
+}
+
 // columns are the words of a transaction's row before its document.
 func (r *Row) columns(l *line) {
-	l.kind("row")
-	l.number(r.ID)
-	l.word(r.Status)
-	l.number(r.ClientID, r.ProjectID, r.LocationID, r.WalletID, r.CreatedAt)
+	columns(l, "row", r.ID, r.Status, r.ClientID, r.ProjectID, r.LocationID, r.WalletID, r.CreatedAt)
 }
 
 // row is the transaction as it is exported.
@@ -186,10 +191,7 @@ func (r *Row) row(l *line) {
 
 // columns are the words of an allowance's row before its document.
 func (r *AllowanceRow) columns(l *line) {
-	l.kind("allowance-row")
-	l.number(r.ID)
-	l.word(r.Status)
-	l.number(r.ClientID, r.ProjectID, r.TransactionID, r.WalletID, r.CreatedAt)
+	columns(l, "allowance-row", r.ID, r.Status, r.ClientID, r.ProjectID, r.TransactionID, r.WalletID, r.CreatedAt)
 }
 
 // row is the allowance as it is exported.

@@ -325,28 +325,50 @@ func (v *exportVerifier) transaction(f *fields) error {
 }
 
 func (v *exportVerifier) row(f *fields) error {
-	r := Row{ID: f.number(), Status: f.word()}
-	for _, to := range []*int64{&r.ClientID, &r.ProjectID, &r.LocationID, &r.WalletID, &r.CreatedAt} {
-		*to = f.number()
-	}
-	r.Document = f.quoted()
-	var l line
-	r.row(&l)
-	if err := v.below("row", f.same(l)); err != nil {
+	var r Row
+	if err := v.rowLine("row", f, &r.ID, &r.Status, &r.Document, r.row, &r.ClientID, &r.ProjectID, &r.LocationID, &r.WalletID, &r.CreatedAt); err != nil {
 		return err
 	}
 	if len(v.leaf.Transactions) == 0 {
 		return v.wrong("the line", "row", "below a transaction")
 	}
 	t := &v.leaf.Transactions[len(v.leaf.Transactions)-1]
-	if sum := r.Digest(v.leaf.Salt); t.ID != r.ID || t.Status != r.Status || t.Digest != sum {
-		return v.wrong("row", fmt.Sprintf("transaction %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("transaction %d, %s, of digest %x", t.ID, t.Status, t.Digest))
+	if err := v.rowIs("row", "transaction", stamp{r.ID, r.Status, r.Digest(v.leaf.Salt)}, stamp{t.ID, t.Status, t.Digest}); err != nil {
+		return err
 	}
 	if t.Status == Deleted {
 		v.deletions.addRow(t.ID)
 	}
 	v.takeRow(t.ID)
 	return nil
+}
+
+// rowLine reads a row of either kind, and holds the line against how the row is written.
+func (v *exportVerifier) rowLine(kind string, f *fields, id *int64, status, document *string, write func(*line), columns ...*int64) error {
+	*id, *status = f.number(), f.word()
+	for _, to := range columns {
+		*to = f.number()
+	}
+	*document = f.quoted()
+	var l line
+	write(&l)
+	return v.below(kind, f.same(l))
+}
+
+// stamp is what a leaf says of a row: whose it is, its status, and the digest of the rest.
+type stamp struct {
+	id     int64
+	status string
+	digest [32]byte
+}
+
+// rowIs holds a row against what the leaf above it says.
+func (v *exportVerifier) rowIs(kind, noun string, is, said stamp) error {
+	if is == said {
+		return nil
+	}
+	tell := func(s stamp) string { return fmt.Sprintf("%s %d, %s, of digest %x", noun, s.id, s.status, s.digest) }
+	return v.wrong(kind, tell(is), tell(said))
 }
 
 func (v *exportVerifier) account(f *fields) error {
@@ -397,22 +419,16 @@ func (v *exportVerifier) allowance(f *fields) error {
 }
 
 func (v *exportVerifier) allowanceRow(f *fields) error {
-	r := AllowanceRow{ID: f.number(), Status: f.word()}
-	for _, to := range []*int64{&r.ClientID, &r.ProjectID, &r.TransactionID, &r.WalletID, &r.CreatedAt} {
-		*to = f.number()
-	}
-	r.Document = f.quoted()
-	var l line
-	r.row(&l)
-	if err := v.below("allowance-row", f.same(l)); err != nil {
+	var r AllowanceRow
+	if err := v.rowLine("allowance-row", f, &r.ID, &r.Status, &r.Document, r.row, &r.ClientID, &r.ProjectID, &r.TransactionID, &r.WalletID, &r.CreatedAt); err != nil {
 		return err
 	}
 	if len(v.leaf.Allowances) == 0 {
 		return v.wrong("the line", "allowance-row", "below an allowance")
 	}
 	a := &v.leaf.Allowances[len(v.leaf.Allowances)-1]
-	if sum := r.Digest(v.leaf.Salt); a.ID != r.ID || a.Status != r.Status || a.Digest != sum {
-		return v.wrong("allowance-row", fmt.Sprintf("allowance %d, %s, of digest %x", r.ID, r.Status, sum), fmt.Sprintf("allowance %d, %s, of digest %x", a.ID, a.Status, a.Digest))
+	if err := v.rowIs("allowance-row", "allowance", stamp{r.ID, r.Status, r.Digest(v.leaf.Salt)}, stamp{a.ID, a.Status, a.Digest}); err != nil {
+		return err
 	}
 	v.takeRow(-a.ID)
 	return nil
