@@ -152,7 +152,7 @@ func TestTheInspectorSendsARequestAgain(t *testing.T) {
 		t.Fatalf("%d requests", len(seen))
 	}
 	first, second := seen[0], seen[1]
-	if first.Status != 200 || first.Decision != "allowed" || first.Signature != "matches" || first.ProjectID != 1221 || first.ClientID != 1 ||
+	if first.Status != 200 || first.Decision != "allowed" || !strings.Contains(first.Reason, "use_wallet_api") || first.Signature != "matches" || first.ProjectID != 1221 || first.ClientID != 1 ||
 		first.Statements == 0 || len(first.Signed) != 7 || first.Signed[2] != "POST" || first.Signed[3] != "/rest/v1/transaction" || !strings.Contains(first.Signed[6], "body_hash=") {
 		t.Errorf("%+v", first)
 	}

@@ -45,7 +45,7 @@ func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator)
 
 // watch tells the inspector what the API made of a request.
 func (b *toolbox) watch(ctx context.Context, w httpapi.Watched) {
-	b.inspector.Decided(ctx, inspect.Decided{ID: w.ID, Route: w.Route, Caller: w.Caller, Code: w.Code, Err: w.Err})
+	b.inspector.Decided(ctx, inspect.Decided{ID: w.ID, Route: w.Route, Caller: w.Caller, Decisions: w.Decisions, Code: w.Code, Err: w.Err})
 }
 
 // lastRequests are those that the page shows, the newest first.

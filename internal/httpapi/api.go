@@ -56,6 +56,8 @@ type Watched struct {
 	ID, Route string
 	// Caller is who was recognised; the zero Caller where nobody was.
 	Caller wallet.Caller
+	// Decisions are what was decided about the caller, in turn.
+	Decisions []wallet.Decision
 	// Code is the error's that the caller read, and Err the whole of it; empty and nil where all went well.
 	Code wallet.Code
 	Err  error
@@ -91,6 +93,8 @@ type request struct {
 	caller wallet.Caller
 	// quota is what the caller has left, zero where nothing is counted.
 	quota auth.Quota
+	// decisions are those about the caller, where somebody watches.
+	decisions []wallet.Decision
 }
 
 // handler answers a request with a value that is encoded as JSON, or an error.
@@ -123,6 +127,9 @@ func (a *API) proven(h handler, who proof) handler {
 			return nil, err
 		}
 		defer a.Auth.Settle(caller)
+		if a.Watch != nil {
+			caller.Asked = func(d wallet.Decision) { r.decisions = append(r.decisions, d) }
+		}
 		r.caller = caller
 		if err := a.count(r, caller.CountedAs(), a.budget(caller)); err != nil {
 			return nil, err
@@ -178,7 +185,7 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 		status, code, err := a.reply(w, id, out, err)
 		a.explain(req, pattern, err)
 		if a.Watch != nil {
-			a.Watch(r.Context(), Watched{ID: id, Route: pattern, Caller: req.caller, Code: code, Err: err})
+			a.Watch(r.Context(), Watched{ID: id, Route: pattern, Caller: req.caller, Decisions: req.decisions, Code: code, Err: err})
 		}
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
 	}

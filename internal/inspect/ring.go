@@ -37,7 +37,8 @@ type Record struct {
 	Caller     string `json:"caller"`
 	ProjectID  int64  `json:"project_id,omitempty"`
 	LocationID int64  `json:"location_id,omitempty"`
-	// Route is what answered it. Decision is allowed or refused, and Reason why it was refused; empty where the API has not seen it.
+	// Route is what answered it. Decision is allowed or refused, and Reason what it saw that allowed it, or why it
+	// was refused; empty where the API has not seen it.
 	Route    string `json:"route,omitempty"`
 	Decision string `json:"decision,omitempty"`
 	Reason   string `json:"reason,omitempty"`

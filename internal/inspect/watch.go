@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/purserhq/purser/internal/auth"
@@ -23,6 +24,8 @@ type Decided struct {
 	ID, Route string
 	// Caller is who was recognised; nobody where the request was not proven.
 	Caller wallet.Caller
+	// Decisions are what was decided about the caller, in turn.
+	Decisions []wallet.Decision
 	// Code is that of Err, empty where there is none.
 	Code wallet.Code
 	Err  error
@@ -124,6 +127,7 @@ func (i *Inspector) Decided(ctx context.Context, d Decided) {
 		record.Caller = "anybody: nobody looks at the signature"
 	}
 	if d.Err == nil {
+		record.Reason = grounds(d.Decisions)
 		return
 	}
 	record.Decision = "refused"
@@ -137,6 +141,17 @@ func (i *Inspector) Decided(ctx context.Context, d Decided) {
 		record.Reason = refusal.Reason
 		record.ProjectID, record.LocationID = max(record.ProjectID, refusal.ProjectID), max(record.LocationID, refusal.LocationID)
 	}
+}
+
+// grounds says why a request was allowed: what each decision saw, once.
+func grounds(decisions []wallet.Decision) string {
+	var all []string
+	for _, d := range decisions {
+		if said := d.Grounds(); said != "" && !slices.Contains(all, said) {
+			all = append(all, said)
+		}
+	}
+	return strings.Join(all, ". ")
 }
 
 // rest is a body of which some was read already.

@@ -51,6 +51,8 @@ type Caller struct {
 	Claim *Claim
 	// Once is set for a request that has its effect once, nil for one whose caller gave it no key.
 	Once *Once
+	// Asked is told of each decision about the caller, for who watches a sandbox; nil where nobody does.
+	Asked func(Decision)
 
 	// named is what the request names; every decision looks at it first.
 	named *named

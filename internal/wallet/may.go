@@ -244,6 +244,14 @@ func (p *policy) subjectRules(s Subject) (about, grounds []rule) {
 // May decides whether the caller may do the action to the subject. It is the only place
 // where that is decided: the wire, the pages and the console all come through here.
 func May(c Caller, a Action, s Subject) Decision {
+	d := decide(c, a, s)
+	if c.Asked != nil {
+		c.Asked(d)
+	}
+	return d
+}
+
+func decide(c Caller, a Action, s Subject) Decision {
 	d := Decision{Action: a, question: question{c, s}}
 	p := policies[a]
 	if p == nil {
@@ -335,7 +343,21 @@ func (d Decision) with(grants []Grant) Decision {
 	for _, grant := range grants {
 		caller = grant.to(caller)
 	}
-	return May(caller, d.Action, d.question.subject)
+	return decide(caller, d.Action, d.question.subject)
+}
+
+// Grounds says in words what allowed the action: what each rule that held saw. It is empty where the action was refused.
+func (d Decision) Grounds() string {
+	if !d.Allowed {
+		return ""
+	}
+	var facts []string
+	for _, looked := range d.Rules() {
+		if looked.Holds {
+			facts = append(facts, looked.Fact)
+		}
+	}
+	return string(d.Action) + ": " + strings.Join(facts, "; ")
 }
 
 // Rules are the rules that were looked at, in order, with the facts they saw.
@@ -406,7 +428,7 @@ func (d Decision) Waits() bool {
 	default:
 		return false
 	}
-	return May(c, d.Action, s).Allowed
+	return decide(c, d.Action, s).Allowed
 }
 
 // NotAgreedYet is said where the user was asked for something as optional and has not answered yet.
