@@ -2,8 +2,10 @@ package walletapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -189,7 +191,9 @@ func (t *TokenAuth) renew(ctx context.Context, refused string) error {
 		if over != nil || old.AccessToken != refused {
 			return struct{}{}, over
 		}
-		fresh, err := t.by.IssueToken(ctx, TokenRequest{GrantType: GrantRefreshToken, RefreshToken: old.RefreshToken})
+		// A key that is the same in each try, also after this call has given up: the server replays the pair whose answer was lost.
+		sum := sha256.Sum256([]byte(old.RefreshToken))
+		fresh, err := t.by.Once("refresh-"+hex.EncodeToString(sum[:])).IssueToken(ctx, TokenRequest{GrantType: GrantRefreshToken, RefreshToken: old.RefreshToken})
 		if err == nil && (fresh.AccessToken == "" || fresh.MACKey == "") {
 			err = errors.New("walletapi: the server gave no new token")
 		}
@@ -211,6 +215,13 @@ func (t *TokenAuth) renew(ctx context.Context, refused string) error {
 		return struct{}{}, nil
 	})
 	return err
+}
+
+// ended is why the token cannot be used any more; nil while it can.
+func (t *TokenAuth) ended() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
 }
 
 // current is what one request is proven by: of a token what it is now.

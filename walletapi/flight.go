@@ -2,6 +2,7 @@ package walletapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (f *flight[K, T]) do(ctx context.Context, key K, call func(ctx context.Cont
 	f.mu.Lock()
 	l, ok := f.running[key]
 	if !ok {
-		l = &landing[T]{done: make(chan struct{})}
+		l = &landing[T]{done: make(chan struct{}), err: errors.New("walletapi: the call ended its goroutine")}
 		if f.running == nil {
 			f.running = map[K]*landing[T]{}
 		}

@@ -242,6 +242,8 @@ func (s *ProjectSwitcher) Resume(ctx context.Context, ask func([]Project) (Proje
 		if last, err = s.Choice.Load(ctx); err != nil {
 			return nil, err
 		}
+	} else if current, ok := s.Current(); ok {
+		last = current.ID
 	}
 	project, err := SelectProject(projects, last, ask)
 	if err != nil {

@@ -83,6 +83,11 @@ func (c *Client) Send(ctx context.Context, call Call, out any) error {
 
 // repeat sends a call until there is an answer that another try would not change.
 func (c *Client) repeat(ctx context.Context, call Call, auth Auth) (*Answer, error) {
+	if token, ok := auth.(*TokenAuth); ok {
+		if err := token.ended(); err != nil {
+			return nil, err
+		}
+	}
 	cured := cures{client: c, auth: auth}
 	for attempt := 1; ; attempt++ {
 		proof, offset := current(auth), c.state().offset.Load()

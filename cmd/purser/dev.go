@@ -59,6 +59,7 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	if err := s.listenOperator(); err != nil {
 		return err
 	}
+	s.closing(s.box.letGo) // before the port waits for them
 	manifest, err := s.describeWorld(ctx)
 	if err != nil {
 		return err

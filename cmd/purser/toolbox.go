@@ -39,8 +39,16 @@ func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator)
 		Claim: trouble.ClaimsTo(proof), Refuse: api.Refuse, WallClock: s.now, Window: s.config.clockSkew,
 	})
 	b.address = func() string { return s.address }
-	b.inspector = inspect.New(inspect.Options{Proof: proof, WallClock: s.now, Random: s.random, Count: store.CountStatements})
+	b.inspector = inspect.New(b.inspector, inspect.Options{Proof: proof, WallClock: s.now, Random: s.random, Count: store.CountStatements})
 	return b.inspector.Before(b.trouble.Before(api))
+}
+
+// letGo ends what trouble keeps waiting.
+func (b *toolbox) letGo() error {
+	if b.trouble == nil {
+		return nil
+	}
+	return b.trouble.Close()
 }
 
 // watch tells the inspector what the API made of a request.

@@ -191,6 +191,7 @@ func (s *server) openWorld(ctx context.Context) error {
 
 // closeWorld lets nobody in any more, and closes what openWorld opened, the last one first.
 func (s *server) closeWorld() error {
+	s.box.letGo() // or the door would wait for those whom trouble keeps waiting
 	err := errors.Join(s.front.shut(s.config.shutdownTimeout), s.desk.shut(s.config.shutdownTimeout))
 	for i := len(s.world) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.world[i]())

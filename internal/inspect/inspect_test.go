@@ -38,7 +38,7 @@ func TestAnswersAreMasked(t *testing.T) {
 
 // What is kept is bounded, by number and by bytes, and the oldest goes first.
 func TestTheRingIsBounded(t *testing.T) {
-	i := New(Options{})
+	i := New(nil, Options{})
 	for n := range maxRecords + 50 {
 		i.add(&Record{ID: fmt.Sprint(n), ClientID: int64(n % 2)})
 	}

@@ -96,8 +96,16 @@ const (
 	maxBytes   = 16 << 20
 )
 
-// New returns an Inspector that has seen nothing.
-func New(o Options) *Inspector { return &Inspector{Options: o} }
+// New returns an Inspector that has seen nothing. It counts on from the one before, if any: who follows that goes on.
+func New(before *Inspector, o Options) *Inspector {
+	i := &Inspector{Options: o}
+	if before != nil {
+		before.mu.Lock()
+		i.last = before.last
+		before.mu.Unlock()
+	}
+	return i
+}
 
 // add keeps a request, and lets go of the oldest where there are too many.
 func (i *Inspector) add(r *Record) {

@@ -133,7 +133,12 @@ export class WalletClient extends Calls {
     if (url.origin !== this.#base.origin) throw new TypeError("a path does not lead to another host");
     const headers: Record<string, string> = {};
     const named: Record<string, string> = {};
+    let given = ""; // the key, where it was said in a header
     for (const [name, value] of Object.entries(options.headers ?? {})) {
+      if (/^idempotency-key$/i.test(name)) {
+        given = String(value);
+        continue;
+      }
       const context = /^wallet-api-(project|location)-id$/i.exec(name)?.[1]?.toLowerCase();
       (context ? named : headers)[context ?? name] = String(value);
     }
@@ -145,7 +150,7 @@ export class WalletClient extends Calls {
     const context = {
       projectId: projectId === undefined ? undefined : String(projectId),
       locationId: locationId === undefined ? undefined : String(locationId),
-      idempotencyKey: writes ? (options.idempotencyKey ?? makeKey()) : undefined,
+      idempotencyKey: writes ? (options.idempotencyKey || given || makeKey()) : undefined,
     };
     if (!inBrowser()) headers["User-Agent"] ??= userAgent;
     if (options.body !== undefined) headers["Content-Type"] = "application/json";

@@ -54,6 +54,17 @@ export interface TransportOptions {
 const longestWait = 10_000;
 const firstWait = 200;
 
+/** Waits for what others wait for too, but no longer than one's own signal lets. */
+export function orAborted<T>(what: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return what;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    what.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
 /** Sends requests: signed by the server's clock, each try with a time-out, again where that is safe. */
 export class Transport {
   readonly #o: TransportOptions;
@@ -75,8 +86,13 @@ export class Transport {
         request.signal?.throwIfAborted();
         if (!asked && error instanceof APIError && error.code === "invalid_timestamp") {
           asked = true;
-          if (this.#ahead === ahead) await this.#askForTheTime();
-          continue;
+          try {
+            if (this.#ahead === ahead) await orAborted(this.#askForTheTime(), request.signal);
+            continue;
+          } catch {
+            request.signal?.throwIfAborted();
+            throw error; // what was refused says more
+          }
         }
         const wait = tries < this.#o.retries ? this.#wait(error, request.repeatable, tries) : undefined;
         if (wait === undefined) throw error;
@@ -89,10 +105,11 @@ export class Transport {
   /** For how long to wait before another try; undefined where there must be none. */
   #wait(error: unknown, repeatable: boolean, tries: number): number | undefined {
     const refused = error instanceof APIError;
+    const twice = refused && error.code === "unauthorized" && error.description.startsWith("Nonce already used");
     // A 429 says that nothing was done.
     if (!repeatable && !(refused && error.status === 429)) return undefined;
     const passing = refused
-      ? [429, 500, 502, 503, 504].includes(error.status) || error.retryAfter !== undefined
+      ? twice || [429, 500, 502, 503, 504].includes(error.status) || error.retryAfter !== undefined
       : error instanceof NetworkError;
     if (!passing) return undefined;
     // Anything up to twice as much each time, so that those who failed together do not come back together.
@@ -108,6 +125,7 @@ export class Transport {
       const before = this.#o.clock.now();
       const answer = (await this.#once({ method: "GET", url, headers: {}, repeatable: true }, undefined)) as { time: number };
       const now = this.#o.clock.now();
+      if (!Number.isFinite(answer?.time)) throw new NetworkError("network_error", "The server does not tell the time.");
       this.#ahead = answer.time * 1000 + 500 - (before + now) / 2; // its seconds are cut off
     })().finally(() => (this.#asking = undefined));
     return this.#asking;
