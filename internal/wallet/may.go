@@ -353,7 +353,7 @@ func (d Decision) Grounds() string {
 	}
 	var facts []string
 	for _, looked := range d.Rules() {
-		if looked.Holds {
+		if looked.Holds && !slices.Contains(facts, looked.Fact) {
 			facts = append(facts, looked.Fact)
 		}
 	}
