@@ -20,6 +20,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,7 +120,7 @@ func (s *Site) secure(h http.Header) {
 	if s.Sandbox != nil {
 		forms = "'self'"
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action "+forms+"; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action "+forms+"; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
 	h.Set("Referrer-Policy", "same-origin")
@@ -254,7 +255,9 @@ func (s *Site) make(name string) error {
 	case isPage:
 		return s.renderPage(p)
 	case name == everythingPage || strings.HasPrefix(name, referenceFolder):
-		return s.reference()
+		err := s.reference()
+		debug.FreeOSMemory() // of the description as it was read, which is some twenty times what is kept
+		return err
 	default:
 		return s.asset(name)
 	}

@@ -120,7 +120,7 @@ func lead(document ast.Node, source []byte, resolve resolver) {
 			l.RemoveChild(l, c)
 			parent.InsertBefore(parent, l, c)
 		}
-		if aside != "" && aside != said {
+		if aside != "" && !strings.HasPrefix(aside, said) {
 			behind := ast.NewString([]byte(" (" + code(aside) + ")"))
 			behind.SetCode(true) // it is written as it stands
 			parent.InsertBefore(parent, l, behind)
@@ -289,7 +289,7 @@ func renderSheets(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.Wa
 	s := n.(*sheets)
 	fmt.Fprint(w, "<div class=\"sheets\" role=\"group\" aria-label=\"The same in several languages\">\n")
 	for i, name := range s.labels {
-		id := fmt.Sprintf("sheet-%d-%d", s.number, i+1)
+		id := fmt.Sprintf("sheet.%d.%d", s.number, i+1)
 		checked := map[bool]string{true: " checked"}[i == 0]
 		fmt.Fprintf(w, "<input type=\"radio\" name=\"sheets-%d\" id=\"%s\"%s><label for=\"%s\">%s</label>\n", s.number, id, checked, id, name)
 	}
