@@ -1,7 +1,6 @@
 package manual
 
 import (
-	"bufio"
 	"fmt"
 	"io/fs"
 	"path"
@@ -12,6 +11,9 @@ import (
 // guidesFolder holds the guides, which the navigation lists in the order of their names.
 const guidesFolder = "docs/guides"
 
+// exchangesPage describes the exchanges, and is part of a site that has them.
+const exchangesPage = "testdata/exchange/README.md"
+
 // contents is the order of the navigation: groups, and the Markdown in each. A test holds that no file is left out.
 var contents = []struct {
 	group string
@@ -19,7 +21,7 @@ var contents = []struct {
 }{
 	{"Start", []string{"README.md", "docs/sandbox.md"}},
 	{"Guides", nil},
-	{"Calling it", []string{"docs/clients.md", "docs/accounts.md", "docs/idempotency.md", "docs/errors.md", "docs/go-sdk.md", "docs/js-sdk.md"}},
+	{"Calling it", []string{"docs/clients.md", "docs/accounts.md", "docs/idempotency.md", "docs/errors.md", "docs/go-sdk.md", "docs/js-sdk.md", exchangesPage}},
 	{"Payments", []string{
 		"docs/payments.md", "docs/payments-page.md", "docs/allowances.md", "docs/callbacks.md", "docs/cash.md",
 		"docs/identification.md", "docs/rates.md", "docs/statistics.md",
@@ -45,6 +47,9 @@ func pagePath(source string) string {
 	if name == "README" {
 		return indexPage
 	}
+	if source == exchangesPage {
+		return "exchange/" + indexPage
+	}
 	below, inDocs := strings.CutPrefix(name, "docs/")
 	if !inDocs {
 		return ""
@@ -67,6 +72,9 @@ func (s *Site) list() error {
 			files = s.guides()
 		}
 		for _, source := range files {
+			if source == exchangesPage && s.Exchanges == nil {
+				continue
+			}
 			title, err := s.titleOf(source)
 			if err != nil {
 				return err
@@ -105,14 +113,12 @@ func (s *Site) guides() []string {
 
 // titleOf is the first heading of a file of Markdown.
 func (s *Site) titleOf(source string) (string, error) {
-	file, err := s.Files.Open(source)
+	content, err := s.read(source)
 	if err != nil {
-		return "", fmt.Errorf("reading the manual: %w", err)
+		return "", err
 	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if title, ok := strings.CutPrefix(lines.Text(), "# "); ok {
+	for line := range strings.Lines(string(content)) {
+		if title, ok := strings.CutPrefix(line, "# "); ok {
 			return strings.ReplaceAll(strings.TrimSpace(title), "`", ""), nil
 		}
 	}

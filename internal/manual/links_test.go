@@ -103,7 +103,7 @@ func TestLinksOfMarkdownLeadSomewhere(t *testing.T) {
 
 // Each file of Markdown below docs is in the navigation, once, and under a title of its own.
 func TestTheNavigationHasEveryPage(t *testing.T) {
-	site := New(Options{Files: purser.Manual})
+	site := New(Options{Files: purser.Manual, Exchanges: purser.Exchanges})
 	if err := site.list(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestTheNavigationHasEveryPage(t *testing.T) {
 		titles = append(titles, p.title)
 	}
 	for _, name := range markdownFiles(t) {
-		if inSite := name == "README.md" || strings.HasPrefix(name, "docs/"); inSite && !slices.Contains(listed, name) {
+		if inSite := name == "README.md" || strings.HasPrefix(name, "docs/") || name == exchangesPage; inSite && !slices.Contains(listed, name) {
 			t.Errorf("%s is not in the navigation: name it in contents", name)
 		}
 	}
@@ -148,12 +148,12 @@ func TestMarkdownHoldsNoHTML(t *testing.T) {
 
 const sample = "# Title\n\n## A `code`, twice\n\n## A `code`, twice\n\n" +
 	"```go\nfmt.Println(1)\n```\n\n```js\nconsole.log(1)\n```\n\n```sh\ncurl http://127.0.0.1:8080/\n```\n\nWords.\n\n```go\nalone()\n```\n\n```json\n{}\n```\n\n" +
-	"```sh\nls\n```\n\n```sh\nls -l\n```\n\n<script>alert(1)</script>\n\n<!-- a remark -->\n\nSee [errors.md](errors.md#forbidden), [the code](../internal/x.go), [../a/b](../a/b) " +
+	"```sh\nls\n```\n\n```sh\nls -l\n```\n\n<script>alert(1)</script>\n\n<!-- a remark -->\n\nSee [cash](../testdata/exchange/cash.txt), [all](../testdata/exchange), [errors.md](errors.md#forbidden), [the code](../internal/x.go), [../a/b](../a/b) " +
 	"and [elsewhere](https://example.com/). <b>bold</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
 
 // Blocks of code in several languages are joined, links lead to pages or stay as text, and HTML is left out.
 func TestMarkdownBecomesAPage(t *testing.T) {
-	site := New(Options{Files: purser.Manual})
+	site := New(Options{Files: purser.Manual, Exchanges: purser.Exchanges})
 	if err := site.list(); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestMarkdownBecomesAPage(t *testing.T) {
 	for _, want := range []string{
 		`<h1 id="title">Title</h1>`, `<h2 id="a-code-twice">A <code>code</code>, twice`, `<h2 id="a-code-twice-1">`,
 		`id="sheet.1.1" checked><label for="sheet.1.1">Go</label>`, `id="sheet.1.2"><label for="sheet.1.2">JavaScript</label>`, `id="sheet.1.3"><label for="sheet.1.3">curl</label>`,
-		`<a href="errors.html#forbidden">Errors</a>`, `the code (<code>internal/x.go</code>)`, `../a/b (<code>a/b</code>)`, `<a href="https://example.com/">elsewhere</a>`,
+		`<a href="errors.html#forbidden">Errors</a>`, `<a href="exchange/cash.txt">cash</a>`, `<a href="exchange/index.html">all</a>`, `the code (<code>internal/x.go</code>)`, `../a/b (<code>a/b</code>)`, `<a href="https://example.com/">elsewhere</a>`,
 		"<div class=\"wide\">\n<table>",
 	} {
 		if !strings.Contains(html, want) {

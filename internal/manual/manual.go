@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ var style []byte
 type Options struct {
 	// Files holds README.md, docs and api/openapi.yaml, as they stand in the repository.
 	Files fs.FS
+	// Exchanges holds testdata/exchange and testdata/vectors, which the site shows as they are; nil for a site without them.
+	Exchanges fs.FS
 	// Version is that of the program, for the foot of each page; empty for none.
 	Version string
 	// Log is told of pages that cannot be rendered; nil where nobody answers with them.
@@ -157,8 +160,11 @@ func sendPage(w http.ResponseWriter, status int, html []byte) {
 	w.Write(html)
 }
 
-// pageKind is the media type of pages.
-const pageKind = "text/html; charset=utf-8"
+// Media types of pages and of texts.
+const (
+	pageKind  = "text/html; charset=utf-8"
+	plainKind = "text/plain; charset=utf-8"
+)
 
 // keep compresses a file and keeps it under its name.
 func (s *Site) keep(name, kind string, content []byte) {
@@ -282,10 +288,13 @@ func (s *Site) asset(name string) error {
 		return nil
 	}
 	source := "docs/" + name
-	if name == contractFile {
+	switch folder, _, _ := strings.Cut(name, "/"); {
+	case name == contractFile:
 		source = contract
+	case slices.Contains(exchangeFolders, folder):
+		source = exchangesRoot + name
 	}
-	content, err := fs.ReadFile(s.Files, source)
+	content, err := s.read(source)
 	if err != nil {
 		return nil // there is no such file
 	}
@@ -293,10 +302,30 @@ func (s *Site) asset(name string) error {
 	return nil
 }
 
+// exchangesRoot is where exchanges and vectors are in the repository, and exchangeFolders are they, in the site too.
+const exchangesRoot = "testdata/"
+
+var exchangeFolders = []string{"exchange", "vectors"}
+
+// read reads a file of the repository.
+func (s *Site) read(source string) ([]byte, error) {
+	from := s.Files
+	if strings.HasPrefix(source, exchangesRoot) {
+		if from = s.Exchanges; from == nil {
+			return nil, fs.ErrNotExist
+		}
+	}
+	content, err := fs.ReadFile(from, source)
+	if err != nil {
+		err = fmt.Errorf("reading the manual: %w", err)
+	}
+	return content, err
+}
+
 // assetKinds are the files that the site passes on as they are, by the ends of their names.
 var assetKinds = map[string]string{
 	".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp",
-	".txt": "text/plain; charset=utf-8", ".json": "application/json", ".yaml": "text/plain; charset=utf-8",
+	".txt": plainKind, ".json": "application/json", ".yaml": plainKind, ".pem": plainKind, ".event": plainKind, ".sign": plainKind,
 }
 
 // isForm says whether a request brings a form.
@@ -317,14 +346,32 @@ func (s *Site) files() ([]string, error) {
 		names = append(names, p.path)
 	}
 	names = append(append(names, s.names...), styleFile, contractFile)
-	err := fs.WalkDir(s.Files, "docs", func(name string, entry fs.DirEntry, err error) error {
+	for _, folder := range []string{"docs/", exchangesRoot} {
+		assets, err := s.assets(folder)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, assets...)
+	}
+	return names, nil
+}
+
+// assets are the files below a folder of the repository that the site passes on as they are, by their names in it.
+func (s *Site) assets(folder string) (names []string, err error) {
+	from := s.Files
+	if folder == exchangesRoot {
+		if from = s.Exchanges; from == nil {
+			return nil, nil
+		}
+	}
+	err = fs.WalkDir(from, strings.TrimSuffix(folder, "/"), func(name string, entry fs.DirEntry, err error) error {
 		if _, known := assetKinds[path.Ext(name)]; err == nil && !entry.IsDir() && known {
-			names = append(names, strings.TrimPrefix(name, "docs/"))
+			names = append(names, strings.TrimPrefix(name, folder))
 		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the files of the manual: %w", err)
+		err = fmt.Errorf("listing the files of the manual: %w", err)
 	}
-	return names, nil
+	return names, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -298,9 +297,9 @@ func renderSheets(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.Wa
 
 // renderPage renders a page of Markdown; the caller holds the lock.
 func (s *Site) renderPage(p *page) error {
-	source, err := fs.ReadFile(s.Files, p.source)
+	source, err := s.read(p.source)
 	if err != nil {
-		return fmt.Errorf("reading the manual: %w", err)
+		return err
 	}
 	out, err := render(source, s.resolver(p.source, p.path))
 	if err != nil {
@@ -325,6 +324,16 @@ func (s *Site) resolver(source, page string) resolver {
 		}
 		if p, ok := s.pages[pagePath(name)]; ok && p.source == name {
 			return relative(page, p.path) + fragment, "", p.title
+		}
+		if _, there := s.pages["exchange/"+indexPage]; there && strings.HasPrefix(name, exchangesRoot) {
+			if below := strings.TrimPrefix(name, exchangesRoot); assetKinds[path.Ext(name)] != "" {
+				return relative(page, below) + fragment, "", ""
+			} else if name == path.Dir(exchangesPage) {
+				return relative(page, pagePath(exchangesPage)), "", ""
+			}
+			if name == exchangesRoot+"vectors" {
+				return relative(page, everythingPage) + "#files", "", ""
+			}
 		}
 		below, inDocs := strings.CutPrefix(name, "docs/")
 		if _, known := assetKinds[path.Ext(name)]; inDocs && known {

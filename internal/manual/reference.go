@@ -3,7 +3,6 @@ package manual
 import (
 	"fmt"
 	"html/template"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -64,9 +63,9 @@ type tag struct {
 
 // reference renders every page that is made of the description of the API; the caller holds the lock.
 func (s *Site) reference() error {
-	source, err := fs.ReadFile(s.Files, contract)
+	source, err := s.read(contract)
 	if err != nil {
-		return fmt.Errorf("reading the manual: %w", err)
+		return err
 	}
 	doc, err := readContract(source)
 	if err != nil {
@@ -340,9 +339,9 @@ func (s *Site) everything(tags []tag, objects []object, codes []string) error {
 	}
 	var chapters []chapter
 	for _, p := range s.order {
-		source, err := fs.ReadFile(s.Files, p.source)
+		source, err := s.read(p.source)
 		if err != nil {
-			return fmt.Errorf("reading the manual: %w", err)
+			return err
 		}
 		out, err := render(source, s.resolver(p.source, p.path))
 		if err != nil {
@@ -351,8 +350,12 @@ func (s *Site) everything(tags []tag, objects []object, codes []string) error {
 		chapters = append(chapters, chapter{p.title, p.path, out.headings})
 	}
 	sorted := slices.SortedFunc(slices.Values(objects), func(a, b object) int { return strings.Compare(a.Name, b.Name) })
-	headings := []heading{{"routes", "Routes", 2}, {"pages", "Pages", 2}, {"errors", "Errors", 2}, {"objects", "Objects", 2}}
+	exchanges, err := s.assets(exchangesRoot)
+	if err != nil {
+		return err
+	}
+	headings := []heading{{"routes", "Routes", 2}, {"pages", "Pages", 2}, {"errors", "Errors", 2}, {"objects", "Objects", 2}, {"files", "Files", 2}}
 	return s.fill(everythingPage, "everything", view{Title: "Index of everything", Headings: headings}, map[string]any{
-		"Tags": tags, "Chapters": chapters, "Codes": slices.Sorted(slices.Values(codes)), "Objects": sorted,
+		"Tags": tags, "Chapters": chapters, "Codes": slices.Sorted(slices.Values(codes)), "Objects": sorted, "Files": append(exchanges, contractFile),
 	})
 }

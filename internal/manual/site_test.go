@@ -26,7 +26,7 @@ import (
 func written(t *testing.T) (folder string, files map[string]string) {
 	t.Helper()
 	folder, files = t.TempDir(), map[string]string{}
-	site := manual.New(manual.Options{Files: purser.Manual, Version: "test"})
+	site := manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Version: "test"})
 	count, err := site.Write(folder)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func TestTheReferenceHasTheObjects(t *testing.T) {
 // served is the site at /docs, beside a server that knows nothing.
 func served(t *testing.T, box *manual.Sandbox) string {
 	t.Helper()
-	site := manual.New(manual.Options{Files: purser.Manual, Sandbox: box})
+	site := manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Sandbox: box})
 	server := httptest.NewServer(manual.Beside(http.NotFoundHandler(), site))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -320,7 +320,7 @@ func TestServingTheSite(t *testing.T) {
 // A folder that holds other things is left alone; an earlier manual is written over.
 func TestWritingIntoAFolder(t *testing.T) {
 	folder, _ := written(t)
-	site := manual.New(manual.Options{Files: purser.Manual})
+	site := manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges})
 	if _, err := site.Write(folder); err != nil {
 		t.Errorf("over an earlier one: %v", err)
 	}

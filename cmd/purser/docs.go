@@ -33,7 +33,7 @@ func newDocs(p *program) *cobra.Command {
 			if folder == "" {
 				return errors.New("--out names the folder to write into")
 			}
-			files, err := manual.New(manual.Options{Files: purser.Manual, Version: version()}).Write(folder)
+			files, err := manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Version: version()}).Write(folder)
 			if err == nil {
 				fmt.Fprintf(p.out, "%d files; begin with %s\n", files, filepath.Join(folder, "index.html"))
 			}
@@ -46,7 +46,7 @@ func newDocs(p *program) *cobra.Command {
 
 // manual is the documentation that a server for production answers with.
 func (s *server) manual() *manual.Site {
-	return manual.New(manual.Options{Files: purser.Manual, Version: version(), Log: s.log})
+	return manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Version: version(), Log: s.log})
 }
 
 // tryWorld is the world in which requests are tried.
@@ -68,7 +68,7 @@ func (s *server) sandboxManual() *manual.Site {
 	if filepath.Clean(s.config.data) != filepath.Clean(defaultData) {
 		folder = s.config.data
 	}
-	return manual.New(manual.Options{Files: purser.Manual, Version: version(), Log: s.log, Sandbox: &manual.Sandbox{
+	return manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Version: version(), Log: s.log, Sandbox: &manual.Sandbox{
 		Names: func() []string { return world().manifest.Names() },
 		Credentials: func(name string) (walletapi.MAC, bool) {
 			id, key, ok := world().manifest.Credentials(name)
