@@ -1,6 +1,8 @@
 package manual
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -8,7 +10,7 @@ import (
 	"strings"
 )
 
-// guidesFolder holds the guides, which the navigation lists in the order of their names.
+// guidesFolder holds the guides, which the navigation lists in the order of their introduction.
 const guidesFolder = "docs/guides"
 
 // exchangesPage describes the exchanges, and is part of a site that has them.
@@ -90,11 +92,21 @@ func (s *Site) list() error {
 	return nil
 }
 
-// guides are the files of Markdown in their folder, in the order of their names; README.md is first.
+// guides are the files of Markdown in their folder: README.md first, then in the order in which that leads to them, then
+// those that it does not name.
 func (s *Site) guides() []string {
 	entries, err := fs.ReadDir(s.Files, guidesFolder)
 	if err != nil {
 		return nil // there are none
+	}
+	introduction := guidesFolder + "/README.md"
+	said, _ := s.read(introduction)
+	place := func(file string) int {
+		at := bytes.Index(said, []byte("]("+path.Base(file)))
+		if at < 0 {
+			return len(said)
+		}
+		return at
 	}
 	var files []string
 	for _, entry := range entries {
@@ -103,11 +115,11 @@ func (s *Site) guides() []string {
 		}
 	}
 	slices.SortStableFunc(files, func(a, b string) int {
-		return strings.Compare(pagePath(a), pagePath(b))
+		if (a == introduction) != (b == introduction) {
+			return map[bool]int{true: -1, false: 1}[a == introduction]
+		}
+		return cmp.Compare(place(a), place(b))
 	})
-	if i := slices.Index(files, guidesFolder+"/README.md"); i > 0 {
-		files = slices.Insert(slices.Delete(files, i, i+1), 0, guidesFolder+"/README.md")
-	}
 	return files
 }
 

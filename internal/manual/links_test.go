@@ -101,7 +101,7 @@ func TestLinksOfMarkdownLeadSomewhere(t *testing.T) {
 	}
 }
 
-// Each file of Markdown below docs is in the navigation, once, and under a title of its own.
+// Each file of Markdown below docs is in the navigation, once, and under a title that no other has in its group.
 func TestTheNavigationHasEveryPage(t *testing.T) {
 	site := New(Options{Files: purser.Manual, Exchanges: purser.Exchanges})
 	if err := site.list(); err != nil {
@@ -110,10 +110,11 @@ func TestTheNavigationHasEveryPage(t *testing.T) {
 	var listed, titles []string
 	for _, p := range site.order {
 		listed = append(listed, p.source)
-		if slices.Contains(titles, p.title) {
-			t.Errorf("two pages are called %q", p.title)
+		title := p.group + ": " + p.title
+		if slices.Contains(titles, title) {
+			t.Errorf("two pages are called %q", title)
 		}
-		titles = append(titles, p.title)
+		titles = append(titles, title)
 	}
 	for _, name := range markdownFiles(t) {
 		if inSite := name == "README.md" || strings.HasPrefix(name, "docs/") || name == exchangesPage; inSite && !slices.Contains(listed, name) {
@@ -195,10 +196,10 @@ func TestRelativeLinks(t *testing.T) {
 	}
 }
 
-// The guides are found by themselves, the one that introduces them first, with the pictures beside them.
+// The guides are found by themselves, in the order of what introduces them, with the pictures beside them.
 func TestGuidesAreFound(t *testing.T) {
 	files := mapped(t, map[string]string{
-		"docs/guides/b.md": "# Second\n\n![A picture](b.svg) [back](README.md) [x](../errors.md)\n", "docs/guides/README.md": "# Guides\n", "docs/guides/b.svg": "<svg/>",
+		"docs/guides/b.md": "# Second\n\n![A picture](b.svg) [back](README.md) [x](../errors.md)\n", "docs/guides/README.md": "# Guides\n\n[second](b.md), then [first](a.md)\n", "docs/guides/a.md": "# First\n", "docs/guides/0.md": "# Another\n", "docs/guides/b.svg": "<svg/>",
 	})
 	site := New(Options{Files: files})
 	if err := site.list(); err != nil {
@@ -211,7 +212,7 @@ func TestGuidesAreFound(t *testing.T) {
 		}
 	}
 	at := func(name string) int { return slices.Index(guides, name) }
-	if at("guides/index.html") != 0 || at("guides/b.html") < 1 {
+	if at("guides/index.html") != 0 || at("guides/b.html") != 1 || at("guides/a.html") != 2 || at("guides/0.html") < 3 {
 		t.Errorf("the guides are %v", guides)
 	}
 	page, err := site.file("guides/b.html")

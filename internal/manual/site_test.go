@@ -299,7 +299,7 @@ func TestServingTheSite(t *testing.T) {
 		t.Errorf("%d %v", answer.StatusCode, answer.Header)
 	}
 	for name, want := range map[string]int{
-		"/docs/nowhere.html": 404, "/docs/reference/nowhere.html": 404, "/docs/guides/": 404, "/docs/../README.md": 404, "/docs/README.md": 404, "/docs/sandbox.md": 404, "/docs/%00.svg": 404,
+		"/docs/nowhere.html": 404, "/docs/reference/nowhere.html": 404, "/docs/nothing/": 404, "/docs/../README.md": 404, "/docs/README.md": 404, "/docs/sandbox.md": 404, "/docs/%00.svg": 404,
 		"/docs/reference/": 200, "/docs/style.css": 200, "/docs/reference/project.html": 200, "/docs/everything.html": 200, "/documents": 404, "/docs/try/getProject": 404,
 	} {
 		answer, body := ask(t, "GET", url+name)
