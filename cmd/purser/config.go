@@ -66,6 +66,8 @@ type config struct {
 	spotPrefix string
 	// codeLink is the address that printed codes stand in.
 	codeLink string
+	// docs has serve answer with the manual.
+	docs bool
 	// plainCallbacks lets callbacks go over plain HTTP.
 	plainCallbacks bool
 	// identification says whether a document that was shown at a place counts at once.
@@ -125,6 +127,7 @@ func (c *config) production(flags *pflag.FlagSet) {
 	flags.StringVar(&c.mailFrom, "mail-from", "", "`sender` of that mail, such as \"Wallet <wallet@example.com>\"")
 	flags.StringVar(&c.messageCommand, "message-command", "", "`program` that sends messages to phones, and mail where --smtp is not set: one JSON object on its standard input")
 	flags.BoolVar(&c.plainCallbacks, "plain-callbacks", false, "let callbacks go to http addresses too, which anybody on the way can read; without it to https alone")
+	flags.BoolVar(&c.docs, "docs", true, "answer with this program's documentation at /docs, to anybody")
 	c.limits(flags)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/purserhq/purser/internal/manual"
 	"github.com/purserhq/purser/internal/sandbox"
 )
 
@@ -100,7 +101,7 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 	s.owed, s.jobs = make(chan struct{}, 1), make(chan func(context.Context) error)
 	s.front, s.desk = newDoor(), newDoor()
 	s.closing(s.closeWorld)
-	if err := s.serve(s.front); err != nil {
+	if err := s.serve(manual.Beside(s.front, s.sandboxManual())); err != nil {
 		return false, err
 	}
 	if isNew {
@@ -153,6 +154,7 @@ func welcome(m *sandbox.Manifest, data string) string {
 	line("over TLS", m.TLSBaseURL+"/rest/v1")
 	line("pages", m.PagesURL+"/account")
 	line("messages", m.PagesURL+"/inbox")
+	line("manual", m.BaseURL+manual.Root)
 	line("client", m.Clients[0].ID)
 	line("key", m.Clients[0].MACKey)
 	line("projects", "1221, 1222, 1223 and 123 with place 456")

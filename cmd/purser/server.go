@@ -28,6 +28,7 @@ import (
 	"github.com/purserhq/purser/internal/callback"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/inspect"
+	"github.com/purserhq/purser/internal/manual"
 	"github.com/purserhq/purser/internal/merkle"
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
@@ -225,7 +226,11 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	if s.box != nil {
 		wire = s.box.before(s, api, proof)
 	}
-	if err := s.answer(pages.Beside(wire, front)); err != nil {
+	handler := pages.Beside(wire, front)
+	if s.config.docs { // a sandbox's stands before its doors
+		handler = manual.Beside(handler, s.manual())
+	}
+	if err := s.answer(handler); err != nil {
 		return err
 	}
 	if s.box != nil {

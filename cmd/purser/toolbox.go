@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/purserhq/purser/internal/auth"
@@ -30,6 +31,8 @@ type toolbox struct {
 	ear ear
 	// manifest names the clients of the sample world.
 	manifest *sandbox.Manifest
+	// trying is where requests of the manual come from, which does not wait for the doors.
+	trying atomic.Pointer[tryWorld]
 }
 
 // before puts the tools in front of the API.

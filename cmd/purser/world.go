@@ -216,6 +216,7 @@ func (s *server) describeWorld(ctx context.Context) (*sandbox.Manifest, error) {
 		return nil, err
 	}
 	s.box.manifest = manifest
+	s.box.trying.Store(&tryWorld{s.service, manifest})
 	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
 		return nil, err
 	}

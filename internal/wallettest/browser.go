@@ -275,7 +275,7 @@ func (b *Browser) LandedAt(prefix string) string {
 // isApp says whether an address is handed to another program, instead of being shown.
 func isApp(address string) bool {
 	scheme, _, _ := strings.Cut(address, ":")
-	return !slices.Contains([]string{"", "http", "https", "about", "data", "blob"}, scheme)
+	return !slices.Contains([]string{"", "http", "https", "about", "data", "blob", "file"}, scheme)
 }
 
 // Text is what the page shows, as lines.
@@ -462,11 +462,11 @@ func exception(d *runtime.ExceptionDetails) string {
 	return d.Text + " " + remote{d.Exception}.text()
 }
 
-// answerPage lets a request for a page of this machine pass, and answers any other.
+// answerPage lets a request for a page of this machine, or for a file on it, pass, and answers any other.
 func (b *Browser) answerPage(tab *chromedp.Target, e *fetch.EventRequestPaused) {
 	// An error of both calls means that the browser does not want the page any more.
 	address, err := url.Parse(e.Request.URL)
-	if err != nil || address.Hostname() == "127.0.0.1" || address.Hostname() == "localhost" {
+	if err != nil || address.Hostname() == "127.0.0.1" || address.Hostname() == "localhost" || address.Scheme == "file" {
 		_, _ = cdp.Call(b.ctx, tab, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: e.RequestID})
 		return
 	}
