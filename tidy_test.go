@@ -38,7 +38,8 @@ var mayImport = map[string]string{
 	"internal/message":    "internal/wallet internal/secret",
 	"internal/callback":   "internal/wallet internal/secret",
 	"internal/trouble":    "internal/wallet internal/secret internal/auth",
-	"internal/inspect":    "walletapi internal/wallet internal/auth internal/trouble",
+	"internal/inspect":    "walletapi internal/wallet internal/secret internal/auth internal/trouble",
+	"internal/exchange":   "walletapi internal/secret",
 	"internal/store":      "money internal/ledger internal/merkle internal/wallet internal/hours internal/zone internal/nearby internal/secret",
 	"internal/service":    "money internal/ledger internal/wallet internal/merkle internal/hours internal/zone internal/nearby internal/mapfile internal/secret internal/store internal/pki",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
@@ -46,15 +47,15 @@ var mayImport = map[string]string{
 	"internal/httpapi":    "money walletapi internal/wallet internal/hours internal/secret internal/service internal/auth",
 	"internal/pages":      "money internal/qr internal/wallet internal/secret internal/service internal/message internal/inspect",
 	"internal/sandbox":    "money internal/wallet internal/hours internal/secret internal/pki internal/service",
-	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/sandbox",
-	"cmd/purser":          ". money walletapi internal/wallet internal/merkle internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/sandbox",
+	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/sandbox",
+	"cmd/purser":          ". money walletapi internal/wallet internal/merkle internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/sandbox",
 	"bench":               "money walletapi internal/ledger internal/hours internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
 // mayUse says which rooms may import packages that reach outside, by the beginning of their
 // path. Tests may use any.
 var mayUse = map[string]string{
-	"net/http":                 "internal/auth internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/wallettest walletapi cmd/purser bench",
+	"net/http":                 "internal/auth internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/wallettest walletapi cmd/purser bench",
 	"database/sql":             "internal/store internal/wallettest bench",
 	"github.com/jackc/pgx":     "internal/store internal/wallettest bench",
 	"modernc.org/sqlite":       "internal/store",
