@@ -68,7 +68,7 @@ func compare(e Exchange, want string, a *Answer) (differences []Difference) {
 		add(Difference{What: "rule", Want: "what is true of every answer", Got: problem})
 	}
 	if a.Status != e.Status {
-		add(Difference{What: "status", Want: strconv.Itoa(e.Status), Got: strconv.Itoa(a.Status), Lines: strings.Split(a.Body, "\n")})
+		add(Difference{What: "status", Want: strconv.Itoa(e.Status), Got: strconv.Itoa(a.Status), Lines: []string{" " + shortened(a.Body)}})
 		return differences
 	}
 	for _, header := range e.AnswerHeaders {
@@ -83,6 +83,17 @@ func compare(e Exchange, want string, a *Answer) (differences []Difference) {
 		add(d)
 	}
 	return differences
+}
+
+// mostOfBody is how much is shown of a body that nothing is compared with, in bytes.
+const mostOfBody = 600
+
+// shortened is the beginning of a text.
+func shortened(text string) string {
+	if len(text) > mostOfBody {
+		return strings.ToValidUTF8(text[:mostOfBody], "") + "…"
+	}
+	return text
 }
 
 // bareWord is a word that stands for a number.

@@ -19,6 +19,8 @@ type World struct {
 	Send func(ctx context.Context, m Message) (*Answer, error)
 	// Credentials are what a client of that name, or a token as "token:1234", signs with.
 	Credentials func(name string) (walletapi.MAC, bool)
+	// Secrets are texts that must not be in a report, beside those that the files themselves bring about.
+	Secrets []string
 	// Now is the clock that signatures are judged by.
 	Now func() time.Time
 	// HasCertificate says whether Send knows a TLS client certificate of that client.
@@ -82,7 +84,7 @@ func (w World) Play(ctx context.Context, exchanges []Exchange) ([]Difference, er
 	for _, e := range exchanges {
 		found, err := w.play(ctx, e, &said)
 		for i := range found {
-			found[i].mask(said.secrets())
+			found[i].mask(slices.Concat(w.Secrets, said.secrets()))
 		}
 		if all = append(all, found...); err != nil {
 			return all, fmt.Errorf("line %d: %s %s: %w", e.Line, e.Method, e.Target, err)
