@@ -280,7 +280,7 @@ func (t *underTest) world() exchange.World {
 
 // live is the server for vectors: the manifest's first client signs.
 func (t *underTest) live(v *verb) exchange.Live {
-	l := exchange.Live{Scheme: t.origin.Scheme, Host: t.origin.Host, Prefix: t.prefix, Now: t.now(), Routes: httpapi.Patterns(), Nonce: func() string {
+	l := exchange.Live{Scheme: t.origin.Scheme, Host: t.origin.Host, Prefix: t.prefix, Now: t.now, Routes: httpapi.Patterns(), Nonce: func() string {
 		var bits [16]byte
 		if _, err := io.ReadFull(v.random, bits[:]); err != nil {
 			panic(err) // it is the machine's

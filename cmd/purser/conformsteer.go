@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/money"
 )
@@ -23,6 +24,8 @@ type steering struct {
 	name string
 	// made are the snapshots that there are.
 	made []string
+	// onTime says that the clock ran with the wall clock before.
+	onTime bool
 }
 
 // The snapshots: the world of the beginning as it was, the same with a clock that stands, and the one that a look into
@@ -46,6 +49,11 @@ func (s *steering) begin() error {
 	if _, err := io.ReadFull(s.v.random, bits[:]); err != nil {
 		return err
 	}
+	clock, err := ask[clockAnswer](s.v, "sandbox/clock/show", struct{}{})
+	if err != nil {
+		return err
+	}
+	s.onTime = !clock.Frozen && clock.Wall.Sub(clock.Now).Abs() < time.Second
 	s.name = "conform-" + hex.EncodeToString(bits[:])
 	if err := s.keep(worldBefore); err != nil {
 		return err
@@ -67,6 +75,9 @@ func (s *steering) end() error {
 	err := s.restore(worldBefore)
 	if err != nil {
 		return fmt.Errorf("the sandbox was not put back: `purser sandbox restore %s --apply` does it: %w", s.name+worldBefore, err)
+	}
+	if s.onTime { // it stands where the snapshot was made
+		_, err = ask[clockAnswer](s.v, "sandbox/clock/move", clockMove{Event: service.WallTime})
 	}
 	for _, name := range s.made {
 		_, failed := ask[snapshotDone](s.v, "sandbox/remove", snapshotName{Name: name, Apply: true})
@@ -115,11 +126,16 @@ func (s *steering) after(ctx context.Context, by time.Duration, do func() error)
 }
 
 // operate does what a line of the operator says; testdata/exchange/README.md lists the lines.
-func (s *steering) operate(_ context.Context, line string) (err error) {
+func (s *steering) operate(ctx context.Context, line string) (err error) {
 	words := strings.Fields(line)
 	switch {
 	case line == "due":
 		_, err = ask[clockAnswer](s.v, "sandbox/clock/move", clockMove{By: time.Microsecond}) // on the way everything due is done
+	case len(words) == 2 && words[0] == "wait":
+		seconds, wrong := strconv.ParseInt(words[1], 10, 32)
+		if err = wrong; err == nil {
+			err = s.later(ctx, time.Duration(seconds)*time.Second)
+		}
 	case len(words) == 4 && words[0] == "credit":
 		m := movement{Amount: words[2], Currency: money.Currency(words[3]), Reason: "Credit for an exchange"}
 		_, err = ask[receipt](s.v, "wallet/"+words[1]+"/credit", m)

@@ -41,7 +41,7 @@ const minuteWord = "<minute>"
 
 var (
 	anyMinute = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}`)
-	anyTime   = regexp.MustCompile(`("[a-z_]+"):<(?:seconds|entry)>`)
+	anyTime   = regexp.MustCompile(`("[a-z_]+"):<(?:seconds|entry|count)>`)
 )
 
 // truthWord stands for whether a place is open, which depends on when one asks.
@@ -49,7 +49,12 @@ const truthWord = "<truth>"
 
 var anyTruth = regexp.MustCompile(`"open_now":(?:true|false)`)
 
-// paymentID is the number of a payment where it stands.
+// dayWord stands for a day that figures are of.
+const dayWord = "<day>"
+
+var anyDay = regexp.MustCompile(`("(?:day|today|from)":)"[0-9]{4}-[0-9]{2}-[0-9]{2}"`)
+
+// paymentID is the number of a payment or an allowance where it stands.
 var paymentID = regexp.MustCompile(`"id":[0-9]+,"transaction_key"`)
 
 // blankAlike gives what the expected answer leaves open one and the same text in both.
@@ -58,6 +63,10 @@ func blankAlike(want, got string) (string, string) {
 		if strings.Contains(want, m.word) {
 			got = regexp.MustCompile(`("`+m.member+`":)`+m.form).ReplaceAllString(got, "${1}"+m.word)
 		}
+	}
+	want = strings.ReplaceAll(want, allowanceIDWord, paymentIDWord)
+	if strings.Contains(want, dayWord) {
+		got = anyDay.ReplaceAllString(got, `${1}"`+dayWord+`"`)
 	}
 	if strings.Contains(want, paymentIDWord) {
 		got = paymentID.ReplaceAllString(got, `"id":`+paymentIDWord+`,"transaction_key"`)

@@ -19,12 +19,14 @@ type Memory struct {
 	registered walletapi.MAC
 	// tokens are those that were given out, each once.
 	tokens []walletapi.Token
-	// keys are those of transactions, payments the numbers of payments, each once; code is the last that a payer made, and
-	// barcode the last that works once.
-	keys     []string
-	payments []int64
-	code     string
-	barcode  string
+	// keys are those of transactions, payments and allowances their numbers, each once; code is the last that a payer made,
+	// barcode the last that works once, and asOf the time of the last figures.
+	keys       []string
+	payments   []string
+	allowances []string
+	code       string
+	barcode    string
+	asOf       string
 }
 
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
@@ -35,6 +37,8 @@ const (
 	// What is made up for payments: the key of a transaction, the number of a payment, a code that a payer made.
 	keyWord         = "<transaction_key>"
 	paymentIDWord   = "<payment_id>"
+	allowanceIDWord = "<allowance_id>"
+	asOfWord        = "<as_of>"
 	reserveCodeWord = "<reserve_code>"
 	barcodeWord     = "<one_time_barcode>"
 	registeredName  = "registered"
@@ -56,18 +60,29 @@ func (m *Memory) Learn(header http.Header, body string) {
 	}
 }
 
-// keysAndPayments are the keys of transactions in an answer, and the numbers of payments.
-var keysAndPayments = regexp.MustCompile(`(?:"id":([0-9]+),)?"transaction_key":"([a-z2-7]{26})"`)
+// keysAndNumbers are the keys of transactions in an answer, and the numbers of payments and allowances: the former say whether they can be
+// canceled.
+var keysAndNumbers = regexp.MustCompile(`(?:"id":([0-9]+),)?"transaction_key":"([a-z2-7]{26})"(?:,"created_at":[0-9]+,"status":"[a-z_]+"(,"cancelable")?)?`)
 
-// learnPayments keeps the keys of transactions, the numbers of payments and a payer's code.
+// asOf is the time that figures are of.
+var asOf = regexp.MustCompile(`"as_of":([0-9]+)`)
+
+// learnPayments keeps the keys of transactions, the numbers of payments and allowances, and a payer's code.
 func (m *Memory) learnPayments(body string) {
-	for _, found := range keysAndPayments.FindAllStringSubmatch(body, -1) {
+	for _, found := range keysAndNumbers.FindAllStringSubmatch(body, -1) {
 		if !slices.Contains(m.keys, found[2]) {
 			m.keys = append(m.keys, found[2])
 		}
-		if id, _ := strconv.ParseInt(found[1], 10, 64); id != 0 && !slices.Contains(m.payments, id) {
-			m.payments = append(m.payments, id)
+		numbers := &m.allowances
+		if found[3] != "" {
+			numbers = &m.payments
 		}
+		if found[1] != "" && !slices.Contains(*numbers, found[1]) {
+			*numbers = append(*numbers, found[1])
+		}
+	}
+	if found := asOf.FindStringSubmatch(body); found != nil {
+		m.asOf = found[1]
 	}
 	var code walletapi.ReserveCode
 	if json.Unmarshal([]byte(body), &code) == nil && code.ExpiresAt != 0 && code.Code != "" {
@@ -79,8 +94,8 @@ func (m *Memory) learnPayments(body string) {
 	}
 }
 
-// paymentWord is the key of a transaction, or the number of a payment, such as <transaction_key> or <payment_id 2>.
-var paymentWord = regexp.MustCompile(`<(transaction_key|payment_id)( [0-9]+)?>`)
+// paymentWord is the key of a transaction, or the number of a payment or an allowance, such as <transaction_key> or <payment_id 2>.
+var paymentWord = regexp.MustCompile(`<(transaction_key|payment_id|allowance_id)( [0-9]+)?>`)
 
 // recallPayments puts keys and numbers in the place of their words, as recall does.
 func (m *Memory) recallPayments(text string, isAnswer bool) string {
@@ -90,15 +105,12 @@ func (m *Memory) recallPayments(text string, isAnswer bool) string {
 	if !isAnswer && m.barcode != "" {
 		text = strings.ReplaceAll(text, barcodeWord, m.barcode)
 	}
+	if !isAnswer && m.asOf != "" {
+		text = strings.ReplaceAll(text, asOfWord, m.asOf)
+	}
 	return paymentWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := paymentWord.FindStringSubmatch(word)
-		all := m.keys
-		if found[1] == "payment_id" {
-			all = make([]string, len(m.payments))
-			for i, id := range m.payments {
-				all[i] = strconv.FormatInt(id, 10)
-			}
-		}
+		all := map[string][]string{"transaction_key": m.keys, "payment_id": m.payments, "allowance_id": m.allowances}[found[1]]
 		at := len(all)
 		if number := strings.TrimSpace(found[2]); number != "" {
 			at, _ = strconv.Atoi(number)

@@ -18,7 +18,7 @@ import (
 func TestVectorsAsCalls(t *testing.T) {
 	server := wallettest.NewServer(t, "sqlite:"+filepath.Join(t.TempDir(), "purser.db"))
 	vectors, err := exchange.Vectors(os.DirFS("../../testdata/vectors"), exchange.Live{
-		Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), MAC: server.Credentials("shop"), Now: server.Wall.Now(),
+		Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), MAC: server.Credentials("shop"), Now: server.Wall.Now,
 		Nonce: func() string {
 			var raw [16]byte
 			rand.Read(raw[:])

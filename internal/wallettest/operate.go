@@ -18,6 +18,9 @@ func (s *Server) operate(ctx context.Context, what string) (err error) {
 	switch {
 	case what == "due":
 		_, err = s.Service.DoDue(ctx, Operator)
+	case len(words) == 2 && words[0] == "wait":
+		s.Business.Advance(time.Duration(number(words[1])) * time.Second)
+		_, err = s.Service.DoDue(ctx, Operator)
 	case len(words) == 4 && words[0] == "credit":
 		err = s.credit(words[1], words[2], words[3])
 	case len(words) == 3 && words[0] == "standing":
