@@ -30,6 +30,8 @@ type toolbox struct {
 	ear ear
 	// manifest names the clients of the sample world.
 	manifest *sandbox.Manifest
+	// hear stands before all, for who looks at each request and its answer; nil for nobody.
+	hear func(http.Handler) http.Handler
 }
 
 // before puts the tools in front of the API.
@@ -40,7 +42,11 @@ func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator)
 	})
 	b.address = func() string { return s.address }
 	b.inspector = inspect.New(inspect.Options{Proof: proof, WallClock: s.now, Random: s.random, Count: store.CountStatements})
-	return b.inspector.Before(b.trouble.Before(api))
+	tools := b.inspector.Before(b.trouble.Before(api))
+	if b.hear != nil {
+		return b.hear(tools)
+	}
+	return tools
 }
 
 // watch tells the inspector what the API made of a request.

@@ -166,6 +166,17 @@ func (m *Memory) Signer(as string) (walletapi.MAC, bool) {
 	return walletapi.MAC{}, false
 }
 
+// Issued are what was given out last, to sign with: to a client, and with a token.
+func (m *Memory) Issued() (issued []walletapi.MAC) {
+	if m.registered.ID != "" {
+		issued = append(issued, m.registered)
+	}
+	if token, ok := m.token(""); ok {
+		issued = append(issued, walletapi.MAC{ID: token.AccessToken, Secret: token.MACKey})
+	}
+	return issued
+}
+
 // secrets are the texts of what is remembered that nobody is shown.
 func (m *Memory) secrets() []string {
 	all := []string{m.registered.Secret, m.code, m.barcode}

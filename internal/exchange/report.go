@@ -19,7 +19,7 @@ func (r Result) String() string {
 		said += fmt.Sprintf(", %d differences", n)
 	}
 	if n := len(r.Left); n > 0 {
-		said += fmt.Sprintf(", %d vectors left out", n)
+		said += fmt.Sprintf(", %d left out", n)
 	}
 	if r.OnWorldAsItIs {
 		said += "; it changes the world, and was played on the world as it is"
@@ -48,7 +48,7 @@ func reasons(left []Omission) (all []string) {
 		if names[l.Reason] == nil {
 			order = append(order, l.Reason)
 		}
-		names[l.Reason] = append(names[l.Reason], l.Vector)
+		names[l.Reason] = append(names[l.Reason], l.What)
 	}
 	for _, reason := range order {
 		all = append(all, reason+": "+strings.Join(names[reason], "; "))
@@ -59,15 +59,15 @@ func reasons(left []Omission) (all []string) {
 // String is the total for people, in one line and a verdict. A line feed ends it.
 func (r Report) String() string {
 	text := fmt.Sprintf("\n%d files ok, %d differ, %d left out; %d calls, %d differences", r.OK, r.Differ, r.LeftOut, r.Calls, r.Differences)
-	if r.VectorsLeft > 0 {
-		text += fmt.Sprintf(", %d vectors left out", r.VectorsLeft)
+	if r.PartsLeft > 0 {
+		text += fmt.Sprintf(", %d vectors and exchanges of others left out", r.PartsLeft)
 	}
 	switch {
 	case r.Differ > 0:
 		return text + ".\nThe server does not answer as the files say.\n"
 	case r.OK == 0:
 		return text + ".\nNothing was looked at.\n"
-	case r.LeftOut+r.VectorsLeft > 0:
+	case r.LeftOut+r.PartsLeft > 0:
 		return text + ".\nNothing differs of what was looked at; what was left out was not.\n"
 	}
 	return text + ".\nThe server answers as the files say.\n"

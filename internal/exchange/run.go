@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // Run is what is held against a server.
@@ -38,24 +39,24 @@ type Result struct {
 	// OnWorldAsItIs says that the file changes the world, and was played on one that nobody had renewed.
 	OnWorldAsItIs bool         `json:"on_world_as_it_is,omitempty"`
 	Differences   []Difference `json:"differences,omitempty"`
-	// Left are the vectors of the file that were left out, each with its reason.
+	// Left are the vectors and exchanges of the file that were left out, each with its reason.
 	Left []Omission `json:"left_out,omitempty"`
 }
 
-// Omission is a vector that was left out.
+// Omission is a vector, by its name, or an exchange, by its line, that was left out.
 type Omission struct {
-	Vector string `json:"vector"`
+	What   string `json:"what"`
 	Reason string `json:"reason"`
 }
 
 // Report is what became of all.
 type Report struct {
 	Results []Result `json:"files"`
-	// Files and vectors that came out so.
+	// Files that came out so, and vectors and exchanges of others that were left out.
 	OK          int `json:"ok"`
 	Differ      int `json:"differ"`
 	LeftOut     int `json:"left_out"`
-	VectorsLeft int `json:"vectors_left_out"`
+	PartsLeft   int `json:"parts_left_out"`
 	Calls       int `json:"calls"`
 	Differences int `json:"differences"`
 }
@@ -71,7 +72,7 @@ func (r *Report) add(result Result) {
 	default:
 		r.LeftOut++
 	}
-	r.VectorsLeft += len(result.Left)
+	r.PartsLeft += len(result.Left)
 	r.Calls += result.Calls
 	r.Differences += len(result.Differences)
 }
@@ -108,7 +109,13 @@ const reasonChange = "it changes the world, which nobody can renew here: --chang
 func (r Run) file(ctx context.Context, file File) (result Result, err error) {
 	result = Result{File: file.Name, Outcome: LeftOut}
 	changes := file.Changes()
+	if !changes {
+		file.Exchanges, result.Left = r.playable(file.Exchanges)
+	}
 	switch lacks := r.World.Lacks(file.Exchanges); {
+	case len(file.Exchanges) == 0:
+		result.Reason, result.Left = result.Left[0].Reason, nil
+		return result, nil
 	case lacks != "":
 		result.Reason = lacks
 		return result, nil
@@ -136,6 +143,23 @@ func (r Run) file(ctx context.Context, file File) (result Result, err error) {
 		}
 	}
 	return result, nil
+}
+
+// playable are the exchanges of a file that changes nothing which can be played here: they do not depend on each other, but on
+// the request just before where they name it.
+func (r Run) playable(exchanges []Exchange) (playable []Exchange, left []Omission) {
+	lacks := ""
+	for _, e := range exchanges {
+		if own := r.World.Lacks([]Exchange{e}); own != "" || !strings.Contains(e.Target+e.Body+e.Answer, requestIDWord) {
+			lacks = own
+		}
+		if lacks == "" {
+			playable = append(playable, e)
+			continue
+		}
+		left = append(left, Omission{"line " + strconv.Itoa(e.Line), lacks})
+	}
+	return playable, left
 }
 
 // vectors makes the calls of a file of vectors.
