@@ -20,13 +20,13 @@ type Memory struct {
 	// tokens are those that were given out, each once.
 	tokens []walletapi.Token
 	// keys are those of transactions, payments and allowances their numbers, each once; code is the last that a payer made,
-	// barcode the last that works once, and asOf the time of the last figures.
+	// barcode the last that works once, and moments the last times by what they are called.
 	keys       []string
 	payments   []string
 	allowances []string
 	code       string
 	barcode    string
-	asOf       string
+	moments    map[string]int64
 }
 
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
@@ -38,7 +38,6 @@ const (
 	keyWord         = "<transaction_key>"
 	paymentIDWord   = "<payment_id>"
 	allowanceIDWord = "<allowance_id>"
-	asOfWord        = "<as_of>"
 	reserveCodeWord = "<reserve_code>"
 	barcodeWord     = "<one_time_barcode>"
 	registeredName  = "registered"
@@ -64,8 +63,8 @@ func (m *Memory) Learn(header http.Header, body string) {
 // canceled.
 var keysAndNumbers = regexp.MustCompile(`(?:"id":([0-9]+),)?"transaction_key":"([a-z2-7]{26})"(?:,"created_at":[0-9]+,"status":"[a-z_]+"(,"cancelable")?)?`)
 
-// asOf is the time that figures are of.
-var asOf = regexp.MustCompile(`"as_of":([0-9]+)`)
+// moments are the times in an answer at which something was made, or that figures are of.
+var moments = regexp.MustCompile(`"(as_of|created_at)":([0-9]{1,11})\b`)
 
 // learnPayments keeps the keys of transactions, the numbers of payments and allowances, and a payer's code.
 func (m *Memory) learnPayments(body string) {
@@ -81,8 +80,12 @@ func (m *Memory) learnPayments(body string) {
 			*numbers = append(*numbers, found[1])
 		}
 	}
-	if found := asOf.FindStringSubmatch(body); found != nil {
-		m.asOf = found[1]
+	for _, found := range moments.FindAllStringSubmatch(body, -1) {
+		seconds, _ := strconv.ParseInt(found[2], 10, 64) // digits
+		if m.moments == nil {
+			m.moments = map[string]int64{}
+		}
+		m.moments[found[1]] = seconds
 	}
 	var code walletapi.ReserveCode
 	if json.Unmarshal([]byte(body), &code) == nil && code.ExpiresAt != 0 && code.Code != "" {
@@ -105,8 +108,8 @@ func (m *Memory) recallPayments(text string, isAnswer bool) string {
 	if !isAnswer && m.barcode != "" {
 		text = strings.ReplaceAll(text, barcodeWord, m.barcode)
 	}
-	if !isAnswer && m.asOf != "" {
-		text = strings.ReplaceAll(text, asOfWord, m.asOf)
+	if !isAnswer {
+		text = momentWord.ReplaceAllStringFunc(text, m.moment)
 	}
 	return paymentWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := paymentWord.FindStringSubmatch(word)
@@ -120,6 +123,20 @@ func (m *Memory) recallPayments(text string, isAnswer bool) string {
 		}
 		return all[at-1]
 	})
+}
+
+// momentWord is a time of an earlier answer, or one so many seconds later, such as <as_of> or <created_at +3600>.
+var momentWord = regexp.MustCompile(`<(as_of|created_at)(?: \+([0-9]{1,9}))?>`)
+
+// moment is the time that a word stands for, in seconds; the word where there is none.
+func (m *Memory) moment(word string) string {
+	found := momentWord.FindStringSubmatch(word)
+	seconds, known := m.moments[found[1]]
+	if !known {
+		return word
+	}
+	later, _ := strconv.ParseInt(found[2], 10, 64) // digits, or nothing
+	return strconv.FormatInt(seconds+later, 10)
 }
 
 // tokenWord is a token of an earlier answer, such as <refresh_token> or <access_token 2>.
