@@ -348,11 +348,15 @@ func (l Live) transplant(v mistakeVector, header walletapi.Authorization, method
 	swap := strings.NewReplacer(pairs...)
 	signed := swap.Replace(v.Signed)
 	m = Message{Method: v.Method, Target: swap.Replace(v.Target), Body: v.Body, ContentType: contentType(v.Body)}
-	if v.Host != strings.ToLower(v.Host) {
+	switch {
+	case strings.HasPrefix(v.Host, wordsCapital(host)):
+		m.Host = wordsCapital(l.Host)
+	case v.Host != strings.ToLower(v.Host):
 		m.Host = strings.ToUpper(l.Host)
 	}
-	if strings.HasPrefix(m.Target, "/") {
-		signed = strings.Replace(signed, m.Target, l.Prefix+m.Target, 1)
+	if l.Prefix != "" {
+		path := swap.Replace(pathAndQuery(v.Target))
+		signed = strings.Replace(signed, path, l.Prefix+path, 1)
 	}
 	sent := walletapi.Authorization{ID: l.MAC.ID, TS: swap.Replace(header.TS), Nonce: swap.Replace(header.Nonce), Ext: header.Ext}
 	if header.ID == v.Key {
@@ -368,14 +372,24 @@ func (l Live) transplant(v mistakeVector, header walletapi.Authorization, method
 	return m, v.Accepted || !(wrongText || !method.plain) || !slices.Contains(right, sent.MAC)
 }
 
-// rightMACs are what the server may take for a message: for the port that it answers at, and for those that clients sign
-// always.
+// rightMACs are what the server may take for a message: for its host in both spellings, for the port that it answers at and for those
+// that clients sign always.
 func (l Live) rightMACs(m Message, sent walletapi.Authorization) (all []string) {
 	host, port := l.hostAndPort()
-	for _, port := range []string{port, "443", "80"} {
-		all = append(all, walletapi.Request{
-			TS: sent.TS, Nonce: sent.Nonce, Method: m.Method, Target: l.Prefix + pathAndQuery(m.Target), Host: host, Port: port, Ext: sent.Ext,
-		}.Sign(l.MAC.Secret))
+	hosts := []string{host}
+	if m.Host != "" { // as it is written in the header
+		hosts = append(hosts, strings.TrimSuffix(m.Host, ":"+port))
+	}
+	target := m.Target
+	if strings.HasPrefix(target, "/") {
+		target = l.Prefix + target
+	}
+	for _, host := range hosts {
+		for _, port := range []string{port, "443", "80"} {
+			all = append(all, walletapi.Request{
+				TS: sent.TS, Nonce: sent.Nonce, Method: m.Method, Target: pathAndQuery(target), Host: host, Port: port, Ext: sent.Ext,
+			}.Sign(l.MAC.Secret))
+		}
 	}
 	return all
 }
