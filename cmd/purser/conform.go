@@ -42,8 +42,9 @@ func newConform(p *program) *cobra.Command {
 		Use:   "conform [PATTERN]…",
 		Short: "Hold a server, or a client, against the exchange files and vectors",
 		Long: "Sends the requests of the exchange files to the server at --against, byte for byte, and compares the answers; sends each\n" +
-			"vector as a call, and each mistake in a signature, which must be refused. Who signs is in a manifest like a sandbox's\n" +
-			"sandbox.json. PATTERN is the name of a file, such as wallet.txt or 'wallet*'; without one all are played.\n\n" +
+			"vector as a call, and each mistake in a signature, which must be refused; and signs as each known client does. Who signs\n" +
+			"is in a manifest like a sandbox's sandbox.json. PATTERN is the name of a file, such as wallet.txt or 'wallet*', or\n" +
+			"dialects; without one all are played.\n\n" +
 			"A file that moves the clock, needs an operator or a code that somebody was sent is played where --data names the folder\n" +
 			"of the `purser dev` that answers, and is left out otherwise. So is one that changes the world: with --data each is played\n" +
 			"on the world of the beginning, which is restored behind it and at the end; with --change alone it is played on the world\n" +
@@ -102,7 +103,7 @@ func (v *verb) conform(c conforming) error {
 	if run.Vectors, err = exchange.Vectors(vectors, target.live(v)); err != nil {
 		return err
 	}
-	run.Vectors = chosenVectors(run.Vectors, v.args)
+	run.Vectors = chosenVectors(append(run.Vectors, exchange.Dialects(target.live(v))), v.args)
 	if len(run.Files)+len(run.Vectors) == 0 {
 		return fmt.Errorf("no file is called %s", strings.Join(v.args, " or "))
 	}
@@ -110,6 +111,9 @@ func (v *verb) conform(c conforming) error {
 		run.Done = func(r exchange.Result) { fmt.Fprint(v.out, visibleLines(r.String())) }
 	}
 	report, err := v.steer(steered, run)
+	if errors.Is(err, context.Canceled) {
+		return errors.New("stopped before the end: what was not played is not told")
+	}
 	if err != nil {
 		return err
 	}

@@ -98,9 +98,11 @@ func (h *hearing) run(s *server, limit time.Duration) error {
 		return err
 	}
 	h.know(manifest)
-	if !h.v.json {
-		fmt.Fprintf(h.v.out, "Listening at %s, and over TLS at %s, until Ctrl-C; credentials are in %s.\n", manifest.BaseURL, manifest.TLSBaseURL, filepath.Join(s.config.data, sandbox.ManifestFile))
+	to := h.v.out
+	if h.v.json {
+		to = h.v.err
 	}
+	fmt.Fprintf(to, "Listening at %s, and over TLS at %s, until Ctrl-C; credentials are in %s.\n", manifest.BaseURL, manifest.TLSBaseURL, filepath.Join(s.config.data, sandbox.ManifestFile))
 	return s.wait(ctx)
 }
 

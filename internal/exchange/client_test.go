@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -61,6 +62,40 @@ func TestDialectsAreTold(t *testing.T) {
 		if !slices.Equal(fits, []string{name}) {
 			t.Errorf("%s is taken for %q: %+v", name, fits, c.Report().Dialects)
 		}
+	}
+}
+
+// What the kit says in a dialect is told as that dialect: the two tables agree.
+func TestWhatIsSpokenIsTold(t *testing.T) {
+	n := 0
+	l := Live{Scheme: "http", Host: "127.0.0.1:8080", MAC: walletapi.MAC{ID: "wkVd93h2uS", Secret: "key"}, Now: func() time.Time { return time.Unix(1795262400, 0) }}
+	l.Nonce = func() string { n++; return fmt.Sprintf("%x", hashed(fmt.Sprint(n))[:16]) }
+	clients := map[string]*Client{}
+	for _, p := range Dialects(l).Probes {
+		name, _, _ := strings.Cut(p.Name, ": ")
+		if clients[name] == nil {
+			clients[name] = NewClient(nil)
+		}
+		m := p.Messages()[0]
+		a, err := walletapi.ParseAuthorization(*m.Authorization)
+		if err != nil || !slices.Contains(l.rightMACs(m, a), a.MAC) {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+		seen := Seen{At: l.Now(), Method: m.Method, Target: m.Target, Host: l.Host, Status: 200, Header: http.Header{"Authorization": {*m.Authorization}}, Body: []byte(m.Body), Authorization: &a}
+		if name == dialectSwift {
+			seen.Mistakes = []Mistake{{Cause: "port_always", Tolerated: true}}
+		}
+		clients[name].Add(seen)
+	}
+	for name, c := range clients {
+		for _, d := range c.Report().Dialects {
+			if d.Fits != (d.Name == name) {
+				t.Errorf("%s: %+v", name, d)
+			}
+		}
+	}
+	if len(clients) != len(dialects) {
+		t.Errorf("%d are spoken, and %d told", len(clients), len(dialects))
 	}
 }
 

@@ -148,15 +148,25 @@ func slashIs(form string) rule {
 	return rule{"its body_hash has / " + form, func(m mark) bool { return m.slash == "" || m.slash == form }}
 }
 
+// The clients that are known.
+const (
+	dialectPHP     = "lib-wallet-php-client (PHP)"
+	dialectJava    = "java-lib-wallet-sdk (Java)"
+	dialectSwift   = "swift-lib-wallet-sdk (Swift)"
+	dialectPython  = "the accounting connector (Python)"
+	dialectSamples = "the samples of the documentation"
+	dialectOurs    = "walletapi (Go) and purser-wallet (JavaScript)"
+)
+
 // dialects are how the clients that there are sign, by what can be seen of it.
 var dialects = []struct {
 	name  string
 	rules []rule
 }{
-	{"lib-wallet-php-client (PHP)", []rule{nonceIs(noncePrintable), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded), signsItsPort()}},
-	{"java-lib-wallet-sdk (Java)", []rule{nonceIs(nonceBase64), tsIs(tsWhole), extIsNever(extOut), slashIs(slashCoded), signsItsPort()}},
-	{"swift-lib-wallet-sdk (Swift)", []rule{nonceIs(nonceLong), tsIs(tsWhole), extIsNever(extOut), slashIs(slashBare), signs443()}},
-	{"the accounting connector (Python)", []rule{nonceIs(nonceWord, nonceLong, nonceHex), tsIs(tsFraction), extIsNever(extEmpty)}},
-	{"the samples of the documentation", []rule{nonceIs(nonceHex), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded)}},
-	{"walletapi (Go) and purser-wallet (JavaScript)", []rule{nonceIs(nonceURLSafe), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded), signsItsPort()}},
+	{dialectPHP, []rule{nonceIs(noncePrintable), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded), signsItsPort()}},
+	{dialectJava, []rule{nonceIs(nonceBase64), tsIs(tsWhole), extIsNever(extOut), slashIs(slashCoded), signsItsPort()}},
+	{dialectSwift, []rule{nonceIs(nonceLong), tsIs(tsWhole), extIsNever(extOut), slashIs(slashBare), signs443()}},
+	{dialectPython, []rule{nonceIs(nonceWord, nonceLong, nonceHex), tsIs(tsFraction), extIsNever(extEmpty)}},
+	{dialectSamples, []rule{nonceIs(nonceHex), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded)}},
+	{dialectOurs, []rule{nonceIs(nonceURLSafe), tsIs(tsWhole), extIsNever(extEmpty), slashIs(slashCoded), signsItsPort()}},
 }

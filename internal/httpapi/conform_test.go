@@ -14,10 +14,10 @@ import (
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
-// The vectors are true of this server as calls: a right signature is never refused, and each mistake is.
+// The vectors are true of this server as calls: a right signature is never refused, and each mistake is; and it understands each known client.
 func TestVectorsAsCalls(t *testing.T) {
 	server := wallettest.NewServer(t, "sqlite:"+filepath.Join(t.TempDir(), "purser.db"))
-	vectors, err := exchange.Vectors(os.DirFS("../../testdata/vectors"), exchange.Live{
+	live := exchange.Live{
 		Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), MAC: server.Credentials("shop"), Now: server.Wall.Now,
 		Nonce: func() string {
 			var raw [16]byte
@@ -25,11 +25,12 @@ func TestVectorsAsCalls(t *testing.T) {
 			return hex.EncodeToString(raw[:])
 		},
 		Routes: httpapi.Patterns(),
-	})
+	}
+	vectors, err := exchange.Vectors(os.DirFS("../../testdata/vectors"), live)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := exchange.Run{World: server.World(), Vectors: vectors, Change: true}
+	run := exchange.Run{World: server.World(), Vectors: append(vectors, exchange.Dialects(live)), Change: true}
 	report, err := run.All(context.Background())
 	if err != nil {
 		t.Fatal(err)
