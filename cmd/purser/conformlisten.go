@@ -59,7 +59,9 @@ func (v *verb) hear(address string, limit time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
+	h.mu.Lock() // for who was cut off
 	report := h.client.Report()
+	h.mu.Unlock()
 	if v.json {
 		err = v.writeJSON(report)
 	} else {
@@ -74,11 +76,6 @@ func (v *verb) hear(address string, limit time.Duration) (err error) {
 // run is a sandbox for as long as it listens.
 func (h *hearing) run(s *server, limit time.Duration) error {
 	ctx := h.v.ctx
-	if limit > 0 {
-		var stop func()
-		ctx, stop = context.WithTimeout(ctx, limit)
-		defer stop()
-	}
 	if err := s.openLog(s.err, true); err != nil {
 		return err
 	}
@@ -103,6 +100,11 @@ func (h *hearing) run(s *server, limit time.Duration) error {
 		to = h.v.err
 	}
 	fmt.Fprintf(to, "Listening at %s, and over TLS at %s, until Ctrl-C; credentials are in %s.\n", manifest.BaseURL, manifest.TLSBaseURL, filepath.Join(s.config.data, sandbox.ManifestFile))
+	if limit > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
+	}
 	return s.wait(ctx)
 }
 
@@ -182,7 +184,7 @@ func (h *hearing) take(seen exchange.Seen, answer *heard) {
 		json.Unmarshal(answer.body.Bytes(), &refused) // otherwise there is nothing to say
 		seen.Fields = refused.Properties
 	}
-	d := h.judge(&seen, refused)
+	d := h.judge(&seen)
 	h.said.Learn(answer.Header(), answer.body.String())
 	for _, mac := range h.said.Issued() {
 		h.keys[mac.ID] = mac.Secret
@@ -196,11 +198,11 @@ func (h *hearing) take(seen exchange.Seen, answer *heard) {
 	if refused.Code != "" {
 		text += " " + string(refused.Code)
 	}
-	fmt.Fprint(h.v.out, visibleLines(text+"\n"+h.wrong(seen, refused, d)))
+	fmt.Fprint(h.v.out, visibleLines(text+"\n"+h.wrong(seen, d)))
 }
 
 // judge adds what is wrong with a signature. The diagnosis is nil where nothing can be said of it.
-func (h *hearing) judge(seen *exchange.Seen, refused walletapi.APIError) *diagnosis.Diagnosis {
+func (h *hearing) judge(seen *exchange.Seen) *diagnosis.Diagnosis {
 	add := func(cause, title, cure string) {
 		seen.Mistakes = append(seen.Mistakes, exchange.Mistake{Cause: cause, Title: title, Cure: cure})
 	}
@@ -256,7 +258,7 @@ func sentence(text string) string {
 }
 
 // wrong is what is shown below a request: the mistakes of a signature that was refused, and the fields.
-func (h *hearing) wrong(seen exchange.Seen, refused walletapi.APIError, d *diagnosis.Diagnosis) string {
+func (h *hearing) wrong(seen exchange.Seen, d *diagnosis.Diagnosis) string {
 	var b strings.Builder
 	if seen.RefusedForSignature() && d != nil {
 		for _, f := range d.Findings {
