@@ -223,7 +223,7 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	}
 	var wire http.Handler = api
 	if s.box != nil {
-		wire = s.box.before(s, api, proof)
+		wire = s.box.heard(s.box.before(s, api, proof))
 	}
 	if err := s.answer(pages.Beside(wire, front)); err != nil {
 		return err

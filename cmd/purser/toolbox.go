@@ -42,11 +42,7 @@ func (b *toolbox) before(s *server, api *httpapi.API, proof *auth.Authenticator)
 	})
 	b.address = func() string { return s.address }
 	b.inspector = inspect.New(inspect.Options{Proof: proof, WallClock: s.now, Random: s.random, Count: store.CountStatements})
-	tools := b.inspector.Before(b.trouble.Before(api))
-	if b.hear != nil {
-		return b.hear(tools)
-	}
-	return tools
+	return b.inspector.Before(b.trouble.Before(api))
 }
 
 // watch tells the inspector what the API made of a request.
