@@ -38,8 +38,9 @@ var mayImport = map[string]string{
 	"internal/message":    "internal/wallet internal/secret",
 	"internal/callback":   "internal/wallet internal/secret",
 	"internal/trouble":    "internal/wallet internal/secret internal/auth",
-	"internal/inspect":    "walletapi internal/wallet internal/auth internal/trouble",
 	"internal/manual":     "walletapi internal/inspect",
+	"internal/inspect":    "walletapi internal/wallet internal/secret internal/auth internal/trouble",
+	"internal/exchange":   "walletapi internal/secret",
 	"internal/store":      "money internal/ledger internal/merkle internal/wallet internal/hours internal/zone internal/nearby internal/secret",
 	"internal/service":    "money internal/ledger internal/wallet internal/merkle internal/hours internal/zone internal/nearby internal/mapfile internal/secret internal/store internal/pki",
 	"internal/auth":       "walletapi internal/wallet internal/secret internal/store internal/pki",
@@ -47,15 +48,15 @@ var mayImport = map[string]string{
 	"internal/httpapi":    "money walletapi internal/wallet internal/hours internal/secret internal/service internal/auth",
 	"internal/pages":      "money internal/qr internal/wallet internal/secret internal/service internal/message internal/inspect",
 	"internal/sandbox":    "money internal/wallet internal/hours internal/secret internal/pki internal/service",
-	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/sandbox",
-	"cmd/purser":          ". money walletapi internal/wallet internal/merkle internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/sandbox internal/manual",
+	"internal/wallettest": "money walletapi internal/ledger internal/wallet internal/secret internal/pki internal/store internal/service internal/auth internal/message internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/sandbox",
+	"cmd/purser":          ". money walletapi internal/wallet internal/merkle internal/hours internal/zone internal/mapfile internal/qr internal/secret internal/pki internal/store internal/service internal/auth internal/diagnosis internal/message internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/sandbox internal/manual",
 	"bench":               "money walletapi internal/ledger internal/hours internal/wallet internal/secret internal/store internal/service internal/auth internal/httpapi internal/sandbox",
 }
 
 // mayUse says which rooms may import packages that reach outside, by the beginning of their
 // path. Tests may use any.
 var mayUse = map[string]string{
-	"net/http":                 "internal/auth internal/callback internal/trouble internal/inspect internal/httpapi internal/pages internal/manual internal/wallettest walletapi cmd/purser bench",
+	"net/http":                 "internal/auth internal/callback internal/trouble internal/inspect internal/exchange internal/httpapi internal/pages internal/manual internal/wallettest walletapi cmd/purser bench",
 	"database/sql":             "internal/store internal/wallettest bench",
 	"github.com/jackc/pgx":     "internal/store internal/wallettest bench",
 	"modernc.org/sqlite":       "internal/store",
@@ -69,8 +70,8 @@ var mayUse = map[string]string{
 	"github.com/ringsaturn":    "internal/zone",
 	"github.com/boombuler":     "internal/qr",
 	"github.com/makiuchi-d":    "", // reads codes in tests
-	"github.com/yuin":         "internal/manual",
-	"go.yaml.in":              "internal/manual",
+	"github.com/yuin":          "internal/manual",
+	"go.yaml.in":               "internal/manual",
 	"github.com/getkin":        "internal/wallettest",
 	"github.com/chromedp":      "internal/wallettest",
 	"testing":                  "internal/wallettest internal/store", // the store: testing/fstest, a file system in memory

@@ -38,6 +38,8 @@ type messageAnswer struct {
 	Attempts int    `json:"attempts"`
 	Subject  string `json:"subject,omitempty"`
 	Body     string `json:"body,omitempty"`
+	// Code is what the receiver has to give back, where the message holds one.
+	Code string `json:"code,omitempty"`
 	// Problem says why it cannot be put into words.
 	Problem string `json:"problem,omitempty"`
 }
@@ -53,6 +55,7 @@ func messageToAnswer(m wallet.Message, templates *message.Templates) messageAnsw
 		return a
 	}
 	text, err := templates.Render(m)
+	a.Code = m.Values["code"]
 	if a.Subject, a.Body = text.Subject, text.Body; err != nil {
 		a.Problem = err.Error()
 	}

@@ -224,7 +224,7 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	}
 	var wire http.Handler = api
 	if s.box != nil {
-		wire = s.box.before(s, api, proof)
+		wire = s.box.heard(s.box.before(s, api, proof))
 	}
 	handler := pages.Beside(wire, front)
 	if s.config.docs { // a sandbox's stands before its doors

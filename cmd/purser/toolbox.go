@@ -33,6 +33,8 @@ type toolbox struct {
 	manifest *sandbox.Manifest
 	// trying is where requests of the manual come from, which does not wait for the doors.
 	trying atomic.Pointer[tryWorld]
+	// hear stands before all, for who looks at each request and its answer; nil for nobody.
+	hear func(http.Handler) http.Handler
 }
 
 // before puts the tools in front of the API.

@@ -21,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/purserhq/purser/internal/exchange"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
@@ -221,7 +222,7 @@ func blank(t *testing.T, value any) (out any) {
 	t.Helper()
 	text, err := json.Marshal(value)
 	if err == nil {
-		err = json.Unmarshal([]byte(wallettest.Blank(string(text))), &out)
+		err = json.Unmarshal([]byte(exchange.Blank(string(text))), &out)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/purserhq/purser/internal/exchange"
 	"github.com/purserhq/purser/internal/httpapi"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
@@ -32,7 +33,7 @@ func TestExchanges(t *testing.T) {
 		changing = nil
 		for _, file := range exchangeFiles(t) {
 			exchanges := wallettest.ReadExchanges(t, file)
-			if wallettest.Change(exchanges) {
+			if exchange.Changes(exchanges) {
 				changing = append(changing, file)
 				continue
 			}

@@ -54,7 +54,7 @@ func TestTheRingIsBounded(t *testing.T) {
 	if len(i.ring) != maxBytes/maxBody || i.bytes != maxBytes {
 		t.Errorf("%d requests with %d bytes", len(i.ring), i.bytes)
 	}
-	if _, ok := i.find("50"); ok {
+	if _, ok := i.Find("50"); ok {
 		t.Error("it is gone")
 	}
 }

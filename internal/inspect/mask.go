@@ -6,23 +6,15 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/purserhq/purser/internal/secret"
 )
 
 // Mask stands where a secret was.
 const Mask = "***"
 
-// secretName is what fields and parameters are called whose values are secret, and secretPath the addresses that hold an access token.
-var (
-	secretName = regexp.MustCompile(`(?i)token|secret|password|passwd|pin$|^pin|key$|code$|^mac$|session|credential|^barcode$|^sign$`)
-	secretPath = regexp.MustCompile(`(/oauth/v1/tokens?/)[^/?]+`)
-)
-
-// public are names that look like those of secrets.
-var public = map[string]bool{"transaction_key": true, "idempotency_key": true, "token_type": true, "country_code": true, "minimum_password_length": true}
-
-func isSecret(name string) bool {
-	return secretName.MatchString(name) && !public[strings.ToLower(name)]
-}
+// secretPath are the addresses that hold an access token.
+var secretPath = regexp.MustCompile(`(/oauth/v1/tokens?/)[^/?]+`)
 
 // MaskTarget is the path and query of a request without what is secret in them.
 func MaskTarget(target string) string {
@@ -35,7 +27,7 @@ func MaskTarget(target string) string {
 	for i, pair := range pairs {
 		raw, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(raw)
-		if err != nil || isSecret(name) {
+		if err != nil || secret.IsName(name) {
 			pairs[i] = raw + "=" + Mask
 		}
 	}
@@ -69,7 +61,7 @@ func masked(value any) any {
 			case map[string]any, []any:
 				v[name] = masked(inner)
 			default:
-				if isSecret(name) {
+				if secret.IsName(name) {
 					v[name] = Mask
 				}
 			}

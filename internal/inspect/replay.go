@@ -31,7 +31,7 @@ const maxAnswer = 1 << 20
 // signature. An idempotency key is the same as before. It fails with NotFound and InvalidState.
 func (i *Inspector) Replay(ctx context.Context, id, address string) (Replayed, error) {
 	var out Replayed
-	r, ok := i.find(id)
+	r, ok := i.Find(id)
 	if !ok {
 		return out, wallet.Errorf(wallet.NotFound, "there is no request %q among the last ones that this sandbox keeps: `purser logs` shows them.", id)
 	}

@@ -148,8 +148,8 @@ func (i *Inspector) Last(f Filter) []Record {
 	return found
 }
 
-// find returns the request of that id.
-func (i *Inspector) find(id string) (Record, bool) {
+// Find returns the request of that id; false where it is not kept.
+func (i *Inspector) Find(id string) (Record, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, r := range i.ring {

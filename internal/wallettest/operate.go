@@ -13,24 +13,25 @@ import (
 )
 
 // operate does what a line of an exchange file has the operator do; the README there lists the lines.
-func (s *Server) operate(line int, what string) {
-	s.t.Helper()
+func (s *Server) operate(ctx context.Context, what string) (err error) {
 	words := strings.Fields(what)
-	err := fmt.Errorf("%q is nothing that the operator does", what)
 	switch {
 	case what == "due":
-		_, err = s.Service.DoDue(context.Background(), Operator)
+		_, err = s.Service.DoDue(ctx, Operator)
+	case len(words) == 2 && words[0] == "wait":
+		s.Business.Advance(time.Duration(number(words[1])) * time.Second)
+		_, err = s.Service.DoDue(ctx, Operator)
 	case len(words) == 4 && words[0] == "credit":
 		err = s.credit(words[1], words[2], words[3])
 	case len(words) == 3 && words[0] == "standing":
 		standing := wallet.Standing(words[2])
-		_, err = s.Service.UpdateUser(context.Background(), Operator, number(words[1]), service.UserChange{Standing: &standing}, true)
+		_, err = s.Service.UpdateUser(ctx, Operator, number(words[1]), service.UserChange{Standing: &standing}, true)
 	case len(words) == 5 && (words[0] == string(wallet.OrdinaryLimit) || words[0] == string(wallet.TemporaryLimit)):
 		err = s.limit(wallet.LimitKind(words[0]), words[1], words[2], words[3], words[4])
+	default:
+		err = fmt.Errorf("%q is nothing that the operator does", what)
 	}
-	if err != nil {
-		s.t.Errorf("line %d: %s: %v", line, what, err)
-	}
+	return err
 }
 
 // number is the number in a word, 0 for none.

@@ -1,7 +1,6 @@
 package wallettest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -18,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +28,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/purserhq/purser/internal/auth"
+	"github.com/purserhq/purser/internal/exchange"
 	"github.com/purserhq/purser/internal/httpapi"
 	templates "github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/pages"
@@ -227,58 +226,56 @@ type Option func(*message)
 
 // message is a request in the making.
 type message struct {
-	method, target, host, body string
-	contentType                string
-	headers                    []string
-	mac                        walletapi.MAC
-	ext                        *string
-	authorization              *string
-	signing                    []func(*walletapi.Request)
-	tls                        *tls.Config
+	exchange.Message
+	tls *tls.Config
 }
 
 // Ext is what stands between the quotes of ext="…", exactly. Without it ext holds the hash of
 // the body, where there is one.
-func Ext(raw string) Option { return func(m *message) { m.ext = &raw } }
+func Ext(raw string) Option { return func(m *message) { m.Ext = &raw } }
 
 // Body is the request's body, sent as JSON.
-func Body(text string) Option { return func(m *message) { m.body = text } }
+func Body(text string) Option { return func(m *message) { m.Body = text } }
 
 // Form is the request's body, sent as a form.
 func Form(text string) Option {
-	return func(m *message) { m.body, m.contentType = text, "application/x-www-form-urlencoded" }
+	return func(m *message) { m.Body, m.ContentType = text, "application/x-www-form-urlencoded" }
 }
 
 // Host is the Host header. It is signed too: in lower case, and with port 443 where it has none.
-func Host(header string) Option { return func(m *message) { m.host = header } }
+func Host(header string) Option { return func(m *message) { m.Host = header } }
 
 // Header adds a header line.
 func Header(name, value string) Option {
-	return func(m *message) { m.headers = append(m.headers, name+": "+value) }
+	return func(m *message) { m.Headers = append(m.Headers, name+": "+value) }
 }
 
 // SignedBy signs with credentials that are not in the manifest.
-func SignedBy(mac walletapi.MAC) Option { return func(m *message) { m.mac = mac } }
+func SignedBy(mac walletapi.MAC) Option { return func(m *message) { m.MAC = mac } }
 
 // Authorization is the whole Authorization header, as it is.
-func Authorization(raw string) Option { return func(m *message) { m.authorization = &raw } }
+func Authorization(raw string) Option { return func(m *message) { m.Authorization = &raw } }
 
 // Signing changes what is signed before it is: the time, the nonce and ext, which then stand
 // in the header, and the method, target, host and port, which nobody sees but the server when
 // it compares them with the request that arrived.
 func Signing(change func(*walletapi.Request)) Option {
-	return func(m *message) { m.signing = append(m.signing, change) }
+	return func(m *message) { m.Signing = append(m.Signing, change) }
 }
 
 // Anonymous is who signs nothing.
-const Anonymous = "anonymous"
+const Anonymous = exchange.Anonymous
 
 // Send sends one request over a connection of its own and returns the answer. as is a client's
 // name in the manifest, a token as "token:1234", or Anonymous. The target goes over the wire as
 // it is written. The nonce is new, and as unpleasant as the PHP client's.
 func (s *Server) Send(as, method, target string, options ...Option) *Answer {
 	s.t.Helper()
-	m := s.message(method, target, options)
+	return s.send(as, s.message(method, target, options))
+}
+
+func (s *Server) send(as string, m message) *Answer {
+	s.t.Helper()
 	if m.tls == nil {
 		return s.SendRaw(s.compose(as, m))
 	}
@@ -286,16 +283,16 @@ func (s *Server) Send(as, method, target string, options ...Option) *Answer {
 }
 
 func (s *Server) message(method, target string, options []Option) message {
-	m := message{method: method, target: target, contentType: "application/json"}
+	m := message{Message: exchange.Message{Method: method, Target: target, ContentType: "application/json"}}
 	for _, option := range options {
 		option(&m)
 	}
 	switch {
-	case m.host != "":
+	case m.Host != "":
 	case m.tls != nil:
-		m.host = strings.TrimPrefix(s.TLSURL, "https://")
+		m.Host = strings.TrimPrefix(s.TLSURL, "https://")
 	default:
-		m.host = strings.TrimPrefix(s.URL, "http://")
+		m.Host = strings.TrimPrefix(s.URL, "http://")
 	}
 	return m
 }
@@ -308,64 +305,21 @@ func (s *Server) Compose(as, method, target string, options ...Option) string {
 
 func (s *Server) compose(as string, m message) string {
 	s.t.Helper()
-	if m.mac == (walletapi.MAC{}) && as != Anonymous && m.authorization == nil {
-		m.mac = s.Credentials(as)
+	if m.MAC == (walletapi.MAC{}) && as != Anonymous && m.Authorization == nil {
+		m.MAC = s.Credentials(as)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", m.method, m.target, m.host)
-	switch {
-	case m.authorization != nil:
-		fmt.Fprintf(&b, "Authorization: %s\r\n", *m.authorization)
-	case m.mac != (walletapi.MAC{}):
-		fmt.Fprintf(&b, "Authorization: %s\r\n", s.authorize(m))
-	}
-	for _, header := range m.headers {
-		b.WriteString(header + "\r\n")
-	}
-	if m.body != "" {
-		fmt.Fprintf(&b, "Content-Type: %s\r\nContent-Length: %d\r\n", m.contentType, len(m.body))
-	}
-	return b.String() + "\r\n" + m.body
-}
-
-// authorize signs the message as the PHP client would.
-func (s *Server) authorize(m message) string {
-	host, port := strings.ToLower(m.host), "443"
-	if at := strings.LastIndexByte(host, ':'); at >= 0 && !strings.HasSuffix(host, "]") {
-		host, port = host[:at], host[at+1:]
-	}
-	ext := walletapi.Ext{BodyHash: walletapi.BodyHash([]byte(m.body)), HasBodyHash: m.body != ""}.String()
-	if m.ext != nil {
-		ext = *m.ext
-	}
-	r := walletapi.Request{
-		TS: strconv.FormatInt(s.Wall.Now().Unix(), 10), Nonce: s.newNonce(), Method: m.method, Target: m.target,
-		Host: host, Port: port, Ext: ext,
-	}
-	for _, change := range m.signing {
-		change(&r)
-	}
-	return walletapi.Authorization{ID: m.mac.ID, TS: r.TS, Nonce: r.Nonce, MAC: r.Sign(m.mac.Secret), Ext: r.Ext}.String()
+	return m.Compose(s.Wall.Now(), s.newNonce())
 }
 
 // newNonce makes a nonce of the whole alphabet: blanks, commas and equals signs included.
 func (s *Server) newNonce() string {
-	var alphabet []byte
-	for c := byte(0x20); c <= 0x7e; c++ {
-		if c != '"' && c != '\\' {
-			alphabet = append(alphabet, c)
-		}
-	}
-	nonce := make([]byte, 32)
-	if _, err := io.ReadFull(s.random, nonce); err != nil {
+	text, err := exchange.Nonce(s.random)
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	for i, b := range nonce {
-		nonce[i] = alphabet[int(b)%len(alphabet)]
-	}
 	// All servers draw from the same numbers, and two on one database must not sign with the same nonce.
-	nonce[0], nonce[1] = alphabet[int(s.number)/len(alphabet)%len(alphabet)], alphabet[int(s.number)%len(alphabet)]
-	return string(nonce)
+	size := int64(len(exchange.NonceAlphabet))
+	return string(exchange.NonceAlphabet[s.number/size%size]) + string(exchange.NonceAlphabet[s.number%size]) + text[2:]
 }
 
 // Answer is what the server said. Of every answer it has been checked already that
@@ -376,11 +330,7 @@ func (s *Server) newNonce() string {
 //   - an error has a code and a description, and a list has exactly two keys;
 //   - one that says that nothing has changed says nothing else.
 type Answer struct {
-	Status int
-	Header http.Header
-	// Head is the status line and the headers as they came, without the empty line.
-	Head string
-	Body string
+	exchange.Answer
 	// Error is the error object of an answer that is not a success, otherwise nil.
 	Error *walletapi.APIError
 
@@ -428,103 +378,33 @@ func (s *Server) exchange(connection net.Conn, request string) *Answer {
 // read takes the answer apart and holds it against the contract.
 func (s *Server) read(method, target, raw string) *Answer {
 	s.t.Helper()
-	head, _, whole := strings.Cut(raw, "\r\n\r\n")
-	stream := bufio.NewReader(strings.NewReader(raw))
-	response, err := http.ReadResponse(stream, &http.Request{Method: method})
-	if err != nil || !whole {
-		s.t.Fatalf("%s %s: this is no answer: %v: %q", method, target, err, raw)
-	}
-	body, err := io.ReadAll(response.Body)
+	there, extra, err := exchange.ReadAnswer(method, raw)
 	if err != nil {
-		s.t.Fatalf("%s %s: the body ends too early: %v: %q", method, target, err, raw)
+		s.t.Fatalf("%s %s: %v", method, target, err)
 	}
-	a := &Answer{Status: response.StatusCode, Header: response.Header, Head: head, Body: string(body), t: s.t}
+	a := &Answer{Answer: *there, t: s.t}
 	problems := checkAnswer(method, target, a)
-	if more := stream.Buffered(); more > 0 {
-		problems = append(problems, fmt.Sprintf("%d bytes follow the body", more))
+	if extra > 0 {
+		problems = append(problems, fmt.Sprintf("%d bytes follow the body", extra))
 	}
 	for _, problem := range problems {
-		s.t.Errorf("%s %s breaks the contract: %s\n%s\n\n%s", method, target, problem, head, body)
+		s.t.Errorf("%s %s breaks the contract: %s\n%s\n\n%s", method, target, problem, a.Head, a.Body)
 	}
 	return a
 }
 
 // checkAnswer is what Answer promises. It returns what is wrong.
 func checkAnswer(method, target string, a *Answer) (problems []string) {
-	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	if a.Status == http.StatusNotModified {
-		if a.Body != "" || a.Header.Get("Etag") == "" || a.Header.Get("paysera-correlation-id") == "" {
-			wrong("it has a body, or no ETag, or no paysera-correlation-id")
-		}
-		return problems
+	problems = a.Problems(method)
+	if a.Status == http.StatusNotModified || method == http.MethodHead || !json.Valid([]byte(a.Body)) {
+		return problems // there is nothing that could be documented
 	}
-	if !slices.Contains(strings.Split(a.Head, "\r\n"), "Content-Type: application/json") || len(a.Header["Content-Type"]) != 1 {
-		wrong("the header is not exactly \"Content-Type: application/json\"")
-	}
-	if a.Header.Get("paysera-correlation-id") == "" {
-		wrong("there is no paysera-correlation-id")
-	}
-	if method == http.MethodHead {
-		if a.Body != "" || a.Header.Get("Content-Length") == "0" {
-			wrong("the answer to HEAD is not that of GET without its body")
-		}
-		return problems
-	}
-	value, err := decodeExactly(a.Body)
-	if err != nil {
-		wrong("the body is not one JSON value: %v", err)
-		return problems
-	}
-	problems = append(problems, walk("", value)...)
 	if a.Status != http.StatusOK {
 		a.Error = &walletapi.APIError{Status: a.Status, RequestID: a.Header.Get("paysera-correlation-id")}
-		if err := json.Unmarshal([]byte(a.Body), a.Error); err != nil || a.Error.Code == "" || a.Error.Description == "" {
-			wrong("an error needs error and error_description")
-		}
+		json.Unmarshal([]byte(a.Body), a.Error) // Problems has told
 	}
 	if err := documented(method, target, a); err != nil {
-		wrong("api/openapi.yaml: %v", err)
-	}
-	return problems
-}
-
-// decodeExactly reads one JSON value with nothing before or behind it.
-func decodeExactly(body string) (value any, err error) {
-	decoder := json.NewDecoder(strings.NewReader(body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
-		return nil, err
-	}
-	if decoder.InputOffset() != int64(len(body)) {
-		return nil, errors.New("something follows it")
-	}
-	return value, nil
-}
-
-// walk finds what no answer may hold, wherever it stands.
-func walk(path string, value any) (problems []string) {
-	switch v := value.(type) {
-	case nil:
-		return []string{path + " is null: what is absent is left out"}
-	case []any:
-		for i, element := range v {
-			problems = append(problems, walk(fmt.Sprintf("%s[%d]", path, i), element)...)
-		}
-	case map[string]any:
-		if _, isList := v["_metadata"]; isList {
-			lists := 0
-			for name, member := range v {
-				if _, ok := member.([]any); ok && name != "_metadata" {
-					lists++
-				}
-			}
-			if len(v) != 2 || lists != 1 {
-				problems = append(problems, path+" is a list with other keys than its collection and _metadata")
-			}
-		}
-		for name, member := range v {
-			problems = append(problems, walk(path+"."+name, member)...)
-		}
+		problems = append(problems, fmt.Sprintf("api/openapi.yaml: %v", err))
 	}
 	return problems
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/purserhq/purser/internal/exchange"
 )
 
 // goodHead is how every answer to a signed call begins.
@@ -18,7 +20,7 @@ func parsed(t *testing.T, head, body string) *Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Answer{Status: response.StatusCode, Header: response.Header, Head: head, Body: body, t: t}
+	return &Answer{Answer: exchange.Answer{Status: response.StatusCode, Header: response.Header, Head: head, Body: body}, t: t}
 }
 
 // The kit would be worth nothing if it let everything pass. Each of these answers differs from
@@ -71,63 +73,5 @@ func TestAnswersThatBreakTheContractAreCaught(t *testing.T) {
 	}
 	if problems := checkAnswer(http.MethodHead, "/rest/v1/project/1", parsed(t, goodHead, project)); len(problems) == 0 {
 		t.Error("HEAD with a body is let pass")
-	}
-}
-
-// The whole grammar of an exchange, and what is not in it.
-func TestExchangesAreReadAsTheirReadmeSays(t *testing.T) {
-	all, err := parseExchanges("# Why.\n\n> PUT /a?b=c:d\n> as: shop\n> certificate: shop\n> ext: x=1\n> ts: -0.5\n> after: 60\n> body: {}\n> Accept: a: b\n" +
-		"< 405\n< Allow: GET\n< {\n<   \"a\":[1,\n#  on the way\n<  2]}\n> GET /\n< 404\n< {}\n")
-	if err != nil || len(all) != 2 {
-		t.Fatalf("%v %v", all, err)
-	}
-	e := all[0]
-	if e.Line != 3 || e.Method != "PUT" || e.Target != "/a?b=c:d" || e.As != "shop" || e.Certificate != "shop" || e.Ext != "x=1" || e.TS != -0.5 || e.After.Seconds() != 60 ||
-		e.Body != "{}" || e.Headers[0] != [2]string{"Accept", "a: b"} || e.Status != 405 || e.AnswerHeaders[0] != [2]string{"Allow", "GET"} ||
-		e.Answer != `{"a":[1,2]}` || all[1].As != Anonymous {
-		t.Errorf("%+v", e)
-	}
-	for text, want := range map[string]string{
-		"> GET /\n< 200\n":                      "1: begin with a sentence",
-		"# Why.\n< 200\n":                       "2: begin an exchange",
-		"# Why.\n> as: shop\n":                  "2: begin an exchange",
-		"# Why.\n> GET /\n":                     "2: this exchange has no answer",
-		"# Why.\n> GET /\n< ok\n":               "3: ",
-		"# Why.\n> GET /\n> when: now\n< 200\n": `3: "when" is none of`,
-		"# Why.\n> GET /\n> ts: now\n< 200\n":   "3: ",
-		"# Why.\n> GET /\nHello\n":              "3: a line begins with",
-	} {
-		if _, err := parseExchanges(text); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", text, err, want)
-		}
-	}
-}
-
-// What a file leaves open is left open, and nothing else is: not another number, not the order of
-// keys, not a blank.
-func TestExchangesAreComparedByteForByte(t *testing.T) {
-	const times, credentials = `{"time":<seconds>,"id":1}`, `{"access_token":"<mac_id>","mac_key":"<mac_key>","id":1}`
-	for _, c := range []struct {
-		want, got string
-		same      bool
-	}{
-		{times, `{"time":1795262400,"id":1}`, true},
-		{times, `{"time":0,"id":1}`, true},
-		{times, `{"time":1795262400,"id":2}`, false},
-		{times, `{"id":1,"time":1795262400}`, false},
-		{times, `{"time":1795262400, "id":1}`, false},
-		{times, `{"time":"17","id":1}`, false},
-		{times, `{"time":-1,"id":1}`, false},
-		{times, `{"time":1.5,"id":1}`, false},
-		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"0123456789abcdefghijABCDEFGHIJkl","id":1}`, true},
-		{credentials, `{"access_token":"ABCDEFGHI","mac_key":"0123456789abcdefghijABCDEFGHIJkl","id":1}`, false},
-		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"short","id":1}`, false},
-		{credentials, `{"access_token":"ABCDEFGHI2","mac_key":"","id":1}`, false},
-		{credentials, `{"access_token":"ABCDEFGHI2","id":1}`, false},
-		{`{"mac_key":"x"}`, `{"mac_key":"0123456789abcdefghijABCDEFGHIJkl"}`, false},
-	} {
-		if a, b := blankAlike(c.want, c.got); (a == b) != c.same {
-			t.Errorf("%s and %s: the same is %v, want %v", c.want, c.got, a == b, c.same)
-		}
 	}
 }
