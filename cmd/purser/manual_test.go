@@ -63,6 +63,7 @@ func TestManual(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			runs = append(runs, &pageRun{page: p, ports: ports, others: map[string]*stepper{}})
 		}
 	}

@@ -238,7 +238,8 @@ func purserCommands(script string) (all [][]string) {
 	for _, inner := range substitution.FindAllStringSubmatch(script, -1) {
 		all = append(all, purserCommands(inner[1])...)
 	}
-	script = substitution.ReplaceAllString(script, "SUBSTITUTED")
+	script = substitution.ReplaceAllString(script, "1")
+	script = regexp.MustCompile(`\$\{?\w+\}?`).ReplaceAllString(script, "1")
 	for _, words := range shellWords(script) {
 		for len(words) > 0 && regexp.MustCompile(`^([A-Z_]+=.*|!|if|time)$`).MatchString(words[0]) {
 			words = words[1:]

@@ -95,7 +95,7 @@ func buildPrograms(folder string, runs []*pageRun) (*pagePrograms, error) {
 		if err := add("manual", fmt.Sprintf("page%d.go", i), text); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&calls, "case %q:\n\t\terr = page%d(context.Background())\n\t", r.page.name, i)
+		fmt.Fprintf(&calls, "case %q:\n\t\terr = page%d(ctx)\n\t", r.page.name, i)
 	}
 	if err := add("manual", "main.go", strings.Replace(goMain, "CALLS", calls.String(), 1)); err != nil {
 		return nil, err
@@ -149,6 +149,7 @@ func next() {
 
 func main() {
 	var err error
+	ctx := context.Background()
 	switch os.Args[1] {
 	CALLS}
 	if err != nil {
