@@ -115,7 +115,7 @@ func (r *pageRun) prepare() error {
 	}
 	r.env = slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "PURSER_") })
 	r.env = append(r.env, r.programs.goEnv...)
-	r.env = append(r.env, "HOME="+home, "PATH="+bin+":"+os.Getenv("PATH"), "PWD="+r.dir, "NO_COLOR=1",
+	r.env = append(r.env, "HOME="+home, "PATH="+bin+":"+os.Getenv("PATH"), "PWD="+r.dir, "NO_COLOR=1", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
 		"PURSER_LISTEN=127.0.0.1:"+strconv.Itoa(r.ports[devPort]), // a setting's variable: its flag goes before it
 		"PURSER_BASE_URL=http://127.0.0.1:"+strconv.Itoa(r.ports[devPort]))
 	return nil
