@@ -204,10 +204,11 @@ func checkSettings(text string) error {
 		return err
 	}
 	file.Close()
-	c := &config{file: file.Name()}
+	c := &config{}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	c.common(flags)
 	c.production(flags)
+	c.file = file.Name() // the flag has set it to nothing
 	return c.complete(noProgram(), flags)
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -68,8 +69,12 @@ func (r *pageRun) run(t testing.TB) error {
 		if !b.runs() {
 			continue
 		}
+		begun := time.Now()
 		if err := r.runBlock(b); err != nil {
 			return fmt.Errorf("%s:%d: %w", r.page.name, b.line, err)
+		}
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Logf("%s:%d took %v", r.page.name, b.line, took.Round(time.Second))
 		}
 	}
 	return nil
@@ -185,13 +190,20 @@ func portsOf(p *manualPage) (map[int]int, error) {
 	return ports, nil
 }
 
+// lastPort is the last one that freePort has looked at. They are below those that the system gives to connections, since they are
+// chosen long before they are listened on.
+var lastPort = 12_000 + rand.IntN(18_000)
+
+// freePort is a port that nobody listens on, another one each time.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 1000 {
+		lastPort++
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lastPort)))
+		if err == nil {
+			return lastPort, listener.Close()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("there is no free port")
 }
 
 // local is a text of the page with the ports that it runs on.
