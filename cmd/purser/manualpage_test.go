@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -77,6 +78,7 @@ func readPage(name, text string) *manualPage {
 	for _, b := range p.blocks {
 		p.check(b)
 	}
+	p.checkProse()
 	return p
 }
 
@@ -107,6 +109,33 @@ func (p *manualPage) readBlock(at int, opens []string) (end int) {
 	p.blocks = append(p.blocks, b)
 	return end
 }
+
+var proseCommand = regexp.MustCompile("`(purser [a-z]+(?: [^`]*)?)`")
+
+// checkProse looks for commands in sentences that there are not. Of those only the verb and the flags can be judged.
+func (p *manualPage) checkProse() {
+	inside := map[int]bool{}
+	for _, b := range p.blocks {
+		for i := range strings.Count(b.text, "\n") {
+			inside[b.line+i] = true
+		}
+	}
+	for i, line := range p.lines {
+		for _, found := range proseCommand.FindAllStringSubmatch(line, -1) {
+			if words := shellWords(strings.ReplaceAll(found[1], anything, "1")); !inside[i+1] && len(words) > 0 {
+				var count *argumentCount
+				var value *pflag.ValueRequiredError
+				err := checkCommand(words[0][1:])
+				if err != nil && !errors.As(err, &count) && !errors.As(err, &value) && !errors.Is(err, pflag.ErrHelp) {
+					p.fault(i+1, "`%s`: %v", found[1], err)
+				}
+			}
+		}
+	}
+}
+
+// argumentCount says that a command is given too few or too many arguments.
+type argumentCount struct{ error }
 
 // pairOutputs finds the blocks that say what the one before them prints: text or json, directly behind it.
 func (p *manualPage) pairOutputs() {
@@ -229,7 +258,10 @@ func checkCommand(args []string) error {
 	if given := command.Flags().Args(); command.HasSubCommands() && command.HasParent() && len(given) > 0 {
 		return unknownCommand(command, given[0])
 	}
-	return command.ValidateArgs(command.Flags().Args())
+	if err := command.ValidateArgs(command.Flags().Args()); err != nil {
+		return &argumentCount{err}
+	}
+	return nil
 }
 
 // purserCommands are the arguments of the calls of purser in a script, as far as one can tell without a shell.
