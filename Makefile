@@ -1,5 +1,5 @@
-# make lists the targets. They need Go and, for the tests, a Debian-like system:
-# scripts/with-postgres brings the PostgreSQL, scripts/with-chromium the browser, scripts/with-node Node.
+# make lists the targets. They need Go and, for the tests, a Debian-like system: scripts/with-postgres brings the PostgreSQL,
+# scripts/with-chromium the browser, scripts/with-node Node, scripts/with-tools what examples of the manual call.
 
 GO ?= go
 FUZZTIME ?= 5m
@@ -17,7 +17,7 @@ help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 test: ## run all tests, on SQLite and on a PostgreSQL started for them, in a Chromium, and in Node
-	scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
+	scripts/with-tools scripts/with-node scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
 	@$(MAKE) --no-print-directory test-js
 
 test-js: ## test the JavaScript SDK against a server started for it
@@ -31,7 +31,7 @@ check: ## check the format, vet, staticcheck, and run all tests with the race de
 		test -z "$$unformatted" || { printf 'gofmt would change:\n%s\n' "$$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	CGO_ENABLED=1 scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -race -timeout 45m ./...
+	CGO_ENABLED=1 scripts/with-tools scripts/with-node scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -race -timeout 45m ./...
 
 # go test fuzzes one target at a time; a finding ends the run, and its input stays in testdata.
 fuzz: ## fuzz every fuzz target for FUZZTIME (5m), one after another

@@ -109,18 +109,24 @@ func (in *macInput) key(name string) (string, error) {
 // signing is what `purser mac sign` is told.
 type signing struct {
 	id, keyFile, nonce, data string
-	ts, project, location    int64
+	// as names a client of the sandbox in a folder, or a profile, whose id and key are taken.
+	as, sandbox string
+	// quiet leaves out what was signed.
+	quiet                 bool
+	ts, project, location int64
 }
 
 func newMACSign(p *program) *cobra.Command {
 	var s signing
 	command := &cobra.Command{
-		Use:   "sign METHOD URL --id ID --key-file FILE",
+		Use:   "sign METHOD URL",
 		Short: "Sign a request and print its Authorization header",
 		Long: "Signs a request and sends nothing. The header goes to standard output, ready for curl -H; the text\n" +
 			"that was signed goes to standard error, one element a line, with the line feeds visible. The URL is\n" +
-			"signed as it is written, so write it as it will be sent.\n\n" + keyHelp,
+			"signed as it is written, so write it as it will be sent. --id and the key say who calls; --as takes both\n" +
+			"from the sandbox in the data folder, or from a profile.\n\n" + keyHelp,
 		Example: "  purser mac sign GET https://wallet.example/rest/v1/client --id wkVd93h2uS --key-file key\n" +
+			"  curl -H \"$(purser mac sign GET http://127.0.0.1:8080/rest/v1/client --as shop --quiet)\" http://127.0.0.1:8080/rest/v1/client\n" +
 			"  purser mac sign POST http://localhost:8080/rest/v1/transaction --id wkVd93h2uS --key-file key \\\n" +
 			"      --data @transaction.json --project 1221",
 		Args: cobra.ExactArgs(2),
@@ -139,6 +145,9 @@ func newMACSign(p *program) *cobra.Command {
 		},
 	}
 	flags := command.Flags()
+	flags.StringVar(&s.as, "as", "", "`name` of a sandbox client or token (token:1234), or of a profile")
+	flags.BoolVar(&s.quiet, "quiet", false, "print the header alone")
+	sandboxFlag(p, flags, &s.sandbox)
 	flags.StringVar(&s.id, "id", "", "client `id` or access token that the key was issued with")
 	flags.StringVar(&s.keyFile, "key-file", "", "`file` that holds the mac_key, or - ["+keyVariable+" is the key itself]")
 	flags.Int64Var(&s.ts, "ts", 0, "time of signing in UNIX `seconds` (default now)")
@@ -149,12 +158,32 @@ func newMACSign(p *program) *cobra.Command {
 	return command
 }
 
+// caller is the key of who calls; with --as it sets the id too.
+func (s *signing) caller(in *macInput) (key string, err error) {
+	if s.as == "" {
+		return in.key(s.keyFile)
+	}
+	if s.id != "" || s.keyFile != "" {
+		return "", errors.New("--as takes the id and the key from the sandbox: leave --id and --key-file out")
+	}
+	client, err := in.credentials(s.sandbox, s.as)
+	if err != nil {
+		return "", err
+	}
+	mac, ok := client.Auth.(walletapi.MAC)
+	if !ok {
+		return "", fmt.Errorf("%q does not sign with a MAC", s.as)
+	}
+	s.id = mac.ID
+	return mac.Secret, nil
+}
+
 func (s signing) run(in *macInput, method, rawURL string) error {
 	r, err := diagnosis.ParseURL(rawURL)
 	if err != nil {
 		return macPlain(err)
 	}
-	key, err := in.key(s.keyFile)
+	key, err := s.caller(in)
 	if err != nil {
 		return err
 	}
@@ -181,7 +210,9 @@ func (s signing) run(in *macInput, method, rawURL string) error {
 	if again, err := walletapi.ParseAuthorization(header.String()); err != nil || again != header {
 		return errors.New("--id and --nonce must be printable ASCII without quotes and backslashes, and not empty")
 	}
-	fmt.Fprint(in.err, diagnosis.Normalized(r))
+	if !s.quiet {
+		fmt.Fprint(in.err, diagnosis.Normalized(r))
+	}
 	_, err = fmt.Fprintln(in.out, "Authorization:", header)
 	return err
 }

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -123,6 +126,40 @@ ext     project_id=3\n
 	same := runMACWithKey(t, macTestKey, "", "sign", "GET", "https://wallet.example:8443/rest/v1/client?a=b%2Cc", "--id", "wkVd93h2uS", "--project", "3")
 	if same.failed != nil || same.out != r.out {
 		t.Errorf("with the key of the environment: %v, %s", same.failed, same.out)
+	}
+}
+
+// A client of the sandbox is named as `purser request` names it, and its request is accepted.
+func TestMACSignAsAClientOfTheSandbox(t *testing.T) {
+	data := shortFolder(t)
+	dev := startDev(t, data)
+	defer kill(dev)
+	at := awaitHolder(t, data, dev.Process.Pid)
+	if _, err := readWhenThere(t, filepath.Join(data, sandbox.ManifestFile)); err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + strings.TrimPrefix(at.Address, "http://") + "/rest/v1/user/me/projects"
+	header, err := exec.Command(dev.Path, "mac", "sign", "GET", url, "--as", "token:1234", "--quiet", "--sandbox", data).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, header)
+	}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, value, _ := strings.Cut(strings.TrimSpace(string(header)), ": ")
+	request.Header.Set(name, value)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("%d for %s", answer.StatusCode, header)
+	}
+	r := runMAC(t, "", "sign", "GET", url, "--as", "shop", "--id", "wkVd93h2uS", "--sandbox", data)
+	if r.failed == nil || !strings.Contains(r.failed.Error(), "leave --id") {
+		t.Errorf("with --as and --id: %v", r.failed)
 	}
 }
 

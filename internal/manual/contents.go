@@ -21,9 +21,9 @@ var contents = []struct {
 	group string
 	files []string
 }{
-	{"Start", []string{"README.md", "docs/sandbox.md"}},
+	{"Start", []string{"README.md", "docs/start.md", "docs/concepts.md", "docs/sandbox.md"}},
 	{"Guides", nil},
-	{"Calling it", []string{"docs/clients.md", "docs/accounts.md", "docs/idempotency.md", "docs/errors.md", "docs/go-sdk.md", "docs/js-sdk.md", exchangesPage}},
+	{"Calling it", []string{"docs/clients.md", "docs/accounts.md", "docs/idempotency.md", "docs/errors.md", "docs/go-sdk.md", "docs/js-sdk.md", "docs/conform.md", exchangesPage}},
 	{"Payments", []string{
 		"docs/payments.md", "docs/payments-page.md", "docs/allowances.md", "docs/callbacks.md", "docs/cash.md",
 		"docs/identification.md", "docs/rates.md", "docs/statistics.md",
