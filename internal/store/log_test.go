@@ -164,7 +164,7 @@ func TestLogOfWhatWasBefore(t *testing.T) {
 			alterBehind(t, behind, statement)
 		}
 		for range 2 {
-			db, closeNow = open(t, address)
+			_, closeNow = open(t, address)
 			closeNow()
 		}
 		db, _ = open(t, address)

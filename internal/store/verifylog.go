@@ -469,16 +469,14 @@ func (w *logVerifier) chains(c *chains) error {
 	}
 	for _, block := range slices.Sorted(maps.Keys(c.turns)) {
 		if c.turns[block] != 0 {
-			if err := w.explain(c, block); err != nil {
-				return err
-			}
+			return w.explain(c, block)
 		}
 	}
 	return nil
 }
 
 // explain finds the thing whose chain of leaves is none, or does not end where it says. Of transactions that were removed for
-// good, deleted ones, the leaves remain.
+// good, deleted ones, the leaves remain. It never returns nil.
 func (w *logVerifier) explain(c *chains, block int64) error {
 	told := map[int64]map[int64]int{} // by its number, how often leaves are told of, less how often they are followed
 	err := w.leaves(w.state.N, func(leaves []LoggedLeaf) error {
