@@ -22,7 +22,7 @@ type Event struct {
 }
 
 // EventIDHeader of a callback is the same whenever an event is sent: who has seen it before passes it over. It is purser's
-// own.
+// own, and not signed.
 const EventIDHeader = "Purser-Event-Id"
 
 // ErrSignature says that an event is not what the server signed.

@@ -205,6 +205,21 @@ func TestTheSwitcherRemembers(t *testing.T) {
 	}
 }
 
+// Without a place to remember it in, the project that was chosen stays chosen for as long as the switcher lives.
+func TestTheSwitcherStaysWhereItIs(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `[{"id":1,"title":"One"},{"id":2,"title":"Two"}]`)
+	}))
+	defer server.Close()
+	s := &ProjectSwitcher{Client: &Client{BaseURL: server.URL}}
+	if _, err := s.Switch(context.Background(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if in, err := s.Resume(context.Background(), nil); err != nil || in.ProjectID() != 2 {
+		t.Errorf("resuming: %v", err)
+	}
+}
+
 func TestEachProjectAsksAtOnceAndGoesOn(t *testing.T) {
 	projects := make([]Project, 50)
 	for i := range projects {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -273,6 +274,9 @@ func TestClockIsAskedForOnceInACall(t *testing.T) {
 type tokens struct {
 	*httptest.Server
 	renewals atomic.Int64
+	calls    atomic.Int64
+	mu       sync.Mutex
+	keys     []string // of renewals
 	answer   func(w http.ResponseWriter, n int64)
 }
 
@@ -287,9 +291,14 @@ func newTokens(t *testing.T, answer func(w http.ResponseWriter, n int64)) *token
 			if a.ID != "shop" || asked.GrantType != GrantRefreshToken || !strings.HasPrefix(asked.RefreshToken, "refresh") {
 				t.Errorf("%s asks for a token with %s", a.ID, asked.GrantType)
 			}
+			ext, _ := ParseExt(a.Ext)
+			s.mu.Lock()
+			s.keys = append(s.keys, ext.IdempotencyKey)
+			s.mu.Unlock()
 			time.Sleep(20 * time.Millisecond)
 			s.answer(w, s.renewals.Add(1))
 		case a.ID == "old":
+			s.calls.Add(1)
 			refusing(400, CodeInvalidGrant, "Token has expired")(w)
 		default:
 			ok(w)
@@ -337,8 +346,32 @@ func TestASessionThatIsOverIsNotAskedForAgain(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	if s.renewals.Load() != 1 {
-		t.Errorf("it was asked %d times", s.renewals.Load())
+	if s.renewals.Load() != 1 || s.calls.Load() != 1 {
+		t.Errorf("it was asked %d times, after %d calls", s.renewals.Load(), s.calls.Load())
+	}
+}
+
+// A renewal whose answers are lost is the same one when it is asked for again, also by another call: the server replays the pair.
+func TestARenewalWhoseAnswersAreLost(t *testing.T) {
+	s := newTokens(t, func(w http.ResponseWriter, n int64) {
+		if n <= 4 {
+			broken(w)
+		}
+		json.NewEncoder(w).Encode(Token{AccessToken: "new", MACKey: "k2", RefreshToken: "refresh-2"})
+	})
+	shop := &Client{BaseURL: s.URL, Auth: MAC{ID: "shop", Secret: "key"}, Retry: Retry{Attempts: 2, Pause: time.Millisecond}}
+	user := shop.WithToken(oldToken, nil)
+	for range 2 {
+		if _, err := user.Project(context.Background(), 1221); err == nil || errors.Is(err, ErrSignedOut) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	if _, err := user.Project(context.Background(), 1221); err != nil {
+		t.Error(err)
+	}
+	slices.Sort(s.keys)
+	if kinds := slices.Compact(slices.Clone(s.keys)); len(s.keys) != 5 || len(kinds) != 1 || !strings.HasPrefix(kinds[0], "refresh-") || strings.Contains(kinds[0], oldToken.RefreshToken) {
+		t.Errorf("the keys are %q", s.keys)
 	}
 }
 
@@ -363,6 +396,9 @@ func TestAFlightThatPanicsTellsAll(t *testing.T) {
 	var f flight[int, int]
 	if _, err := f.do(context.Background(), 1, func(context.Context) (int, error) { panic("oh") }); err == nil || !strings.Contains(err.Error(), "oh") {
 		t.Errorf("the error is %v", err)
+	}
+	if _, err := f.do(context.Background(), 1, func(context.Context) (int, error) { runtime.Goexit(); return 7, nil }); err == nil {
+		t.Error("a call that ended its goroutine has no error")
 	}
 	if n, err := f.do(context.Background(), 1, func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
 		t.Errorf("afterwards: %d, %v", n, err)

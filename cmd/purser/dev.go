@@ -99,6 +99,7 @@ func (s *server) openSandbox(ctx context.Context) (isNew bool, err error) {
 		return false, err
 	}
 	s.owed, s.jobs = make(chan struct{}, 1), make(chan func(context.Context) error)
+	s.snapshots = make(chan struct{}, 1)
 	s.front, s.desk = newDoor(), newDoor()
 	s.closing(s.closeWorld)
 	if err := s.serve(manual.Beside(s.front, s.sandboxManual())); err != nil {

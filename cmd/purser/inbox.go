@@ -78,6 +78,9 @@ type inboxAnswer struct {
 // followPause is how long `purser inbox --follow` waits before it looks again.
 const followPause = time.Second
 
+// anew is how many messages, at most, it shows of another world than the one that it has followed.
+const anew = 20
+
 func newInbox(p *program) *cobra.Command {
 	q := inboxQuery{}
 	var follow bool
@@ -180,6 +183,9 @@ func inboxVerb(mux *http.ServeMux, s *service.Service, templates func() (*messag
 		found, err := s.ListMessages(ctx, c, q.To, cmp.Or(q.Limit, math.MaxInt)) // it knows how many it shows at most
 		if err != nil {
 			return a, err
+		}
+		if len(found) > 0 && found[0].ID < q.After { // a sandbox went back to a snapshot, and numbers them anew
+			q.After, found = 0, found[:min(len(found), anew)]
 		}
 		for _, m := range slices.Backward(found) {
 			if m.ID <= q.After {

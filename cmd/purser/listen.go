@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -63,6 +64,13 @@ func (b *toolbox) listen(uri string, over bool) error {
 	return nil
 }
 
+// lastEar is where somebody listens, or did last: callbacks of that time may leave again. Empty where nobody has.
+func (b *toolbox) lastEar() string {
+	b.ear.mu.Lock()
+	defer b.ear.mu.Unlock()
+	return b.ear.uri
+}
+
 // listenOrder says where somebody listens, or no longer does.
 type listenOrder struct {
 	URI  string `json:"uri"`
@@ -108,7 +116,11 @@ func newListen(p *program) *cobra.Command {
 
 // run takes callbacks until the program is told to stop.
 func (l *listening) run() (err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	last, err := ask[listenOrder](l.v, "listen/last", struct{}{})
+	if err != nil {
+		return err
+	}
+	listener, err := listenAgain(last.URI)
 	if err != nil {
 		return fmt.Errorf("listening for callbacks: %w", err)
 	}
@@ -119,7 +131,9 @@ func (l *listening) run() (err error) {
 	if _, err := ask[struct{}](l.v, "listen", order); err != nil {
 		return err
 	}
-	fmt.Fprintln(l.v.out, "Listening: callbacks of transactions without an address of their own are shown here, until Ctrl-C.")
+	if !l.v.json {
+		fmt.Fprintln(l.v.out, "Listening: callbacks of transactions without an address of their own are shown here, until Ctrl-C.")
+	}
 	for {
 		select {
 		case <-l.v.ctx.Done():
@@ -137,6 +151,18 @@ func (l *listening) run() (err error) {
 			return err
 		}
 	}
+}
+
+// listenAgain takes the port of this machine that was listened at before, where it is free, or else another one.
+func listenAgain(uri string) (net.Listener, error) {
+	if u, err := url.Parse(uri); err == nil {
+		if at, err := netip.ParseAddrPort(u.Host); err == nil && at.Addr().IsLoopback() {
+			if listener, err := net.Listen("tcp", u.Host); err == nil {
+				return listener, nil
+			}
+		}
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
 }
 
 // ServeHTTP takes one callback.
@@ -210,6 +236,12 @@ func listenVerbs(mux *http.ServeMux, box *toolbox) {
 			return struct{}{}, wallet.FieldError("uri", "must be an http address")
 		}
 		return struct{}{}, box.listen(o.URI, o.Over)
+	})
+	handleVerb(mux, "listen/last", func(context.Context, wallet.Caller, struct{}) (listenOrder, error) {
+		if box == nil {
+			return listenOrder{}, errNoSandbox()
+		}
+		return listenOrder{URI: box.lastEar()}, nil
 	})
 	handleVerb(mux, "trigger/answer", func(ctx context.Context, _ wallet.Caller, o payerAnswer) (struct{}, error) {
 		if box == nil {

@@ -52,6 +52,7 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 		}
 		return event
 	}
+	key := ""
 	for _, name := range triggerNames() {
 		if said, err := exec.Command(dev.Path, "trigger", name, "--data", data).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v: %s", name, err, said)
@@ -63,6 +64,7 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 		if got := event.Object + "." + event.Type; got != name || event.Data.Status != event.Type {
 			t.Errorf("%s leads to %s", name, got)
 		}
+		key = event.Data.TransactionKey
 	}
 	ends()
 	for _, want := range append(triggerNames(), "answered 200", "(time 2)") {
@@ -78,6 +80,7 @@ func TestCallbacksArriveOnALaptop(t *testing.T) {
 		t.Errorf("%s arrives", one.event)
 	case <-time.After(500 * time.Millisecond):
 	}
+	sendsAgain(t, dev, data, at.Socket, key)
 }
 
 // listens starts `purser listen`; what it says is in shown after it was ended.

@@ -68,7 +68,7 @@ type server struct {
 
 	// What follows is a sandbox's alone, and otherwise nil or empty: its clock, the seed of its ids and what those of requests are drawn from; the doors to its
 	// world, of the API and of the operator, and what closes that; what is to be done by the goroutine that opened it,
-	// which stops the server with an error; its TLS port and the certificate there.
+	// which stops the server with an error; who works on its snapshots; its TLS port and the certificate there.
 	clock       *service.Clock
 	seed        string
 	requestIDs  io.Reader
@@ -76,6 +76,7 @@ type server struct {
 	world       []func() error
 	nonces      *auth.Nonces
 	jobs        chan func(context.Context) error
+	snapshots   chan struct{}
 	tlsAddress  string
 	tlsPair     atomic.Pointer[tls.Certificate]
 }

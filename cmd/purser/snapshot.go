@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/purserhq/purser/internal/wallet"
@@ -76,7 +77,7 @@ func (s *server) snapshotAt(name string) (a snapshotAnswer, path string, err err
 		return a, path, err
 	}
 	file, err := os.Stat(filepath.Join(path, dataFile))
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return a, path, wallet.Errorf(wallet.NotFound, "there is no snapshot %s: `purser sandbox list` shows them.", name)
 	}
 	if err != nil {
@@ -139,6 +140,10 @@ func (s *server) listSnapshots(context.Context, wallet.Caller, struct{}) (snapsh
 			continue // one that is being made
 		}
 		a, _, err := s.snapshotAt(entry.Name())
+		var none *wallet.Error
+		if errors.As(err, &none) && none.Code == wallet.NotFound {
+			continue // something else that somebody put there
+		}
 		if err != nil {
 			return all, err
 		}
@@ -309,13 +314,29 @@ func (s *server) reopenWorld(ctx context.Context, state worldState) error {
 	return nil
 }
 
+// snapshotWait is how long a verb on snapshots waits for another one: no longer, since a restore that is under way waits for it.
+const snapshotWait = 2 * time.Second
+
+// alone has a verb change snapshots, or read one, while no other one does.
+func alone[In, Out any](s *server, do func(context.Context, wallet.Caller, In) (Out, error)) func(context.Context, wallet.Caller, In) (Out, error) {
+	return func(ctx context.Context, c wallet.Caller, in In) (out Out, err error) {
+		select {
+		case s.snapshots <- struct{}{}:
+			defer func() { <-s.snapshots }()
+			return do(ctx, c, in)
+		case <-time.After(snapshotWait):
+			return out, wallet.Errorf(wallet.ServiceUnavailable, "the sandbox is just busy with another snapshot: try again.")
+		}
+	}
+}
+
 // snapshotVerbs add the verbs on snapshots to the operator's.
 func (s *server) snapshotVerbs(others http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	handleVerb(mux, "sandbox/snapshot", s.makeSnapshot)
+	handleVerb(mux, "sandbox/snapshot", alone(s, s.makeSnapshot))
 	handleVerb(mux, "sandbox/list", s.listSnapshots)
-	handleVerb(mux, "sandbox/remove", s.removeSnapshot)
-	handleVerb(mux, "sandbox/fork", s.forkSnapshot)
+	handleVerb(mux, "sandbox/remove", alone(s, s.removeSnapshot))
+	handleVerb(mux, "sandbox/fork", alone(s, s.forkSnapshot))
 	mux.Handle("/", others)
 	return mux
 }
@@ -326,7 +347,7 @@ func (s *server) operatorHandler() http.Handler {
 		return operatorAPI(s.service, s.templates, s.box)
 	}
 	mux := http.NewServeMux()
-	handleVerb(mux, "sandbox/restore", s.restoreSnapshot)
+	handleVerb(mux, "sandbox/restore", alone(s, s.restoreSnapshot))
 	mux.Handle("/", s.desk)
 	return mux
 }

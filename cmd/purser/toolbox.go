@@ -29,8 +29,8 @@ type toolbox struct {
 	now func() time.Time
 	// ear is who listens to callbacks.
 	ear ear
-	// manifest names the clients of the sample world.
-	manifest *sandbox.Manifest
+	// manifest names the clients of the sample world; nil until it is written.
+	manifest atomic.Pointer[sandbox.Manifest]
 	// trying is where requests of the manual come from, which does not wait for the doors.
 	trying atomic.Pointer[tryWorld]
 	// hear stands before all, for who looks at each request and its answer; nil for nobody.
@@ -80,9 +80,22 @@ func (b *toolbox) hinder(ctx context.Context, c wallet.Callback) (twice bool, er
 	return b.trouble.Callback(ctx, number)
 }
 
-// client finds a client by its number, by its name in the sample world or by what it signs as. It fails with NotFound.
+// sampleWorld is the manifest. It fails with ServiceUnavailable while the sandbox starts.
+func (b *toolbox) sampleWorld() (*sandbox.Manifest, error) {
+	if m := b.manifest.Load(); m != nil {
+		return m, nil
+	}
+	return nil, wallet.Errorf(wallet.ServiceUnavailable, "the sandbox is just starting: try again.")
+}
+
+// client finds a client by its number, by its name in the sample world or by what it signs as. It fails with NotFound
+// and ServiceUnavailable.
 func (b *toolbox) client(ctx context.Context, c wallet.Caller, name string) (int64, error) {
-	for _, one := range b.manifest.Clients {
+	world, err := b.sampleWorld()
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range world.Clients {
 		if one.Name == name || one.ID == name {
 			return one.Number, nil
 		}

@@ -109,13 +109,16 @@ type payerAnswer struct {
 
 // answer does what the payer does on the page.
 func (b *toolbox) answer(ctx context.Context, a payerAnswer) error {
-	at := slices.IndexFunc(b.manifest.Users, func(u sandbox.User) bool { return u.Name == triggerPayer })
+	world, err := b.sampleWorld()
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(world.Users, func(u sandbox.User) bool { return u.Name == triggerPayer })
 	if at < 0 {
 		return errNoPayer
 	}
-	payer := b.manifest.Users[at]
+	payer := world.Users[at]
 	person := wallet.Caller{Kind: wallet.ByPerson, Person: payer.ID, From: itself.From}
-	var err error
 	if a.No {
 		_, err = b.service.RejectTransaction(ctx, person, a.Key)
 	} else {

@@ -215,13 +215,13 @@ func (s *server) describeWorld(ctx context.Context) (*sandbox.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.box.manifest = manifest
-	s.box.trying.Store(&tryWorld{s.service, manifest})
 	if manifest.TLSBaseURL, err = s.serveSandboxTLS(ctx); err != nil {
 		return nil, err
 	}
 	if err := manifest.Write(s.folder.path); err != nil {
 		return nil, fmt.Errorf("writing %s: %w", sandbox.ManifestFile, err)
 	}
+	s.box.manifest.Store(manifest)
+	s.box.trying.Store(&tryWorld{s.service, manifest})
 	return manifest, nil
 }

@@ -13,6 +13,12 @@ func TestTargetsAreMasked(t *testing.T) {
 		"/oauth/v1/token?access_token=abc&x=1":                         "/oauth/v1/token?access_token=***&x=1",
 		"/oauth/v1/tokens/abc/activate":                                "/oauth/v1/tokens/***/activate",
 		"/x?%61ccess_token=abc&pin=1&Password=b&%zz=c":                 "/x?%61ccess_token=***&pin=***&Password=***&%zz=***",
+		"/oauth/v1/tokens/a%2Bc/activate":                              "/oauth/v1/tokens/***/activate",
+		"/oauth/v1/%74okens/abc/activate?x=1":                          "***?x=1",
+		"//oauth/v1//tokens/abc/activate":                              "***",
+		"/oauth/v1/tokens/./abc/activate":                              "***",
+		"/oauth%2Fv1/x/../tokens//abc":                                 "***",
+		"/rest/v1//server/":                                            "/rest/v1//server/",
 		"/rest/v1/wallet/barcode?barcode=123":                          "/rest/v1/wallet/barcode?barcode=***",
 	} {
 		if got := MaskTarget(target); got != want {
@@ -33,6 +39,19 @@ func TestAnswersAreMasked(t *testing.T) {
 	}
 	if MaskJSON([]byte("abc")) != Mask {
 		t.Error("what is no JSON is shown")
+	}
+}
+
+// Another inspector counts on from the one before: who follows that goes on.
+func TestNumbersGoOn(t *testing.T) {
+	before := New(nil, Options{})
+	for range 3 {
+		before.add(&Record{})
+	}
+	after := New(before, Options{})
+	after.add(&Record{ID: "new"})
+	if seen := after.Last(Filter{After: 3}); len(seen) != 1 || seen[0].ID != "new" || seen[0].Number != 4 {
+		t.Errorf("%+v", seen)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 
@@ -18,10 +19,10 @@ var secretPath = regexp.MustCompile(`(/oauth/v1/tokens?/)[^/?]+`)
 
 // MaskTarget is the path and query of a request without what is secret in them.
 func MaskTarget(target string) string {
-	path, query, asked := strings.Cut(target, "?")
-	path = secretPath.ReplaceAllString(path, "${1}"+Mask)
+	place, query, asked := strings.Cut(target, "?")
+	place = maskPath(place)
 	if !asked {
-		return path
+		return place
 	}
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
@@ -31,7 +32,19 @@ func MaskTarget(target string) string {
 			pairs[i] = raw + "=" + Mask
 		}
 	}
-	return path + "?" + strings.Join(pairs, "&")
+	return place + "?" + strings.Join(pairs, "&")
+}
+
+// maskPath is a path without what is secret in it. One that is written in another way than usual, with escapes, dots or more
+// slashes, is masked whole where the usual one would hold a secret.
+func maskPath(raw string) string {
+	masked := secretPath.ReplaceAllString(raw, "${1}"+Mask)
+	plain, err := url.PathUnescape(raw)
+	usual := path.Clean(plain)
+	if err != nil || secretPath.MatchString(usual) && (masked == raw || usual != strings.TrimSuffix(plain, "/")) {
+		return Mask
+	}
+	return masked
 }
 
 // MaskJSON is a JSON text without what is secret in it; what is no JSON is masked whole.

@@ -2,6 +2,9 @@ package wallet_test
 
 import (
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -48,4 +51,24 @@ func TestWhatClientsAreTold(t *testing.T) {
 	if auto.Tells(wallet.TransactionWaiting, wallet.Caller{Kind: wallet.ByPerson}) {
 		t.Error("one that confirms by itself is told of as reserved")
 	}
+}
+
+// Whatever is done with a transaction, it comes into each status that is told of once: receivers know an event by its text.
+func TestNoStatusIsToldTwice(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+		tr := drawTransaction(rt, now)
+		told := map[wallet.TransactionStatus]bool{}
+		for range rapid.IntRange(0, 20).Draw(rt, "moves") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 12).Draw(rt, "hours")) * time.Hour)
+			before := tr.Status
+			if drawMove(rt, tr, now); !tr.Tells(before, wallet.Caller{Kind: wallet.Operator}) {
+				continue
+			}
+			if told[tr.Status] {
+				rt.Fatalf("it is told twice that it is %s", tr.Status)
+			}
+			told[tr.Status] = true
+		}
+	})
 }

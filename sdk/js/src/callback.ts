@@ -17,7 +17,7 @@ export type CallbackForm = string | URLSearchParams | { event?: unknown; sign?: 
  * Checks that a callback was signed by the server, and reads it.
  *
  * The same event may come more than once and in another order: before acting on it, look up what became of the
- * transaction, or remember what was handled.
+ * transaction, or remember what was handled by the text of `event`: the `Purser-Event-Id` beside it is not signed.
  *
  * @param form - the request's body, `event=…&sign=…`, as text or parsed
  * @param publicKeyPEM - the server's public key; several, one after another, while it changes keys
@@ -38,8 +38,8 @@ export async function verifyCallback(form: CallbackForm, publicKeyPEM: string): 
   const text = new TextEncoder().encode(event);
   for (const der of keys) {
     const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-    const key = await crypto.subtle.importKey("spki", der, algorithm, false, ["verify"]);
-    if (signature && (await crypto.subtle.verify(algorithm, key, signature, text))) {
+    const key = await crypto.subtle.importKey("spki", der, algorithm, false, ["verify"]).catch(() => undefined);
+    if (key && signature && (await crypto.subtle.verify(algorithm, key, signature, text))) { // no key: of another kind
       return JSON.parse(event) as CallbackEvent;
     }
   }

@@ -1,7 +1,7 @@
 import { withAmount } from "./balance.js";
 import { type CallbackEvent, type CallbackForm, PublicKeys } from "./callback.js";
 import { Calls } from "./calls.js";
-import { makeKey, Signer } from "./mac.js";
+import { hashKey, makeKey, Signer } from "./mac.js";
 import {
   type ClientOptions,
   environment,
@@ -111,7 +111,7 @@ export class WalletClient extends Calls {
   async #call(path: string, options: RequestOptions, session: Session | undefined): Promise<unknown> {
     const request = this.#outgoing(path, options, session !== undefined || this.#signer !== undefined);
     const send = (signer: Signer | undefined) => this.#transport.send(request, signer);
-    const answer = await (session ? session.send(send) : send(this.#signer));
+    const answer = await (session ? session.send(send, options.signal) : send(this.#signer));
     if (request.method === "GET" && isBalance.test(request.url.pathname)) {
       return withAmount(answer as Balance, this.#options.defaultCurrency ?? "EUR");
     }
@@ -129,7 +129,8 @@ export class WalletClient extends Calls {
   #outgoing(path: string, options: RequestOptions, signed: boolean) {
     const method = options.method ?? "GET";
     const whole = /^\/(rest|oauth)\//.test(path) ? path : "/rest/v1" + (path.startsWith("/") ? path : "/" + path);
-    const url = new URL(whole + writeQuery(options.query), this.#base);
+    const query = writeQuery(options.query);
+    const url = new URL(whole + (whole.includes("?") ? query.replace("?", "&") : query), this.#base);
     if (url.origin !== this.#base.origin) throw new TypeError("a path does not lead to another host");
     const headers: Record<string, string> = {};
     const named: Record<string, string> = {};
@@ -259,7 +260,11 @@ export class WalletClient extends Calls {
 
   async #refresh(token: Token): Promise<Token> {
     const refresh_token = token.refresh_token ?? "";
-    return { ...token, ...(await this.requestToken({ grant_type: "refresh_token", refresh_token })) };
+    // A key that is the same also after this call has given up: the server replays the pair whose answer was lost.
+    const idempotencyKey = await hashKey("refresh-", refresh_token);
+    const body = { grant_type: "refresh_token", refresh_token };
+    const next = await this.#call("/oauth/v1/token", { method: "POST", body, idempotencyKey }, undefined);
+    return { ...token, ...(next as Token) };
   }
 }
 

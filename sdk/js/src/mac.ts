@@ -44,6 +44,12 @@ export function makeKey(): string {
   return crypto().randomUUID();
 }
 
+/** An idempotency key that is the same for the same text, which it does not tell. */
+export async function hashKey(prefix: string, text: string): Promise<string> {
+  const hash = new Uint8Array(await crypto().subtle.digest("SHA-256", utf8.encode(text)));
+  return prefix + Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The text that a MAC covers: seven elements, each followed by a line feed, the last one too. */
 export function normalized(ts: string, nonce: string, method: string, url: URL, ext: string): string {
   const port = url.port || (url.protocol === "http:" ? "80" : "443");

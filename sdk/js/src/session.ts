@@ -1,5 +1,6 @@
 import { APIError } from "./errors.js";
 import { Signer } from "./mac.js";
+import { orAborted } from "./transport.js";
 import type { Token } from "./types.js";
 
 /** The text that means, to the letter, that an access token has to be refreshed. */
@@ -24,8 +25,8 @@ export class Session {
     this.#keep = keep;
   }
 
-  /** Sends by the token; when it has expired, once more by the next one, which all who wait for it share. */
-  async send<T>(send: (signer: Signer) => Promise<T>): Promise<T> {
+  /** Sends by the token; when it has expired, once more by the next one, which all who wait for it share. Who gives up by `signal` leaves it to them. */
+  async send<T>(send: (signer: Signer) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const signer = this.#signer;
     try {
       return await send(signer);
@@ -34,7 +35,7 @@ export class Session {
       if (!over || !this.#renew) throw error;
       if (this.#signer === signer) {
         this.#renewing ??= this.#next(this.#renew).finally(() => (this.#renewing = undefined));
-        await this.#renewing;
+        await orAborted(this.#renewing, signal);
       }
       return await send(this.#signer);
     }

@@ -54,6 +54,9 @@ export interface TransportOptions {
 const longestWait = 10_000;
 const firstWait = 200;
 
+/** The longest time that a timer can be set to, in milliseconds: 24 days. Anything longer ends at once. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Waits for what others wait for too, but no longer than one's own signal lets. */
 export function orAborted<T>(what: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return what;
@@ -159,7 +162,7 @@ export class Transport {
     const timer = setTimeout(() => {
       late = true;
       stop.abort();
-    }, this.#o.timeout);
+    }, Math.min(this.#o.timeout, longestTimer));
     try {
       const answer = await this.#o.fetch(request.url.href, {
         method: request.method,

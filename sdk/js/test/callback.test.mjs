@@ -27,6 +27,12 @@ test("a callback is held against each of several keys", async () => {
   await refused({ event, sign }, another);
 });
 
+test("a key of another kind among them is passed over", async () => {
+  const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ type: "spki", format: "pem" });
+  assert.equal((await verifyCallback({ event, sign }, elliptic + key)).type, "reserved");
+  await refused({ event, sign }, elliptic);
+});
+
 test("a callback that was not signed so is refused", async () => {
   await refused({ event: " " + event, sign });
   await refused({ event: JSON.stringify(JSON.parse(event)) + " ", sign });

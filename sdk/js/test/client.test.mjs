@@ -204,6 +204,16 @@ test("a path leads to the server it is for, and nowhere above", async () => {
   assert.equal((await shop.request("project/1221")).id, 1221);
 });
 
+test("a query is added to the one that a path has", async (t) => {
+  const server = await scripted(t, answer(200, {}));
+  const client = new WalletClient({ baseUrl: server.baseUrl });
+  await client.request("/transactions?status=new", { query: { limit: 5, description: "a?b" } });
+  await client.request("/transactions?status=new", { query: {} });
+  assert.deepEqual(server.requests.map(({ url }) => url), [
+    "/rest/v1/transactions?status=new&limit=5&description=a%3Fb", "/rest/v1/transactions?status=new",
+  ]);
+});
+
 test("an address with a path, a name or another scheme is a mistake", () => {
   for (const baseUrl of ["https://wallet.example/api", "https://me@wallet.example", "ftp://wallet.example", "wallet"]) {
     assert.throws(() => new WalletClient({ baseUrl }), TypeError);

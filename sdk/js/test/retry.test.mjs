@@ -47,6 +47,24 @@ test("writing is tried again under one key, which the signature covers", async (
   assert.equal(key(server.requests[4]), "order-88");
 });
 
+test("a key that is said in a header is the one that is signed", async (t) => {
+  const server = await scripted(t, answer(200, {}));
+  const headers = { "idempotency-KEY": "order-89" };
+  await client(server).request("/transaction", { method: "POST", body: {}, headers });
+  await client(server).request("/transaction", { method: "POST", body: {}, headers, idempotencyKey: "order-90" });
+  assert.deepEqual(server.requests.map(key), ["order-89", "order-90"]);
+  for (const request of server.requests) assert.equal(request.headers["idempotency-key"], undefined);
+});
+
+test("what a proxy sent twice is signed anew", async (t) => {
+  const twice = answer(401, { error: "unauthorized", error_description: "Nonce already used: sign anew." });
+  const server = await scripted(t, twice, project, answer(401, { error: "unauthorized", error_description: "The MAC does not match." }));
+  assert.equal((await client(server).getProject(1)).title, "T");
+  assert.notEqual(nonce(server.requests[0]), nonce(server.requests[1]));
+  await assert.rejects(client(server).getProject(1), { code: "unauthorized" });
+  assert.equal(server.requests.length, 3);
+});
+
 test("a DELETE is tried again only where a repeat is said to be harmless", async (t) => {
   const server = await scripted(t, hangUp, hangUp, answer(200, {}));
   const shop = client(server);
@@ -76,6 +94,11 @@ test("a try has its time, its body included", async (t) => {
   const hasty = client(silent, { timeout: 20, retries: 1, fetch: counting });
   await assert.rejects(hasty.getProject(1), { name: "NetworkError", code: "timeout" });
   assert.equal(tries, 2);
+});
+
+test("a try that may take forever does", async (t) => {
+  const server = await scripted(t, (...to) => setTimeout(() => project(...to), 50));
+  assert.equal((await client(server, { timeout: Infinity, retries: 0 }).getProject(1)).title, "T");
 });
 
 test("whoever calls may give up: before the first try, during one, and between two", async (t) => {
@@ -129,6 +152,23 @@ test("a server whose clock does not help is asked once", async (t) => {
   const server = await scripted(t, late, answer(200, { time: 1 }), late);
   await assert.rejects(client(server).getProject(1), { code: "invalid_timestamp" });
   assert.deepEqual(server.requests.map(({ url }) => url.split("/").at(-1)), ["1", "server", "1"]);
+});
+
+test("a server that does not tell the time leaves the clock as it is", async (t) => {
+  const late = answer(401, { error: "invalid_timestamp", error_description: "Timestamp lifetime exceeded" });
+  const server = await scripted(t, late, answer(200, {}), project);
+  const shop = client(server);
+  await assert.rejects(shop.getProject(1), { code: "invalid_timestamp" });
+  await shop.getProject(1);
+  assert.match(server.requests[2].headers.authorization, /ts="\d+"/);
+});
+
+test("whoever calls may give up while the time is asked for", async (t) => {
+  const late = answer(401, { error: "invalid_timestamp", error_description: "Timestamp lifetime exceeded" });
+  const stop = new AbortController();
+  const server = await scripted(t, late, () => stop.abort(new Error("enough")));
+  await assert.rejects(client(server).request("/project/1", { signal: stop.signal }), { message: "enough" });
+  assert.equal(server.requests.length, 2);
 });
 
 test("payments happen exactly once, whatever gets lost", async (t) => {

@@ -45,6 +45,40 @@ test("an expired token is refreshed once for all who wait", async () => {
   assert.equal(network.refreshes(), 1);
 });
 
+test("a renewal whose answers are lost is the same one when it is asked for again", async () => {
+  const token = await clientOf("shop").requestToken(paula);
+  const keys = [], given = [], kept = [];
+  const fetch = async (url, init) => {
+    const authorization = init.headers.Authorization ?? "";
+    if (authorization.includes(`id="${token.access_token}"`)) return Response.json(expired, { status: 400 });
+    const answered = await globalThis.fetch(url, init);
+    if (!url.endsWith("/oauth/v1/token")) return answered;
+    keys.push(/idempotency_key=([^"&]+)/.exec(authorization)[1]);
+    given.push((await answered.clone().json()).access_token);
+    if (keys.length <= 4) throw new TypeError("lost");
+    return answered;
+  };
+  const user = clientOf("shop", { token, fetch, retries: 0, onToken: (next) => void kept.push(next.access_token) });
+  for (let i = 0; i < 4; i++) await assert.rejects(user.getUser(), { name: "NetworkError" });
+  assert.equal((await user.getUser()).id, 5678);
+  assert.equal(new Set(keys).size, 1);
+  assert.match(keys[0], /^refresh-[0-9a-f]{64}$/);
+  assert.deepEqual(given, Array(5).fill(kept[0]));
+});
+
+test("whoever calls may give up while a token is renewed, and leaves it to the others", async () => {
+  const token = await clientOf("shop").requestToken(paula);
+  const network = expiring(token.access_token);
+  const stop = new AbortController();
+  let renewed;
+  const renewToken = () => (stop.abort(new Error("enough")), new Promise((resolve) => (renewed = resolve)));
+  const user = new WalletClient({ token, fetch: network.fetch, renewToken });
+  const another = user.getUser();
+  await assert.rejects(user.request("/user/me", { signal: stop.signal }), { message: "enough" });
+  renewed(await clientOf("shop").requestToken({ grant_type: "refresh_token", refresh_token: token.refresh_token }));
+  assert.equal((await another).id, 5678);
+});
+
 test("a token that has expired again at once is not refreshed forever", async () => {
   const token = await clientOf("shop").requestToken(paula);
   const fetch = async (url, init) =>
