@@ -36,11 +36,7 @@ func newDev(p *program) *cobra.Command {
 }
 
 func runDev(ctx context.Context, s *server, fresh bool) (err error) {
-	defer func() {
-		if closed := s.close(); err == nil {
-			err = closed
-		}
-	}()
+	defer func() { err = s.ended(ctx, err) }()
 	if err := s.openLog(s.err, true); err != nil {
 		return err
 	}

@@ -26,11 +26,7 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.config.check(); err != nil {
 		return err
 	}
-	defer func() {
-		if closed := s.close(); err == nil {
-			err = closed
-		}
-	}()
+	defer func() { err = s.ended(ctx, err) }()
 	if err := s.openLog(s.err, false); err != nil {
 		return err
 	}

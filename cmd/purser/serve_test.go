@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -164,4 +165,25 @@ func TestStoppingLetsRunningRequestsEnd(t *testing.T) {
 		t.Errorf("%d %s, %v", answer.StatusCode, body, err)
 	}
 	s.end(t)
+}
+
+// Who stops a server while it starts has stopped it, like anybody who does so later; what else went wrong is said.
+func TestAServerIsStoppedWhileItStarts(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	s := &server{program: &program{}}
+	broken := errors.New("the disk is full")
+	for _, tc := range []struct {
+		ctx       context.Context
+		err, want error
+	}{
+		{stopped, fmt.Errorf("opening the database: %w", context.Canceled), nil},
+		{stopped, broken, broken},
+		{t.Context(), context.Canceled, context.Canceled},
+		{t.Context(), nil, nil},
+	} {
+		if got := s.ended(tc.ctx, tc.err); !errors.Is(got, tc.want) || tc.want == nil && got != nil {
+			t.Errorf("%v ends it with %v, want %v", tc.err, got, tc.want)
+		}
+	}
 }

@@ -243,6 +243,15 @@ func (s *server) listen(db *store.DB, sandbox bool) error {
 	return nil
 }
 
+// ended closes the server, and says how it ended. Who stops it while it starts has stopped it, like anybody who does so later.
+func (s *server) ended(ctx context.Context, err error) error {
+	closed := s.close()
+	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return closed
+	}
+	return err
+}
+
 // startTimers does what is due about payments, until the server stops.
 func (s *server) startTimers() {
 	ctx, stop := context.WithCancel(context.Background())

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -364,35 +362,6 @@ func TestAnswersHaveNoPlaceForSecrets(t *testing.T) {
 	}
 	if status := clientToAnswer(&wallet.Client{RevokedAt: at}).Status; status != string(service.ClientRevoked) {
 		t.Errorf("a revoked client is %s", status)
-	}
-}
-
-// Every command that the pages on clients print is one that purser has, with flags that it knows.
-func TestDocumentedCommandsExist(t *testing.T) {
-	printed := regexp.MustCompile("(?m)^    (purser .*)$|`(purser [a-z]+ [^`]*)`")
-	word := regexp.MustCompile(`"[^"]*"|\S+`)
-	for _, name := range []string{"clients.md", "onboarding.md", "operations.md"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := printed.FindAllStringSubmatch(string(text), -1)
-		if len(found) < 4 {
-			t.Errorf("%s prints only %d commands", name, len(found))
-		}
-		for _, match := range found {
-			line := strings.TrimSuffix(match[1]+match[2], `\`) // which goes on in the next line
-			command, rest, err := newRoot(&program{env: func(string) string { return "" }}).Find(word.FindAllString(line, -1)[1:])
-			if err != nil || command.HasSubCommands() {
-				t.Errorf("%s: %s: there is no such command", name, line)
-				continue
-			}
-			if err := command.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
-				t.Errorf("%s: %s: %v", name, line, err)
-			} else if err := command.ValidateArgs(command.Flags().Args()); err != nil && match[1] != "" { // in a sentence, what a command is about may be left out
-				t.Errorf("%s: %s: %v", name, line, err)
-			}
-		}
 	}
 }
 
