@@ -64,7 +64,9 @@ func runDev(ctx context.Context, s *server, fresh bool) (err error) {
 	if isNew {
 		lipgloss.Fprintln(s.out, welcome(manifest, s.config.data)) // without colours where nobody sees them
 	} else {
-		fmt.Fprintf(s.out, "purser answers at %s; credentials are in %s\n", manifest.BaseURL, filepath.Join(s.config.data, sandbox.ManifestFile))
+		fmt.Fprintf(s.out, "purser answers at %s; credentials are in %s, and the manual is at %s\n\n",
+			manifest.BaseURL, filepath.Join(s.config.data, sandbox.ManifestFile), manifest.BaseURL+manual.Root)
+		lipgloss.Fprintln(s.out, invitation(s.config.data))
 	}
 	return s.wait(ctx)
 }
@@ -158,7 +160,12 @@ func welcome(m *sandbox.Manifest, data string) string {
 	line("payer", fmt.Sprintf("wallet 14471 with 1,000.00 EUR, %s, PIN %s", m.Users[1].Email, m.Users[1].PIN))
 	line("everything", filepath.Join(data, sandbox.ManifestFile))
 	box := lipgloss.NewStyle().Border(lipgloss.RoundedBorder()).Padding(0, 2).Render(strings.TrimSuffix(text.String(), "\n"))
-	return box + "\n\nPaste this into another terminal for a signed call and its answer:\n\n  " + bold.Render(sampleCommand(data)) + "\n"
+	return box + "\n\n" + invitation(data)
+}
+
+// invitation is a command to begin with.
+func invitation(data string) string {
+	return "Paste this into another terminal for a signed call and its answer:\n\n  " + lipgloss.NewStyle().Bold(true).Render(sampleCommand(data)) + "\n"
 }
 
 // sampleCommand is the command to paste, spelled as the running one was.

@@ -59,7 +59,7 @@ func (h *heldError) Error() string {
 	if h.Address != "" {
 		text += ", which answers at " + h.Address
 	}
-	return text + ": stop it, or use another folder with --data"
+	return text + ": stop it, or use another folder with --data, and another port with --listen 127.0.0.1:0"
 }
 
 // openFolder makes the folder if need be and takes its lock. It returns a *heldError when

@@ -303,6 +303,9 @@ func perMinute(calls int) auth.Budget { return auth.Budget{PerMinute: calls, Bur
 
 func (s *server) serve(handler http.Handler) error {
 	listener, err := net.Listen("tcp", s.config.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another program has %s: stop it, or choose another port with --listen, such as 127.0.0.1:0 for any that is free", s.config.listen)
+	}
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", s.config.listen, err)
 	}
