@@ -17,7 +17,7 @@ help: ## list the targets
 	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 test: ## run all tests, on SQLite and on a PostgreSQL started for them, in a Chromium, and in Node
-	scripts/with-tools scripts/with-node scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -timeout 15m ./...
+	scripts/with-tools scripts/with-node scripts/with-strace scripts/with-chromium scripts/with-postgres $(GO) test -timeout 25m ./...
 	@$(MAKE) --no-print-directory test-js
 
 test-js: ## test the JavaScript SDK against a server started for it
