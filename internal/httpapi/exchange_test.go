@@ -100,7 +100,7 @@ func isShownElsewhere(pattern, status string) bool {
 // patternOf is the route that a request falls under, the most literal one; empty when there is none.
 func patternOf(method, path string) (best string) {
 	for _, pattern := range httpapi.Patterns() {
-		if matches(pattern, method, path) && (best == "" || strings.Count(pattern, "{") < strings.Count(best, "{")) {
+		if exchange.Matches(pattern, method, path) && (best == "" || strings.Count(pattern, "{") < strings.Count(best, "{")) {
 			best = pattern
 		}
 	}
@@ -136,19 +136,4 @@ func TestRevokedClientsAreShown(t *testing.T) {
 			t.Errorf("a client that is not revoked says so: %s", body)
 		}
 	})
-}
-
-// matches says whether a request falls under a pattern such as "GET /rest/v1/project/{id}".
-func matches(pattern, method, path string) bool {
-	wanted, template, _ := strings.Cut(pattern, " ")
-	parts, given := strings.Split(template, "/"), strings.Split(path, "/")
-	if method != wanted || len(parts) != len(given) {
-		return false
-	}
-	for i, part := range parts {
-		if part != given[i] && !strings.HasPrefix(part, "{") {
-			return false
-		}
-	}
-	return true
 }

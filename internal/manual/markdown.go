@@ -295,15 +295,24 @@ func renderSheets(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.Wa
 	return ast.WalkContinue, nil
 }
 
-// renderPage renders a page of Markdown; the caller holds the lock.
-func (s *Site) renderPage(p *page) error {
+// rendered is a page of Markdown as HTML, with its headings.
+func (s *Site) rendered(p *page) (rendered, error) {
 	source, err := s.read(p.source)
 	if err != nil {
-		return err
+		return rendered{}, err
 	}
 	out, err := render(source, s.resolver(p.source, p.path))
 	if err != nil {
-		return fmt.Errorf("rendering %s: %w", p.source, err)
+		return rendered{}, fmt.Errorf("rendering %s: %w", p.source, err)
+	}
+	return out, nil
+}
+
+// renderPage renders a page of Markdown; the caller holds the lock.
+func (s *Site) renderPage(p *page) error {
+	out, err := s.rendered(p)
+	if err != nil {
+		return err
 	}
 	return s.put(p.path, view{Title: p.title, Body: out.html, Headings: out.headings})
 }

@@ -339,13 +339,9 @@ func (s *Site) everything(tags []tag, objects []object, codes []string) error {
 	}
 	var chapters []chapter
 	for _, p := range s.order {
-		source, err := s.read(p.source)
+		out, err := s.rendered(p)
 		if err != nil {
 			return err
-		}
-		out, err := render(source, s.resolver(p.source, p.path))
-		if err != nil {
-			return fmt.Errorf("rendering %s: %w", p.source, err)
 		}
 		chapters = append(chapters, chapter{p.title, p.path, out.headings})
 	}
