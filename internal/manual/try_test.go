@@ -311,7 +311,7 @@ func TestTryingARouteInABrowser(t *testing.T) {
 	_, address := sandboxed(t)
 	b := wallettest.NewBrowser(t, wallettest.WithoutJavaScript())
 	b.Open(address + "/docs/")
-	b.See("Five minutes to a first signed request")
+	b.See("A first signed request")
 	b.Follow("API reference")
 	b.Follow("GET /rest/v1/project/{id}")
 	b.See("For a caller that represents it")
