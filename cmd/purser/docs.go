@@ -49,8 +49,8 @@ func (s *server) manual() *manual.Site {
 	return manual.New(manual.Options{Files: purser.Manual, Exchanges: purser.Exchanges, Version: version(), Log: s.log})
 }
 
-// tryWorld is the world in which requests are tried.
-type tryWorld struct {
+// sampleWorld is a world that is open, and who is in it.
+type sampleWorld struct {
 	service  *service.Service
 	manifest *sandbox.Manifest
 }
@@ -58,11 +58,11 @@ type tryWorld struct {
 // sandboxManual is the documentation in which requests can be tried. It stands outside of the sandbox's doors, and sends its
 // requests through them like anybody else.
 func (s *server) sandboxManual() *manual.Site {
-	world := func() tryWorld {
-		if w := s.box.trying.Load(); w != nil {
+	world := func() sampleWorld {
+		if w := s.box.world.Load(); w != nil {
 			return *w
 		}
-		return tryWorld{manifest: &sandbox.Manifest{}} // it is not open yet
+		return sampleWorld{manifest: &sandbox.Manifest{}} // it is not open yet
 	}
 	folder := ""
 	if filepath.Clean(s.config.data) != filepath.Clean(defaultData) {

@@ -29,10 +29,9 @@ type toolbox struct {
 	now func() time.Time
 	// ear is who listens to callbacks.
 	ear ear
-	// manifest names the clients of the sample world; nil until it is written.
-	manifest atomic.Pointer[sandbox.Manifest]
-	// trying is where requests of the manual come from, which does not wait for the doors.
-	trying atomic.Pointer[tryWorld]
+	// world is the one that is open, nil until its manifest is written: it names the clients of the sample world. The manual
+	// reads it too, which does not wait for the doors.
+	world atomic.Pointer[sampleWorld]
 	// hear stands before all, for who looks at each request and its answer; nil for nobody.
 	hear func(http.Handler) http.Handler
 }
@@ -80,10 +79,10 @@ func (b *toolbox) hinder(ctx context.Context, c wallet.Callback) (twice bool, er
 	return b.trouble.Callback(ctx, number)
 }
 
-// sampleWorld is the manifest. It fails with ServiceUnavailable while the sandbox starts.
-func (b *toolbox) sampleWorld() (*sandbox.Manifest, error) {
-	if m := b.manifest.Load(); m != nil {
-		return m, nil
+// names is the manifest of the world that is open. It fails with ServiceUnavailable while the sandbox starts.
+func (b *toolbox) names() (*sandbox.Manifest, error) {
+	if w := b.world.Load(); w != nil {
+		return w.manifest, nil
 	}
 	return nil, wallet.Errorf(wallet.ServiceUnavailable, "the sandbox is just starting: try again.")
 }
@@ -91,7 +90,7 @@ func (b *toolbox) sampleWorld() (*sandbox.Manifest, error) {
 // client finds a client by its number, by its name in the sample world or by what it signs as. It fails with NotFound
 // and ServiceUnavailable.
 func (b *toolbox) client(ctx context.Context, c wallet.Caller, name string) (int64, error) {
-	world, err := b.sampleWorld()
+	world, err := b.names()
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,7 @@ func TestTheToolboxBeforeItsWorldIsDescribed(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	box.manifest.Store(&sandbox.Manifest{Clients: []sandbox.Client{{Name: "shop", Number: 7}}})
+	box.world.Store(&sampleWorld{manifest: &sandbox.Manifest{Clients: []sandbox.Client{{Name: "shop", Number: 7}}}})
 	if number, err := box.client(context.Background(), itself, "shop"); number != 7 || err != nil {
 		t.Errorf("the shop is %d, %v", number, err)
 	}

@@ -109,7 +109,7 @@ type payerAnswer struct {
 
 // answer does what the payer does on the page.
 func (b *toolbox) answer(ctx context.Context, a payerAnswer) error {
-	world, err := b.sampleWorld()
+	world, err := b.names()
 	if err != nil {
 		return err
 	}

@@ -221,7 +221,6 @@ func (s *server) describeWorld(ctx context.Context) (*sandbox.Manifest, error) {
 	if err := manifest.Write(s.folder.path); err != nil {
 		return nil, fmt.Errorf("writing %s: %w", sandbox.ManifestFile, err)
 	}
-	s.box.manifest.Store(manifest)
-	s.box.trying.Store(&tryWorld{s.service, manifest})
+	s.box.world.Store(&sampleWorld{s.service, manifest})
 	return manifest, nil
 }
