@@ -309,8 +309,10 @@ func (s *server) serve(handler http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", s.config.listen, err)
 	}
+	listener = httpapi.WholeAnswers(listener)
 	s.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		ConnContext: httpapi.ConnContext,
+		Handler:     handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: log.New(&logWriter{s.log}, "", 0), DisableGeneralOptionsHandler: true,
 	}
@@ -363,7 +365,7 @@ func (s *server) serveSandboxTLS(ctx context.Context) (string, error) {
 	if listener != nil {
 		config := tlsConfig(true)
 		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.tlsPair.Load(), nil }
-		secure := tls.NewListener(listener, config)
+		secure := tls.NewListener(httpapi.WholeAnswers(listener), config)
 		go func() { s.failed <- s.http.Serve(secure) }()
 	}
 	return "https://" + s.tlsAddress, nil

@@ -120,11 +120,11 @@ func (q Quota) Headers(h http.Header) {
 	if q.Limit == 0 {
 		return
 	}
-	h.Set("RateLimit-Limit", strconv.Itoa(q.Limit))
-	h.Set("RateLimit-Remaining", strconv.Itoa(q.Remaining))
-	h.Set("RateLimit-Reset", seconds(q.Reset))
+	// Set would make each name canonical anew, for every answer.
+	values := [...]string{strconv.Itoa(q.Limit), strconv.Itoa(q.Remaining), seconds(q.Reset)}
+	h["Ratelimit-Limit"], h["Ratelimit-Remaining"], h["Ratelimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 	if q.RetryAfter > 0 {
-		h.Set("Retry-After", seconds(q.RetryAfter))
+		h["Retry-After"] = []string{seconds(q.RetryAfter)}
 	}
 }
 

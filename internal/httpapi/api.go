@@ -170,7 +170,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // cleanPath says whether the mux would take a path as it is.
-func cleanPath(p string) bool { return p == "/" || path.Clean("/"+p) == p }
+func cleanPath(p string) bool { return strings.HasPrefix(p, "/") && path.Clean(p) == p }
 
 // endpoint is the one road from HTTP to a handler and back.
 func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
@@ -182,7 +182,7 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 		req := &request{Request: r, id: id}
 		out, err := a.answer(ctx, req, h)
 		req.quota.Headers(w.Header())
-		status, code, err := a.reply(w, id, out, err)
+		status, code, err := a.reply(w, req, out, err)
 		a.explain(req, pattern, err)
 		if a.Watch != nil {
 			a.Watch(r.Context(), Watched{ID: id, Route: pattern, Caller: req.caller, Decisions: req.decisions, Code: code, Err: err})
@@ -361,7 +361,7 @@ var buffers = sync.Pool{New: func() any {
 }}
 
 // reply writes the answer and returns its status, its error code and what is to be logged.
-func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (status int, code wallet.Code, cause error) {
+func (a *API) reply(w http.ResponseWriter, r *request, out any, err error) (status int, code wallet.Code, cause error) {
 	status = http.StatusOK
 	header := w.Header()
 	var before *wallet.Answered
@@ -385,12 +385,13 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 		}
 	}
 	if kept, ok := out.(*cachedAnswer); ok && err == nil {
-		return kept.write(w, id), "", nil
+		return kept.write(w, r), "", nil
 	}
 	if raw, ok := out.(rawAnswer); ok && err == nil {
 		header["Content-Type"] = []string{raw.contentType}
 		header["Content-Length"] = []string{strconv.Itoa(len(raw.content))}
-		header["Paysera-Correlation-Id"] = []string{id}
+		header["Paysera-Correlation-Id"] = []string{r.id}
+		inOnePiece(r, len(raw.content))
 		w.Write(raw.content)
 		return status, "", nil
 	}
@@ -401,12 +402,13 @@ func (a *API) reply(w http.ResponseWriter, id string, out any, err error) (statu
 		if err != nil {
 			panic(encodeErr) // an error object always encodes
 		}
-		return a.reply(w, id, nil, fmt.Errorf("encoding the answer: %w", encodeErr))
+		return a.reply(w, r, nil, fmt.Errorf("encoding the answer: %w", encodeErr))
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	header["Content-Type"] = jsonHeader
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	header["Paysera-Correlation-Id"] = []string{id}
+	header["Paysera-Correlation-Id"] = []string{r.id}
+	inOnePiece(r, len(body))
 	w.WriteHeader(status)
 	w.Write(body)
 	return status, code, err

@@ -54,11 +54,11 @@ func has(headers []string, etag string) bool {
 }
 
 // write sends the answer, or that it is unchanged.
-func (c *cachedAnswer) write(w http.ResponseWriter, id string) (status int) {
+func (c *cachedAnswer) write(w http.ResponseWriter, r *request) (status int) {
 	header := w.Header()
 	header["Etag"] = []string{c.etag}
 	header["Cache-Control"] = cacheControl
-	header["Paysera-Correlation-Id"] = []string{id}
+	header["Paysera-Correlation-Id"] = []string{r.id}
 	status = http.StatusNotModified
 	if c.unchanged {
 		w.WriteHeader(status)
@@ -66,6 +66,7 @@ func (c *cachedAnswer) write(w http.ResponseWriter, id string) (status int) {
 		status = http.StatusOK
 		header["Content-Type"] = jsonHeader
 		header["Content-Length"] = []string{strconv.Itoa(len(c.content))}
+		inOnePiece(r, len(c.content))
 		w.Write(c.content)
 	}
 	if c.buffer != nil {

@@ -58,7 +58,7 @@ func (a *API) clients(ctx context.Context, r *request) (any, error) {
 	} else if len(types) == 1 {
 		f.Type = types[0]
 	}
-	for name := range q.values {
+	for name := range q.names() {
 		member := infoMember.FindStringSubmatch(name)
 		if member == nil {
 			continue

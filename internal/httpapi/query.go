@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,33 +16,63 @@ import (
 // caller learns of every refused field at once. Unknown parameters are ignored; a known one
 // may be given once. An empty value is no value: some clients send names without one.
 type query struct {
-	raw     string
-	values  url.Values
-	refused wallet.FieldErrors
+	raw        string
+	parameters []parameter
+	refused    wallet.FieldErrors
+	// few is where parameters usually stand.
+	few [6]parameter
 }
+
+type parameter struct{ name, value string }
 
 // newQuery decodes the raw query. It fails with InvalidRequest when that is not URL-encoded.
 func newQuery(raw string) (*query, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, wallet.Errorf(wallet.InvalidRequest, "The query cannot be read: write it as URL-encoded name=value pairs joined by &.")
+	q := &query{raw: raw, refused: wallet.FieldErrors{}}
+	q.parameters = q.few[:0]
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil || strings.Contains(pair, ";") {
+			return nil, wallet.Errorf(wallet.InvalidRequest, "The query cannot be read: write it as URL-encoded name=value pairs joined by &.")
+		}
+		q.parameters = append(q.parameters, parameter{name, value})
 	}
-	return &query{raw: raw, values: values, refused: wallet.FieldErrors{}}, nil
+	return q, nil
+}
+
+// names are those of the parameters, each once.
+func (q *query) names() iter.Seq[string] {
+	names := map[string]bool{}
+	for _, p := range q.parameters {
+		names[p.name] = true
+	}
+	return maps.Keys(names)
 }
 
 // err is nil, or one error that names every refused field.
 func (q *query) err() error { return q.refused.Err() }
 
 // text is a parameter's value, empty when it is not there.
-func (q *query) text(name string) string {
-	values := q.values[name]
-	if len(values) > 1 && q.refused[name] == nil {
-		q.refused.Refuse(name, "is given %d times; give it once", len(values))
+func (q *query) text(name string) (value string) {
+	given := 0
+	for i := range q.parameters {
+		if q.parameters[i].name != name {
+			continue
+		}
+		if given++; given == 1 {
+			value = q.parameters[i].value
+		}
 	}
-	if len(values) == 0 {
-		return ""
+	if given > 1 && q.refused[name] == nil {
+		q.refused.Refuse(name, "is given %d times; give it once", given)
 	}
-	return values[0]
+	return value
 }
 
 // whole is a whole number between least and most, or otherwise when it is not there.

@@ -200,7 +200,7 @@ const beginCopy = "begin"
 // copied: GET /locations?sync=…, which is ours: what a copy of all public places lacks.
 func (a *API) copied(ctx context.Context, r *request, q *query) (any, error) {
 	since, limit, locale := q.since("sync"), int(q.whole("limit", maxLimit, 1, maxLimit)), q.text("locale")
-	for name := range q.values {
+	for name := range q.names() {
 		switch name {
 		case "sync", "limit", "locale":
 		default:

@@ -30,7 +30,7 @@ func (a *API) user(ctx context.Context, r *request) (any, error) {
 // codeOfState reads a code with the state that gave it, in small letters: person_code[lt]=39001010000, or both apart.
 func (q *query) codeOfState(name, stateName string) (code, state string) {
 	code, state = q.text(name), strings.ToLower(q.text(stateName))
-	for bracketed := range q.values {
+	for bracketed := range q.names() {
 		inner, is := strings.CutPrefix(bracketed, name+"[")
 		inner, closed := strings.CutSuffix(inner, "]")
 		if !is || !closed || q.text(bracketed) == "" {

@@ -18,7 +18,7 @@ import (
 // walletQuery reads what a wallet is named by: email, phone, account_number, person_code[lt], company_code[lt], user_id. It fails
 // with NotFound for what purser leaves out (decisions.md 14).
 func walletQuery(q *query) (wanted service.WalletQuery, err error) {
-	for name := range q.values {
+	for name := range q.names() {
 		switch {
 		case name == "card" || strings.HasPrefix(name, "card["):
 			return wanted, leftOutError("payment cards")

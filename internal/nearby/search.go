@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Query asks for the places around a position.
@@ -18,9 +19,9 @@ type Query struct {
 	Offset, Limit int
 }
 
-// Found is a place and its distance in metres.
+// Found is a place and its distance in metres. The place is the view's own and not to be altered.
 type Found struct {
-	Place
+	*Place
 	Distance float64
 }
 
@@ -87,6 +88,8 @@ type search struct {
 	// best is a heap of the nearest so far, the farthest of them on top; at most room.
 	best []candidate
 	room int
+	// own is where best begins.
+	own *[fewCandidates]candidate
 	// bound2 is the chord beyond which nothing is of interest any more.
 	bound2 uint64
 }
@@ -239,7 +242,8 @@ func (s *search) offer(chord2 uint64, p *Place) {
 	c := candidate{chord: math.Sqrt(float64(chord2)), distance: -1, place: p}
 	if len(s.best) < s.room {
 		if s.best == nil {
-			s.best = make([]candidate, 0, min(s.room, 256))
+			s.own = candidates.Get().(*[fewCandidates]candidate)
+			s.best = s.own[:0]
 		}
 		s.best = append(s.best, c)
 		s.rise()
@@ -308,8 +312,16 @@ func (s *search) sink() {
 	}
 }
 
-// page sorts the nearest and leaves out those before the offset.
+// candidates are used again by the searches that follow, where they are not many.
+var candidates = sync.Pool{New: func() any { return new([fewCandidates]candidate) }}
+
+const fewCandidates = 256
+
+// page sorts the nearest and leaves out those before the offset. The search is over then.
 func (s *search) page() []Found {
+	if s.own != nil {
+		defer candidates.Put(s.own)
+	}
 	offset := max(s.q.Offset, 0)
 	if len(s.best) <= offset {
 		return nil
@@ -325,7 +337,7 @@ func (s *search) page() []Found {
 	})
 	found := make([]Found, 0, len(s.best)-offset)
 	for _, c := range s.best[offset:] {
-		found = append(found, Found{Place: *c.place, Distance: c.distance})
+		found = append(found, Found{Place: c.place, Distance: c.distance})
 	}
 	return found
 }

@@ -220,7 +220,7 @@ func (s *search) around(found *FoundLocations, middle wallet.Position, radius fl
 	}
 	found.Places = make([]FoundLocation, len(places))
 	for i := range places {
-		found.Places[i] = foundAs(&places[i].Place)
+		found.Places[i] = foundAs(places[i].Place)
 		found.Places[i].Distance = places[i].Distance
 	}
 }
