@@ -249,6 +249,9 @@ func (s *Service) RemoveSpot(ctx context.Context, c wallet.Caller, id int64, agr
 		if ended.Planned = !agreed; ended.Planned {
 			return nil
 		}
+		if _, err := tx.PlaceTime(s.BusinessClock()); err != nil { // as whoever writes the place: first that, then its spots
+			return err
+		}
 		if err := tx.RemoveSpot(id); err != nil {
 			return err
 		}
