@@ -29,7 +29,7 @@ type auditEntry struct {
 	ClientID int64  `json:"client_id,omitempty"`
 	UserID   int64  `json:"user_id,omitempty"`
 	Action   string `json:"action"`
-	// Object is what it was done to: client, user, project, wallet, location, identification, authority or rate; the last has no number.
+	// Object is what it was done to: client, user, project, wallet, location, spot, identification, authority or rate; the last has no number.
 	Object    string `json:"object"`
 	ObjectID  int64  `json:"object_id"`
 	RequestID string `json:"request_id,omitempty"`
@@ -51,7 +51,7 @@ type auditQuery struct {
 
 // auditObjects are the flags of `purser audit` and the objects of the trail.
 var auditObjects = []struct{ flag, object string }{
-	{"client", "client"}, {"user", "user"}, {"project", "project"}, {"wallet", "wallet"}, {"place", "location"}, {"identification", "identification"},
+	{"client", "client"}, {"user", "user"}, {"project", "project"}, {"wallet", "wallet"}, {"place", "location"}, {"spot", "spot"}, {"identification", "identification"},
 }
 
 // maxAudit bounds one answer.

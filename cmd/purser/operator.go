@@ -57,7 +57,7 @@ const maxOperatorBody = 256 << 10
 
 // verbSets add the operator's verbs, one function for each file that holds some.
 var verbSets = []func(*http.ServeMux, *service.Service){
-	userVerbs, limitVerbs, rateVerbs, appVerbs, projectVerbs, placeVerbs, placeFileVerbs, codeVerbs, walletVerbs, movementVerbs, creditVerbs, identificationVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, callbackVerbs, onboardVerbs, logVerbs, clockVerbs,
+	userVerbs, limitVerbs, rateVerbs, appVerbs, projectVerbs, placeVerbs, placeFileVerbs, codeVerbs, spotVerbs, walletVerbs, movementVerbs, creditVerbs, identificationVerbs, clientVerbs, keyVerbs, certificateVerbs, explainVerbs, auditVerbs, callbackVerbs, onboardVerbs, logVerbs, clockVerbs,
 }
 
 // operatorAPI answers operator verbs. Whoever may open the socket is the operator. box is nil where no sandbox runs.

@@ -58,7 +58,9 @@ type placeDocument struct {
 	Services     *map[string]walletapi.PlaceService `json:"services,omitempty"`
 	Prices       *[]placePrice                      `json:"prices,omitempty"`
 	Images       *walletapi.Images                  `json:"images,omitempty"`
-	UpdatedAt    *time.Time                         `json:"updated_at,omitempty"`
+	// RemoteSpot is the spot where people order before they come, 0 for none.
+	RemoteSpot *int64     `json:"remote_spot,omitempty"`
+	UpdatedAt  *time.Time `json:"updated_at,omitempty"`
 }
 
 // placePrice is a price or, without an amount, a special offer.
@@ -113,6 +115,9 @@ func placeToAnswer(l wallet.Location) placeDocument {
 			prices = append(prices, one)
 		}
 		d.Prices = &prices
+	}
+	if l.RemoteSpot != 0 {
+		d.RemoteSpot = &l.RemoteSpot
 	}
 	if l.PinOpen != "" {
 		d.Images = &walletapi.Images{PinOpen: l.PinOpen, PinClosed: l.PinClosed}
@@ -233,7 +238,7 @@ func parseTexts(texts []string) wallet.Text {
 // change is what the document gives; the fields that it leaves out stay as they are.
 func (d placeDocument) change() (change service.LocationChange, err error) {
 	change = service.LocationChange{
-		Title: d.Title, Description: d.Description, Address: d.Address, Radius: d.Radius, Public: d.Public,
+		Title: d.Title, Description: d.Description, Address: d.Address, Radius: d.Radius, Public: d.Public, RemoteSpot: d.RemoteSpot,
 		Status: (*wallet.LocationStatus)(d.Status),
 	}
 	if d.Lat != nil && d.Lng != nil {
@@ -338,6 +343,7 @@ type placeFlags struct {
 	public                      bool
 	status                      string
 	pinOpen, pinClosed          string
+	remoteSpot                  int64
 }
 
 func (f *placeFlags) bind(flags *pflag.FlagSet) {
@@ -377,6 +383,7 @@ func (f *placeFlags) document(v *verb) (d placeDocument, err error) {
 	replace(v, "public", &d.Public, &f.public)
 	replace(v, "status", &d.Status, &f.status)
 	replace(v, "timezone", &d.Timezone, &f.timezone)
+	replace(v, "remote-spot", &d.RemoteSpot, &f.remoteSpot)
 	if v.given("hours") {
 		d.Hours, d.WorkingHours = new(strings.Join(f.hours, "; ")), nil
 		if _, err := hours.Parse(*d.Hours); err != nil {
@@ -463,7 +470,7 @@ func newPlaceCreate(p *program) *cobra.Command {
 		if v.given("project") {
 			d.ProjectID = f.project
 		}
-		d.ID = f.id // a copy of a place that is there is another place
+		d.ID, d.RemoteSpot = f.id, nil // a copy of a place that is there is another place, and has no spots
 		made, err := ask[createdAnswer](v, "place/create", d)
 		if err != nil {
 			return err
@@ -590,6 +597,9 @@ func (d placeDocument) write(p *page) {
 	if d.Images != nil {
 		pairs = append(pairs, "pin open", d.Images.PinOpen, "pin closed", d.Images.PinClosed)
 	}
+	if d.RemoteSpot != nil {
+		pairs = append(pairs, "orders before visits", fmt.Sprintf("at spot %d", *d.RemoteSpot))
+	}
 	p.fields(append(pairs, "updated", stamp(*d.UpdatedAt))...)
 }
 
@@ -626,6 +636,7 @@ func newPlaceUpdate(p *program) *cobra.Command {
 		f.bind(flags)
 		flags.BoolVar(&f.noPosition, "no-position", false, "its position is not known any more")
 		flags.StringVar(&f.status, "status", "", "active or inactive")
+		flags.Int64Var(&f.remoteSpot, "remote-spot", 0, "`spot` of it where people order before they come; 0 for none")
 		applyFlag(flags)
 	}
 	return newVerb(p, command, bind, func(v *verb) error {

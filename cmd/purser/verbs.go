@@ -197,7 +197,7 @@ func (v *verb) refused(err error) error {
 // flagNames are flags that are called otherwise than the fields that they fill.
 var flagNames = map[string]string{
 	"permissions_to_wallets": "wallet-right", "certificate": "file", "base_location": "location", "position": "at", "working_hours": "hours",
-	"images":        "pin-open",
+	"images": "pin-open", "location_id": "place", "logo_uri": "logo", "remote_orders.spot_id": "remote-spot",
 	"identity.code": "person-code-stdin", "address": "country", "pep": "pep-file", "administrator": "add-administrator",
 }
 

@@ -132,6 +132,16 @@ func Parse(text string) ([]Exchange, error) {
 	return all, nil
 }
 
+// said is all of the request in which words may stand.
+func (e Exchange) said() string {
+	var b strings.Builder
+	b.WriteString(e.Target + "\n" + e.Body)
+	for _, header := range e.Headers {
+		b.WriteString("\n" + header[1])
+	}
+	return b.String()
+}
+
 // request reads a line of a request below its first.
 func (e *Exchange) request(line string) error {
 	name, value, _ := strings.Cut(line, ":")

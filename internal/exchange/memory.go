@@ -27,6 +27,9 @@ type Memory struct {
 	code       string
 	barcode    string
 	moments    map[string]int64
+	// cursors are where pages of lists and copies of places stand, each once, by the name in _metadata; etag is the last ETag.
+	cursors map[string][]string
+	etag    string
 }
 
 // Words of an exchange for what is remembered. A token's word may have a number: the first is 1, and
@@ -40,6 +43,7 @@ const (
 	allowanceIDWord = "<allowance_id>"
 	reserveCodeWord = "<reserve_code>"
 	barcodeWord     = "<one_time_barcode>"
+	etagWord        = "<etag>"
 	registeredName  = "registered"
 	tokenName       = "token"
 )
@@ -47,6 +51,10 @@ const (
 // Learn keeps what later requests may refer to.
 func (m *Memory) Learn(header http.Header, body string) {
 	m.requestID = header.Get("paysera-correlation-id")
+	if etag := header.Get("Etag"); etag != "" {
+		m.etag = etag
+	}
+	m.learnCursors(body)
 	var client walletapi.ClientInfo
 	if json.Unmarshal([]byte(body), &client) == nil && client.Credentials != nil && client.Credentials.MACKey != "" {
 		m.registered = walletapi.MAC{ID: client.Credentials.AccessToken, Secret: client.Credentials.MACKey}
@@ -58,6 +66,31 @@ func (m *Memory) Learn(header http.Header, body string) {
 		m.tokens = append(m.tokens, token)
 	}
 }
+
+// learnCursors keeps where a list or a copy goes on.
+func (m *Memory) learnCursors(body string) {
+	var list struct {
+		Metadata struct {
+			After string `json:"after"`
+			Sync  string `json:"sync"`
+		} `json:"_metadata"`
+	}
+	if json.Unmarshal([]byte(body), &list) != nil {
+		return
+	}
+	for name, cursor := range map[string]string{"after": list.Metadata.After, "sync": list.Metadata.Sync} {
+		if cursor == "" || slices.Contains(m.cursors[name], cursor) {
+			continue
+		}
+		if m.cursors == nil {
+			m.cursors = map[string][]string{}
+		}
+		m.cursors[name] = append(m.cursors[name], cursor)
+	}
+}
+
+// cursorWord is where a list or a copy goes on, such as <after> or <sync 2>.
+var cursorWord = regexp.MustCompile(`<(after|sync)( [0-9]+)?>`)
 
 // keysAndNumbers are the keys of transactions in an answer, and the numbers of payments and allowances: the former say whether they can be
 // canceled.
@@ -97,6 +130,21 @@ func (m *Memory) learnPayments(body string) {
 	}
 }
 
+// numbered is which of all values a word stands for: the one of its number, the last without one in a request. In an answer such a
+// word is what is made up anew, and stays, as does one that stands for nothing.
+func numbered(word, number string, all []string, isAnswer bool) string {
+	at := len(all)
+	if number = strings.TrimSpace(number); number != "" {
+		at, _ = strconv.Atoi(number)
+	} else if isAnswer {
+		return word
+	}
+	if at < 1 || at > len(all) {
+		return word
+	}
+	return all[at-1]
+}
+
 // paymentWord is the key of a transaction, or the number of a payment or an allowance, such as <transaction_key> or <payment_id 2>.
 var paymentWord = regexp.MustCompile(`<(transaction_key|payment_id|allowance_id)( [0-9]+)?>`)
 
@@ -114,14 +162,7 @@ func (m *Memory) recallPayments(text string, isAnswer bool) string {
 	return paymentWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := paymentWord.FindStringSubmatch(word)
 		all := map[string][]string{"transaction_key": m.keys, "payment_id": m.payments, "allowance_id": m.allowances}[found[1]]
-		at := len(all)
-		if number := strings.TrimSpace(found[2]); number != "" {
-			at, _ = strconv.Atoi(number)
-		}
-		if isAnswer && found[2] == "" || at < 1 || at > len(all) {
-			return word
-		}
-		return all[at-1]
+		return numbered(word, found[2], all, isAnswer)
 	})
 }
 
@@ -146,6 +187,13 @@ var tokenWord = regexp.MustCompile(`<(access_token|refresh_token)( [0-9]+)?>`)
 // the others stand for what is made up anew.
 func (m *Memory) Recall(text string, isAnswer bool) string {
 	text = m.recallPayments(strings.ReplaceAll(text, requestIDWord, m.requestID), isAnswer)
+	if !isAnswer && m.etag != "" {
+		text = strings.ReplaceAll(text, etagWord, m.etag)
+	}
+	text = cursorWord.ReplaceAllStringFunc(text, func(word string) string {
+		found := cursorWord.FindStringSubmatch(word)
+		return numbered(word, found[2], m.cursors[found[1]], isAnswer)
+	})
 	return tokenWord.ReplaceAllStringFunc(text, func(word string) string {
 		found := tokenWord.FindStringSubmatch(word)
 		token, ok := m.token(found[2])

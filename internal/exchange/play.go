@@ -49,7 +49,7 @@ func (w World) Lacks(exchanges []Exchange) string {
 			lacks("an operator (!)")
 		case e.Later != 0 && w.Later == nil || e.After != 0 && w.After == nil:
 			lacks("a clock that can be moved (later, after)")
-		case strings.Contains(e.Target+e.Body, codeWord) && w.Code == nil:
+		case strings.Contains(e.said(), codeWord) && w.Code == nil:
 			lacks("to read what people are sent (<code>)")
 		case e.Certificate != "" && (w.HasCertificate == nil || !w.HasCertificate(e.Certificate)):
 			lacks("TLS with the certificate of " + e.Certificate)
@@ -141,7 +141,11 @@ func (w World) message(ctx context.Context, e Exchange, said *Memory) (m Message
 		return m, err
 	}
 	for _, header := range e.Headers {
-		m.Headers = append(m.Headers, header[0]+": "+header[1])
+		value, err := w.recall(ctx, said, header[1])
+		if err != nil {
+			return m, err
+		}
+		m.Headers = append(m.Headers, header[0]+": "+value)
 	}
 	if e.TS != 0 {
 		m.Signing = append(m.Signing, func(r *walletapi.Request) {

@@ -264,3 +264,52 @@ func TestWordsForMomentsAndAllowances(t *testing.T) {
 		t.Errorf("%s is not %s", want, got)
 	}
 }
+
+// A list goes on where an answer ended, a copy where it stands, and an ETag goes back in a header, as it came.
+func TestWordsForWhereListsGoOn(t *testing.T) {
+	var m Memory
+	const text = `/a?after=<after>&first=<after 1>&sync=<sync 2> "<etag>"`
+	if got := m.Recall(text, false); got != text {
+		t.Errorf("from nothing comes %s", got)
+	}
+	m.Learn(http.Header{"Etag": {`"e1"`}}, `{"locations":[{"title":"\"after\":\"no\""}],"_metadata":{"total":3,"after":"A1","sync":"S1"}}`)
+	m.Learn(http.Header{}, `{"_metadata":{"after":"A2","sync":"S1"}}`) // the copy stands where it stood
+	m.Learn(http.Header{"Etag": {`"e2"`}}, `{"after":"no","_metadata":{"sync":"S2"}}`)
+	m.Learn(http.Header{}, `["after"]`)
+	if got := m.Recall(strings.ReplaceAll(text, `"<etag>"`, etagWord), false); got != `/a?after=A2&first=A1&sync=S2 "e2"` {
+		t.Errorf("a request becomes %s", got)
+	}
+	if got := m.Recall(`{"after":"<after>","sync":"<sync 2>","x":"<sync 3>"}`, true); got != `{"after":"<after>","sync":"S2","x":"<sync 3>"}` {
+		t.Errorf("an answer becomes %s", got)
+	}
+}
+
+// What an earlier answer gave goes into the line of a header; where that answer is left out, so is the request.
+func TestHeadersSayWhatAnswersGave(t *testing.T) {
+	var sent []string
+	w := world(nil)
+	w.Send = func(_ context.Context, m Message) (*Answer, error) {
+		sent = append(sent, m.Target+" "+strings.Join(m.Headers, "; "))
+		a := answered(200, `{}`)
+		a.Header.Set("Etag", `"e1"`)
+		return a, nil
+	}
+	const goesOn = "> GET /b\n> If-None-Match: \"old\", <etag>\n> X-Code: <code>\n< 200\n< {}\n"
+	if got := w.Lacks(parse(t, goesOn)); !strings.Contains(got, codeWord) {
+		t.Errorf("a code in a header needs %q", got)
+	}
+	w.Code = func(context.Context) (string, error) { return "123456", nil }
+	for text, want := range map[string]string{
+		"> GET /a\n< 200\n< {}\n" + goesOn: `/a ,/b If-None-Match: "old", "e1"; X-Code: 123456`,
+		"> GET /a\n> as: stranger\n< 200\n< {}\n" + goesOn + "> GET /c?after=<after>\n< 200\n< {}\n":   "",
+		goesOn + "> GET /a\n> as: stranger\n< 200\n< {}\n> GET /c\n< 200\n< {\"after\":\"<after>\"}\n": `/b If-None-Match: "old", <etag>; X-Code: 123456,/c `,
+	} {
+		sent = nil
+		if _, err := (Run{World: w, Files: []File{{"reads.txt", parse(t, text)}}}).All(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(sent, ","); got != want {
+			t.Errorf("%q sends %s, want %s", text, got, want)
+		}
+	}
+}

@@ -146,12 +146,15 @@ func (r Run) file(ctx context.Context, file File) (result Result, err error) {
 }
 
 // playable are the exchanges of a file that changes nothing which can be played here: they do not depend on each other, but on
-// the request just before where they name it.
+// the request just before where they name it, and on all before where they go on from what an answer gave.
 func (r Run) playable(exchanges []Exchange) (playable []Exchange, left []Omission) {
 	lacks := ""
 	for _, e := range exchanges {
-		if own := r.World.Lacks([]Exchange{e}); own != "" || !strings.Contains(e.Target+e.Body+e.Answer, requestIDWord) {
+		if own := r.World.Lacks([]Exchange{e}); own != "" || !strings.Contains(e.said()+e.Answer, requestIDWord) {
 			lacks = own
+		}
+		if said := e.said(); lacks == "" && len(left) > 0 && (cursorWord.MatchString(said) || strings.Contains(said, etagWord)) {
+			lacks = left[len(left)-1].Reason
 		}
 		if lacks == "" {
 			playable = append(playable, e)

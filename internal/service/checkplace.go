@@ -28,6 +28,15 @@ func (s *Service) checkPlace(tx *store.Tx, l wallet.Location, change LocationCha
 	if err := s.judgePlace(tx.PayCategoryExists, l, refused); err != nil {
 		return err
 	}
+	if change.RemoteSpot != nil && l.RemoteSpot != 0 {
+		spots, err := tx.SpotsOf(l.ID)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(spots, func(s wallet.Spot) bool { return s.ID == l.RemoteSpot }) {
+			refused.Refuse("remote_orders.spot_id", "is no spot of this place")
+		}
+	}
 	return refused.Err()
 }
 

@@ -879,6 +879,9 @@ func lossesOfPlace(before, after wallet.Location) (losses []string) {
 			losses = append(losses, fmt.Sprintf("takes away the price or offer %q", price.Title.In("")))
 		}
 	}
+	if before.RemoteSpot != 0 && after.RemoteSpot == 0 {
+		losses = append(losses, "nobody can order at the place before they come")
+	}
 	return lost(losses, "the pin", before.PinOpen, after.PinOpen)
 }
 

@@ -73,9 +73,6 @@ func (e SpotEdit) base(location int64, had []wallet.Spot) (spot wallet.Spot, ok 
 // on changes a spot.
 func (e SpotEdit) on(spot *wallet.Spot, at string, refused wallet.FieldErrors, now, after wallet.Location) {
 	spot.Identifier = cmp.Or(e.Identifier, spot.Identifier)
-	if !wallet.IsIdentifier(spot.Identifier) {
-		refused.Refuse(at+".identifier", "must be 1 to %d bytes of text, without blanks", wallet.MaxIdentifier)
-	}
 	info := at + ".place_info"
 	if e.LocationID != 0 && e.LocationID != spot.LocationID {
 		refused.Refuse(info+".location_id", "is another place: a spot stays where it is")
@@ -83,11 +80,20 @@ func (e SpotEdit) on(spot *wallet.Spot, at string, refused wallet.FieldErrors, n
 	spot.Title = inherited(spot.Title, e.Title, now.Title, after.Title)
 	spot.Description = inherited(spot.Description, e.Description, now.Description, after.Description)
 	spot.Address = inherited(spot.Address, e.Address, now.Address, after.Address)
-	checkText(refused, info+".title", spot.Title, maxTitle)
-	checkText(refused, info+".description", spot.Description, maxDescription)
-	checkText(refused, info+".address", spot.Address, maxDescription)
 	set(&spot.LogoURI, e.LogoURI)
-	checkImage(refused, info+".logo_uri", spot.LogoURI)
+	checkSpot(refused, *spot, at+".", info+".")
+}
+
+// checkSpot refuses what a spot cannot be called and what is no text. at stands before the names of its fields, and info before those
+// of what people read.
+func checkSpot(refused wallet.FieldErrors, spot wallet.Spot, at, info string) {
+	if !wallet.IsIdentifier(spot.Identifier) {
+		refused.Refuse(at+"identifier", "must be 1 to %d bytes of text, without blanks", wallet.MaxIdentifier)
+	}
+	checkText(refused, info+"title", spot.Title, maxTitle)
+	checkText(refused, info+"description", spot.Description, maxDescription)
+	checkText(refused, info+"address", spot.Address, maxDescription)
+	checkImage(refused, info+"logo_uri", spot.LogoURI)
 }
 
 // inherited is a text of a spot after an edit. Words that the place has are the place's, and go on to be: programs write

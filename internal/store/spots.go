@@ -23,8 +23,9 @@ type SpotState struct {
 
 // SpotFilter says which spots a list is of.
 type SpotFilter struct {
-	// Projects are those whose places count; none means no spot at all.
-	Projects []int64
+	// Projects are those whose places count; none means no spot at all, unless AnyProject says that all count.
+	Projects   []int64
+	AnyProject bool
 	// LocationID is the place, 0 for all.
 	LocationID int64
 	// Statuses nil is all.
@@ -112,17 +113,20 @@ func (db *DB) spotsOfPlaces(ctx context.Context, q querier, locations []int64) (
 
 // Spots returns a page of the spots that the filter leaves, by number, and how many it leaves in all.
 func (db *DB) Spots(ctx context.Context, f SpotFilter) (page []SpotState, total int, err error) {
-	if len(f.Projects) == 0 {
+	if len(f.Projects) == 0 && !f.AnyProject {
 		return nil, 0, nil
 	}
 	var c conditions
-	c.ids("l.project_id", f.Projects)
+	c.add("s.removed_at IS NULL")
+	if !f.AnyProject {
+		c.ids("l.project_id", f.Projects)
+	}
 	in(&c, "s.status", f.Statuses)
 	if f.LocationID != 0 {
 		c.add("s.location_id = ?", f.LocationID)
 	}
 	rows, err := db.query(ctx, db.read, `SELECT s.id FROM spots s JOIN locations l ON l.id = s.location_id
-		WHERE s.removed_at IS NULL AND `+c.where()+` ORDER BY s.id`, c.args...)
+		WHERE `+c.where()+` ORDER BY s.id`, c.args...)
 	ids, err := collect(rows, err, scanID)
 	if err != nil {
 		return nil, 0, err

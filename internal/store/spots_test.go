@@ -50,7 +50,7 @@ func TestSpotsComeBackAsTheyWere(t *testing.T) {
 			f     store.SpotFilter
 			total int
 		}{
-			{store.SpotFilter{}, 0}, {store.SpotFilter{Projects: []int64{1, 2}}, 2}, {store.SpotFilter{Projects: []int64{1}}, 1},
+			{store.SpotFilter{}, 0}, {store.SpotFilter{AnyProject: true}, 2}, {store.SpotFilter{AnyProject: true, LocationID: 2}, 1}, {store.SpotFilter{Projects: []int64{1, 2}}, 2}, {store.SpotFilter{Projects: []int64{1}}, 1},
 			{store.SpotFilter{Projects: []int64{1, 2}, Statuses: []wallet.SpotStatus{wallet.SpotWaiting}}, 1},
 			{store.SpotFilter{Projects: []int64{1}, LocationID: 2}, 0}, {store.SpotFilter{Projects: []int64{1, 2}, Limit: 1, Offset: 1}, 2},
 		} {
