@@ -3,7 +3,6 @@ package mapfile
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -21,30 +20,26 @@ func (r *Reader) readCSV(yield func(Row, error) bool) {
 	if mark, _ := buffered.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
 		buffered.Discard(3)
 	}
-	reader := csv.NewReader(buffered)
-	reader.Comma = separator(buffered)
-	reader.ReuseRecord, reader.FieldsPerRecord = true, -1
-	columns, err := r.columns(reader)
+	all := records{in: r.in, file: buffered, comma: separator(buffered)}
+	all.begin()
+	columns, err := r.columns(&all)
 	if err != nil {
 		yield(Row{}, err)
 		return
 	}
 	for {
-		r.in.next()
-		cells, err := reader.Read()
-		var wrong *csv.ParseError
-		row := Row{}
-		switch {
-		case err == io.EOF:
+		cells, line, refused, err := all.next()
+		if errors.Is(err, io.EOF) {
 			return
-		case errors.As(err, &wrong):
-			row = Row{Where: fmt.Sprintf("line %d", wrong.StartLine), Problems: []Problem{{Reason: fmt.Sprintf("cannot be read: %s", wrong.Err)}}}
-		case err != nil:
+		}
+		if err != nil {
 			yield(Row{}, err)
 			return
-		default:
-			line, _ := reader.FieldPos(0)
-			row = r.csvRow(fmt.Sprintf("line %d", line), columns, cells)
+		}
+		where := fmt.Sprintf("line %d", line)
+		row := Row{Where: where, Problems: []Problem{{Reason: fmt.Sprintf("cannot be read: %s", refused)}}}
+		if refused == nil {
+			row = r.csvRow(where, columns, cells)
 		}
 		if !yield(row, nil) {
 			return
@@ -66,10 +61,13 @@ func separator(in *bufio.Reader) rune {
 }
 
 // columns reads the first line.
-func (r *Reader) columns(reader *csv.Reader) ([]column, error) {
-	names, err := reader.Read()
+func (r *Reader) columns(all *records) ([]column, error) {
+	names, _, refused, err := all.next()
+	if err == nil {
+		err = refused
+	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, errors.New("the file is empty")
 	case err != nil:
 		return nil, fmt.Errorf("the first line, which names the columns, cannot be read: %w", err)

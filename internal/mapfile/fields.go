@@ -200,7 +200,7 @@ func setNumber(b *builder, field, text string, to *int64) {
 func degrees(b *builder, field, text string, most float64) *float64 {
 	value, err := strconv.ParseFloat(text, 64)
 	switch {
-	case err != nil && !math.IsInf(value, 0), math.IsNaN(value):
+	case err != nil && !math.IsInf(value, 0), math.IsNaN(value), strings.ContainsAny(text, "xX_"): // Go's own ways of writing numbers
 		b.refuse(field, "%q is not a number of degrees, such as 54.6872", shortened(text))
 	case math.Abs(value) > most:
 		b.refuse(field, "is %s, and must be from -%g to %g", shortened(text), most, most)

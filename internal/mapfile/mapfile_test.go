@@ -73,6 +73,7 @@ func TestCSV(t *testing.T) {
 		"c;Short;;There\n"+
 		"d;Bad\"quote;;x;1;2;;;;\n"+
 		"e;Not there;;x;NaN;-Inf;;;;\n"+
+		"e;Two to the third;;x;0x1p3;1_0;;;;\n"+
 		"f;Half;;x;1;;;;;\n"+
 		"g;Last;;x;0;-180;;!pay:3;;\n", mapfile.Options{Locale: "ru"})
 	if err != nil {
@@ -82,14 +83,60 @@ func TestCSV(t *testing.T) {
 line 2: map[lt:Kioskas ru:Kiosk] map[ru:Gedimino pr. 9] 54.6872,25.2797 "Mo-Fr 09:00-18:00" map[cash_in:{true [contact bar_code] []} pay:{true [] [3 4]}]
 line 3: [lat] is 91, and must be from -90 to 90 [opening_hours] "Su[1] 10:00-12:00": character 3: the n-th weekday of a month is not supported [pay_categories] "x" is not the number of a pay category
 line 5: [] has 4 cells, and there are 10 columns
-line 6: [] cannot be read: bare " in non-quoted-field
+line 6: [] cannot be read: has a quotation mark that no other one closes: double one that is part of a text, and put the text into quotation marks
 line 7: [lat] "NaN" is not a number of degrees, such as 54.6872 [lng] is -Inf, and must be from -180 to 180
-line 8: [lng] must be given together with lat
-line 9: map[ru:Last] map[ru:x] 0,-180 map[pay:{false [] [3]}]`)
+line 8: [lat] "0x1p3" is not a number of degrees, such as 54.6872 [lng] "1_0" is not a number of degrees, such as 54.6872
+line 9: [lng] must be given together with lat
+line 10: map[ru:Last] map[ru:x] 0,-180 map[pay:{false [] [3]}]`)
 	if got := reader.Ignored(); !cmp.Equal(got, []string{"phone"}) {
 		t.Errorf("ignored are %q", got)
 	}
 }
+
+// A quotation mark too many costs its own line and no other, wherever the next one stands, and however much is behind it.
+func TestAStrayQuotationMarkSwallowsNothing(t *testing.T) {
+	many := strings.Repeat("N;x;1;2\n", 200_000) // more than a row may have
+	for name, test := range map[string]struct {
+		rows string
+		want string
+		then int
+	}{
+		"at the end": {
+			"A;x;1;2\n\"B;x;1;2\nC;x;1;2\nD;x;1;2",
+			"line 2: map[en:A] map[en:x] 1,2\nline 3: [] cannot be read: " + openQuote + "\nline 4: map[en:C] map[en:x] 1,2\nline 5: map[en:D] map[en:x] 1,2", 0,
+		},
+		"before another one": {
+			"\"A;x;1;2\nB;x;1;2\n\"C;x;1;2\nD;x;1;2\n",
+			"line 2: [] cannot be read: extraneous or missing \" in quoted-field\nline 3: map[en:B] map[en:x] 1,2\nline 4: [] cannot be read: " + openQuote +
+				"\nline 5: map[en:D] map[en:x] 1,2", 0,
+		},
+		"an inch": {
+			"Pipe 2\";x;1;2\nB;x;1;2\r\n\r\n\"C\nc\";x;91;2\nD;x;1;2\n",
+			"line 2: [] cannot be read: bare \" in non-quoted-field\nline 3: map[en:B] map[en:x] 1,2\nline 5: [lat] is 91, and must be from -90 to 90\nline 7: map[en:D] map[en:x] 1,2", 0,
+		},
+		"before very much": {"\"A;x;1;2\n" + many, "line 2: [] cannot be read: " + openQuote, 200_000},
+		"a line without end": {
+			"A;x;1;2\n" + strings.Repeat("b", 3<<20) + "\nC;x;1;2\n",
+			"line 2: map[en:A] map[en:x] 1,2\nline 3: [] cannot be read: a row is longer than 1048576 bytes\nline 4: map[en:C] map[en:x] 1,2", 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, _, err := read(t, "places.csv", "title;address;lat;lng\n"+test.rows, mapfile.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.then > 0 {
+				if len(rows) != test.then+1 || told(rows[test.then]) != fmt.Sprintf("line %d: map[en:N] map[en:x] 1,2", test.then+2) {
+					t.Fatalf("%d rows, the last one %s", len(rows), told(rows[len(rows)-1]))
+				}
+				rows = rows[:1]
+			}
+			wants(t, rows, test.want)
+		})
+	}
+}
+
+const openQuote = "has a quotation mark that no other one closes: double one that is part of a text, and put the text into quotation marks"
 
 func TestGeoJSON(t *testing.T) {
 	const text = `{"type":"FeatureCollection","name":"x","crs":{"a":[1]},"features":[
@@ -172,6 +219,10 @@ relation 9: [lat] a relation has a position only where the extract was made with
 relation 10: map[lt:Park] map[] 5,6`)
 	if reader.PassedOver() != 4 {
 		t.Errorf("%d were passed over", reader.PassedOver())
+	}
+	cut, _, err := read(t, "x.osm", extract[:strings.Index(extract, "<relation id")+12], mapfile.Options{Locale: "lt"})
+	if err == nil || len(cut) != 4 || told(cut[2]) != told(rows[2]) {
+		t.Errorf("of a file that breaks off after four places, %d: %v", len(cut), err)
 	}
 	rows, _, err = read(t, "x.osm", extract, mapfile.Options{Tags: []string{"amenity=bank", "tourism"}})
 	if err != nil || len(rows) != 2 {
