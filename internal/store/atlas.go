@@ -240,7 +240,7 @@ const (
 
 // load reads all cards. What is written meanwhile comes after it.
 func (a *atlas) load(ctx context.Context) error {
-	before, err := a.db.placeChanges(ctx)
+	before, err := a.db.placeChanges(ctx, a.db.read)
 	if err != nil {
 		return err
 	}
@@ -276,6 +276,7 @@ func (a *atlas) load(ctx context.Context) error {
 	if err := a.catchUp(ctx); err != nil {
 		return err
 	}
+	a.publish()
 	a.opened.Do(func() { close(a.read) })
 	return nil
 }
@@ -322,15 +323,20 @@ func (db *DB) readCards(ctx context.Context, from, until int64, put func(some []
 }
 
 // placeChanges is the number of the last change of places.
-func (db *DB) placeChanges(ctx context.Context) (seq int64, err error) {
-	err = db.queryRow(ctx, db.read, `SELECT seq FROM place_changes WHERE id = 1`).Scan(&seq)
+func (db *DB) placeChanges(ctx context.Context, q querier) (seq int64, err error) {
+	err = db.queryRow(ctx, q, `SELECT seq FROM place_changes WHERE id = 1`).Scan(&seq)
 	return seq, err
 }
 
-// catchUp takes over what was committed since. The caller holds altering.
+// catchUp takes over what was committed since, all of it at once: it looks at one state of the database. The caller holds altering.
 func (a *atlas) catchUp(ctx context.Context) error {
-	seq, err := a.db.placeChanges(ctx)
+	tx, err := a.db.snapshot(ctx)
 	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // it only reads
+	seq, err := a.db.placeChanges(ctx, tx)
+	if err != nil || seq == a.seq {
 		return err
 	}
 	at, id := a.seq, int64(0)
@@ -340,7 +346,7 @@ func (a *atlas) catchUp(ctx context.Context) error {
 		if first {
 			where = `seq > $1 AND $2 = 0 AND seq <= $3`
 		}
-		rows, err := a.db.query(ctx, a.db.read, `SELECT location_id, seq, withdrawn_at, card FROM location_cards WHERE `+where+`
+		rows, err := a.db.query(ctx, tx, `SELECT location_id, seq, withdrawn_at, card FROM location_cards WHERE `+where+`
 			ORDER BY seq, location_id LIMIT $4`, at, id, seq, cardsAtOnce)
 		some, err := collect(rows, err, scanCard)
 		if err != nil {
@@ -378,6 +384,16 @@ func (a *atlas) take(some []cardRow) error {
 		a.index.Put(places...)
 	}
 	return nil
+}
+
+// keepUp has what this process has just committed seen by its searches, where that was too much to be told.
+func (a *atlas) keepUp(ctx context.Context) {
+	if !a.following.Load() || !a.behind.Load() {
+		return
+	}
+	if err := a.follow(context.WithoutCancel(ctx)); err != nil {
+		a.db.Log.Warn("cannot read the places that were written; that is tried again", "error", err)
+	}
 }
 
 // follow takes over what others have committed.
