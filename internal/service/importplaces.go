@@ -162,7 +162,8 @@ func (i *placeImport) run(ctx context.Context, next pull) error {
 // follows is still to be looked at.
 func (i *placeImport) atOnce(ctx context.Context, next pull) error {
 	batch, broken, more := next() // nobody waits for the first
-	err := i.db.UpdatePlaces(ctx, importLimit, func(tx *store.Tx) error {
+	// It ends when the rows do, which break off where somebody has gone: that is told rather than that a context was cancelled.
+	err := i.db.UpdatePlaces(context.WithoutCancel(ctx), importLimit, func(tx *store.Tx) error {
 		for ; more; batch, broken, more = next() {
 			out, err := i.writePlans(tx, i.plans(batch))
 			if err != nil {
@@ -184,7 +185,7 @@ func (i *placeImport) atOnce(ctx context.Context, next pull) error {
 	for n := range i.report.New {
 		i.report.New[n].Place.ID = 0
 	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return wallet.Errorf(wallet.ServiceUnavailable, "nothing was written: it took longer than %s, and others wait meanwhile. Divide the file, or leave --all-or-nothing away.", importLimit)
 	}
 	return err

@@ -29,14 +29,14 @@ func watch(t *testing.T, db *store.DB) (stop func() []int) {
 	end := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		for {
-			if n := total(t, db); len(seen) == 0 || seen[len(seen)-1] != n {
-				seen = append(seen, n)
-			}
+		for last := false; !last; {
 			select {
 			case <-end:
-				return
+				last = true
 			default:
+			}
+			if n := total(t, db); len(seen) == 0 || seen[len(seen)-1] != n {
+				seen = append(seen, n)
 			}
 		}
 	})
