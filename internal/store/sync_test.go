@@ -102,7 +102,9 @@ func (w *syncWorld) write(t *rapid.T) {
 	}
 	write := db.Update
 	if rapid.Bool().Draw(t, "alone") {
-		write = func(ctx context.Context, work func(tx *store.Tx) error) error { return db.UpdatePlaces(ctx, time.Minute, work) }
+		write = func(ctx context.Context, work func(tx *store.Tx) error) error {
+			return db.UpdatePlaces(ctx, time.Minute, work)
+		}
 	}
 	err := write(context.Background(), func(tx *store.Tx) error {
 		at, err := tx.PlaceTime(w.clock.Now())
