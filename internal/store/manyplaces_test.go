@@ -43,10 +43,10 @@ func watch(t *testing.T, db *store.DB) (stop func() []int) {
 	return func() []int { close(end); watching.Wait(); return seen }
 }
 
-// Ten thousand places are written in one transaction. Whoever counts places meanwhile, at this server or another one, counts none or
+// Twenty-five thousand places are written in one transaction. Whoever counts places meanwhile, at this server or another one, counts none or
 // all; nobody sees a place of a transaction that was given up, and who keeps a copy gets each place once.
 func TestManyPlacesAreSeenAtOnce(t *testing.T) {
-	const many, atOnce = 10_000, 500
+	const many, atOnce = 25_000, 500
 	wallettest.Addresses(t, func(t *testing.T, address string) {
 		all, _ := servers(t, address)
 		seed(t, all[0])
@@ -103,6 +103,18 @@ func TestManyPlacesAreSeenAtOnce(t *testing.T) {
 		}
 		if copied != many {
 			t.Errorf("a copy got %d places", copied)
+		}
+		hidden := make([]wallet.Location, many-100)
+		for i := range hidden {
+			hidden[i] = wallet.Location{ID: int64(i + 1), ProjectID: 1, Status: wallet.Active, UpdatedAt: wallettest.Epoch}
+		}
+		err := all[0].UpdatePlaces(context.Background(), time.Minute, func(tx *store.Tx) error { return tx.PutLocations(hidden) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, err := all[0].FindLocations(context.Background(), wallet.LocationFilter{PublicOnly: true}, wallettest.Epoch)
+		if err != nil || left.Total != 100 || total(t, all[0]) != many {
+			t.Errorf("%d places of %d are left to everybody where 100 were not hidden, %v", left.Total, total(t, all[0]), err)
 		}
 	})
 }
