@@ -4,7 +4,8 @@
 // There is one text of every statement, in PostgreSQL's spelling; sql.go numbers its
 // parameters for SQLite. Reads go to a pool, SQLite's refusing writes. Everything that
 // writes goes through Update, a closure that may run twice and must do nothing outside its
-// transaction; money alone goes through Money, which commits many commands at once and
+// transaction; a map of places that goes in as a whole goes through UpdatePlaces, which runs its
+// closure once. Money alone goes through Money, which commits many commands at once and
 // answers each only after that commit is on disk (money.go).
 //
 // Clients, keys, tokens, certificates and projects are kept in memory. Every transaction that
