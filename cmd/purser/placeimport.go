@@ -27,20 +27,23 @@ import (
 // importQuery says how rows become places: the first line of what goes to the process that holds the data. Its rows
 // follow, a line each, and a line that says that these are all.
 type importQuery struct {
-	Project  int64   `json:"project"`
-	File     string  `json:"file"`
-	Apply    bool    `json:"apply"`
-	Public   bool    `json:"public"`
-	Distance float64 `json:"distance"`
-	List     int     `json:"list"`
+	Project int64  `json:"project"`
+	File    string `json:"file"`
+	Apply   bool   `json:"apply"`
+	// AllOrNothing is there only where it is asked for: a process of an older version, which does not know it, refuses it.
+	AllOrNothing bool    `json:"all_or_nothing,omitempty"`
+	Public       bool    `json:"public"`
+	Distance     float64 `json:"distance"`
+	List         int     `json:"list"`
 }
 
 func (q importQuery) options() service.ImportOptions { return service.ImportOptions(q) }
 
-// importLine is a row, or the end of all.
+// importLine is a row, or the end of all: that of the file, or that of what could be read of it.
 type importLine struct {
-	Row *mapfile.Row `json:"row,omitempty"`
-	End bool         `json:"end,omitempty"`
+	Row    *mapfile.Row `json:"row,omitempty"`
+	End    bool         `json:"end,omitempty"`
+	CutOff bool         `json:"cut_off,omitempty"`
 }
 
 // importAnswer says what an import did, or would do.
@@ -76,9 +79,9 @@ type refusedRow struct {
 	Problems []mapfile.Problem `json:"problems"`
 }
 
-func importToAnswer(r service.ImportReport, applied bool) importAnswer {
+func importToAnswer(r service.ImportReport) importAnswer {
 	a := importAnswer{
-		Applied: applied, Created: r.Created, Changed: r.Changed, Unchanged: r.Unchanged, Refused: r.Refused, FirstID: r.FirstID, LastID: r.LastID,
+		Applied: r.Applied, Created: r.Created, Changed: r.Changed, Unchanged: r.Unchanged, Refused: r.Refused, FirstID: r.FirstID, LastID: r.LastID,
 		New: []importedRow{}, Changes: []importedRow{}, Refusals: []refusedRow{},
 	}
 	for _, row := range r.New {
@@ -96,11 +99,10 @@ func importToAnswer(r service.ImportReport, applied bool) importAnswer {
 
 // importFlags are `purser place import` on the command line.
 type importFlags struct {
-	query        importQuery
-	format       string
-	locale       string
-	tags         []string
-	allOrNothing bool
+	query  importQuery
+	format string
+	locale string
+	tags   []string
 }
 
 func (f *importFlags) bind(flags *pflag.FlagSet) {
@@ -111,7 +113,7 @@ func (f *importFlags) bind(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.query.Distance, "match-distance", 50, "two places of one name are the same one up to so many `metres` apart")
 	flags.StringArrayVar(&f.tags, "tag", nil, "of an OpenStreetMap extract only what has this `tag`, such as amenity=atm or shop; any of several; without it "+words(mapfile.DefaultTags()))
 	flags.IntVar(&f.query.List, "list", 100, "show `N` rows at most of each: new, changed and refused")
-	flags.BoolVar(&f.allOrNothing, "all-or-nothing", false, "write nothing when any row is refused: the file is read to its end first")
+	flags.BoolVar(&f.query.AllOrNothing, "all-or-nothing", false, "write the whole file in one transaction, and nothing of it when any row is refused; others wait meanwhile")
 	applyFlag(flags)
 }
 
@@ -144,34 +146,24 @@ func (f *importFlags) run(v *verb, file *os.File) error {
 	if err := f.findFormat(file); err != nil {
 		return err
 	}
-	apply := v.applies()
-	if f.query.Apply = apply && !f.allOrNothing; f.allOrNothing && apply {
-		plan, err := f.pass(v, file)
-		if err != nil {
-			return err
-		}
-		if plan.Refused > 0 || plan.Broken != "" {
-			if err := v.answer(plan, func(p *page) { plan.write(p, v.args[0], false) }); err != nil {
-				return err
-			}
-			return errors.New("nothing was written: not all of the file is good")
-		}
-		f.query.Apply = true
-	}
+	f.query.Apply = v.applies()
 	done, err := f.pass(v, file)
 	if err != nil {
 		return err
 	}
-	if err := v.answer(done, func(p *page) { done.write(p, v.args[0], !apply) }); err != nil {
+	if err := v.answer(done, func(p *page) { done.write(p, v.args[0], !f.query.Apply) }); err != nil {
 		return err
 	}
-	if done.Broken != "" {
+	switch {
+	case f.query.Apply && !done.Applied:
+		return errors.New("nothing was written: not all of the file is good")
+	case done.Broken != "":
 		return errors.New("the file could not be read to its end")
 	}
 	return nil
 }
 
-// mapFile opens a file; standard input is kept in one that nobody else sees, since it may be read twice.
+// mapFile opens a file; standard input is kept in one that nobody else sees, since an extract is read in two places at once.
 func (v *verb) mapFile(path string) (*os.File, error) {
 	if path != "-" {
 		return os.Open(path)
@@ -224,7 +216,7 @@ func (f *importFlags) pass(v *verb, file *os.File) (importAnswer, error) {
 	counted := &countedReader{in: from()}
 	reader := mapfile.NewReader(counted, mapfile.Format(f.format), mapfile.Options{Locale: f.locale, Tags: f.tags},
 		func() (io.Reader, error) { return from(), nil })
-	shown := rowProgress{to: v.err, size: info.Size(), now: v.now, word: map[bool]string{true: "imported", false: "looked at"}[f.query.Apply]}
+	shown := rowProgress{to: v.err, size: info.Size(), now: v.now, word: map[bool]string{true: "imported", false: "looked at"}[f.query.Apply && !f.query.AllOrNothing]}
 	var broken error
 	answer, err := operator.stream(v.ctx, "/place/import", f.query, func(send func(any) error) error {
 		rows := 0
@@ -240,7 +232,7 @@ func (f *importFlags) pass(v *verb, file *os.File) (importAnswer, error) {
 			shown.show(rows, counted.read.Load())
 		}
 		shown.end()
-		return send(importLine{End: true})
+		return send(importLine{End: broken == nil, CutOff: broken != nil})
 	})
 	if err != nil {
 		return none, err
@@ -336,7 +328,7 @@ func (o *operatorClient) stream(ctx context.Context, path string, first any, wri
 		return answer, sent
 	}
 	if err != nil {
-		return answer, fmt.Errorf("%w; a part of the rows may have been written: the same import again does the rest", unreachable(err))
+		return answer, fmt.Errorf("%w; some rows may have been written, with --all-or-nothing all or none: the same import again does the rest", unreachable(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -435,43 +427,30 @@ func placeFileVerbs(mux *http.ServeMux, s *service.Service) {
 			replyOperator(w, nil, err)
 			return
 		}
-		lines := json.NewDecoder(bufio.NewReaderSize(r.Body, 64<<10))
-		lines.DisallowUnknownFields()
+		rows := rowReader{lines: json.NewDecoder(bufio.NewReaderSize(r.Body, 64<<10)), wait: func() {}}
+		rows.lines.DisallowUnknownFields()
 		var q importQuery
-		if err := lines.Decode(&q); err != nil {
+		if err := rows.lines.Decode(&q); err != nil {
 			replyOperator(w, nil, wallet.Errorf(wallet.InvalidRequest, "the import cannot be read (%s): if the server is of another version, restart it with this one.", err))
 			return
 		}
-		report, err := s.ImportPlaces(r.Context(), operatorOf(r), q.options(), importRows(lines))
-		replyOperator(w, importToAnswer(report, q.Apply), err)
+		if q.Apply && q.AllOrNothing {
+			// Others wait for these rows. Where that cannot be set it is a request within the process, as above.
+			rows.wait = func() { control.SetReadDeadline(time.Now().Add(rowPatience)) }
+		}
+		report, err := s.ImportPlaces(r.Context(), operatorOf(r), q.options(), rows.all)
+		replyOperator(w, importToAnswer(report), err)
 	})
 }
 
-// importRows are the rows of a request, until its end is said. They are read while others are written.
-func importRows(lines *json.Decoder) func(yield func(mapfile.Row, error) bool) {
-	return func(yield func(mapfile.Row, error) bool) {
-		read, stop := make(chan readRow, 1000), make(chan struct{})
-		defer close(stop)
-		go func() {
-			defer close(read)
-			for more := true; more; {
-				var row readRow
-				if row, more = nextRow(lines); !more && row.err == nil {
-					return
-				}
-				select {
-				case read <- row:
-				case <-stop:
-					return
-				}
-			}
-		}()
-		for row := range read {
-			if !yield(row.Row, row.err) || row.err != nil {
-				return
-			}
-		}
-	}
+// rowPatience is how long a transaction that others wait for waits for a row; tests cannot wait for it.
+var rowPatience = 10 * time.Second
+
+// rowReader reads the rows of a request.
+type rowReader struct {
+	lines *json.Decoder
+	// wait is called before each row.
+	wait func()
 }
 
 // readRow is a row as it was read, or why there is none.
@@ -480,13 +459,43 @@ type readRow struct {
 	err error
 }
 
-// nextRow reads a row; more is false at the end, and after an error.
-func nextRow(lines *json.Decoder) (row readRow, more bool) {
+// all are the rows until their end is said. They are read while others are written.
+func (r *rowReader) all(yield func(mapfile.Row, error) bool) {
+	read, stop := make(chan readRow, 1000), make(chan struct{})
+	defer close(stop)
+	go func() {
+		defer close(read)
+		for more := true; more; {
+			var row readRow
+			if row, more = r.next(); !more && row.err == nil {
+				return
+			}
+			select {
+			case read <- row:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	for row := range read {
+		if !yield(row.Row, row.err) || row.err != nil {
+			return
+		}
+	}
+}
+
+// next reads a row; more is false at the end, and after an error.
+func (r *rowReader) next() (row readRow, more bool) {
+	r.wait()
 	var line importLine
-	err := lines.Decode(&line)
+	err := r.lines.Decode(&line)
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return readRow{err: wallet.Errorf(wallet.InvalidRequest, "nothing was written: no row came for %s, and others wait meanwhile. Run it again when it can go on without a pause.", rowPatience)}, false
 	case err != nil:
 		return readRow{err: wallet.Errorf(wallet.InvalidRequest, "the rows broke off (%s): what came before counts.", err)}, false
+	case line.CutOff:
+		return readRow{err: service.ErrCutOff}, false
 	case line.End:
 		return readRow{}, false
 	case line.Row == nil:

@@ -3,9 +3,11 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"reflect"
+	"time"
 
 	"github.com/purserhq/purser/internal/mapfile"
 	"github.com/purserhq/purser/internal/store"
@@ -19,6 +21,8 @@ type ImportOptions struct {
 	File    string
 	// Apply writes; without it the report says what would be.
 	Apply bool
+	// AllOrNothing writes in one transaction, and nothing when a row is refused or the rows break off.
+	AllOrNothing bool
 	// Public shows new places to everybody whose rows do not say.
 	Public bool
 	// Distance is how far apart, in metres, two places of one name may be and still be the same one.
@@ -29,6 +33,8 @@ type ImportOptions struct {
 
 // ImportReport says what an import did, or would do.
 type ImportReport struct {
+	// Applied says that it did.
+	Applied                              bool
 	Created, Changed, Unchanged, Refused int
 	// FirstID and LastID are the numbers that new places have, and perhaps others between them; 0 without --apply.
 	FirstID, LastID int64
@@ -59,8 +65,10 @@ type RefusedRow struct {
 
 // Bounds of an import.
 const (
-	// importBatch is how many rows one transaction writes.
+	// importBatch is how many rows are looked at together, and written by one transaction where each may go in without the others.
 	importBatch = 1000
+	// importLimit is how long others may wait for an import that is one transaction.
+	importLimit = 5 * time.Minute
 	// maxMatchDistance bounds ImportOptions.Distance, in metres.
 	maxMatchDistance = 10_000
 	// maxListed bounds ImportOptions.List.
@@ -79,9 +87,17 @@ type placeImport struct {
 	begun      bool
 }
 
+// ErrCutOff is the last error of rows that somebody could not read to their end.
+var ErrCutOff = errors.New("the rows were cut off")
+
+// errRefused ends a transaction that writes all rows or none.
+var errRefused = errors.New("a row was refused")
+
 // ImportPlaces makes places of rows, or changes those that are there: one with the number that a row gives, else the
-// nearest of the same name. It goes on past rows that are refused, and writes a thousand at a time. An error of
-// rows ends it; what came before stays. It fails with Forbidden, NotFound and InvalidParameters.
+// nearest of the same name. It goes on past rows that are refused, and writes a thousand at a time, or all in one
+// transaction. An error of rows ends it; what came before stays, unless it is to be all. ErrCutOff is no error of the import:
+// the report says what became of the rows. It fails with Forbidden, NotFound, InvalidParameters and, where it
+// takes too long to be one transaction, ServiceUnavailable.
 func (s *Service) ImportPlaces(ctx context.Context, c wallet.Caller, o ImportOptions, rows iter.Seq2[mapfile.Row, error]) (ImportReport, error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return ImportReport{}, err
@@ -90,31 +106,89 @@ func (s *Service) ImportPlaces(ctx context.Context, c wallet.Caller, o ImportOpt
 	if err := i.prepare(ctx); err != nil {
 		return ImportReport{}, err
 	}
-	batch := make([]mapfile.Row, 0, importBatch)
-	var broken error
-	for row, err := range rows {
-		if err != nil {
-			broken = err
-			break
+	batches, stop := iter.Pull2(inBatches(rows))
+	defer stop()
+	err := i.run(ctx, batches)
+	if errors.Is(err, ErrCutOff) {
+		err = nil
+	}
+	return i.report, err
+}
+
+// inBatches are rows by the thousand; the last ones come with the error that ended them.
+func inBatches(rows iter.Seq2[mapfile.Row, error]) iter.Seq2[[]mapfile.Row, error] {
+	return func(yield func([]mapfile.Row, error) bool) {
+		batch := make([]mapfile.Row, 0, importBatch)
+		for row, err := range rows {
+			if err != nil {
+				yield(batch, err)
+				return
+			}
+			if batch = append(batch, row); len(batch) < importBatch {
+				continue
+			}
+			if !yield(batch, nil) {
+				return
+			}
+			batch = batch[:0]
 		}
-		if batch = append(batch, row); len(batch) < importBatch {
-			continue
+		yield(batch, nil)
+	}
+}
+
+// pull is the next batch of rows, and whether there was one.
+type pull = func() (batch []mapfile.Row, err error, ok bool)
+
+// run imports all batches.
+func (i *placeImport) run(ctx context.Context, next pull) error {
+	if i.Apply && i.AllOrNothing {
+		err := i.atOnce(ctx, next)
+		if !errors.Is(err, errRefused) {
+			return err
 		}
-		if broken = i.write(ctx, batch); broken != nil {
-			batch = nil
-			break
+	}
+	batch, broken, more := next()
+	for ; more && broken == nil; batch, broken, more = next() {
+		if err := i.write(ctx, batch); err != nil {
+			return cmp.Or(err, i.finish(context.WithoutCancel(ctx)))
 		}
-		batch = batch[:0]
 	}
 	// What was read is written, and what was done is noted, though nobody may wait for it any more.
 	ctx = context.WithoutCancel(ctx)
-	if err := i.write(ctx, batch); broken == nil {
-		broken = err
+	return cmp.Or(i.write(ctx, batch), i.finish(ctx), broken)
+}
+
+// atOnce imports all batches in one transaction. Where a row is refused nothing is written, and it fails with errRefused: what
+// follows is still to be looked at.
+func (i *placeImport) atOnce(ctx context.Context, next pull) error {
+	batch, broken, more := next() // nobody waits for the first
+	// It ends when the rows do, which break off where somebody has gone: that is told rather than that a context was cancelled.
+	err := i.db.UpdatePlaces(context.WithoutCancel(ctx), importLimit, func(tx *store.Tx) error {
+		for ; more; batch, broken, more = next() {
+			out, err := i.writePlans(tx, i.plans(batch))
+			if err != nil {
+				return err
+			}
+			if i.note(out); broken != nil {
+				return broken
+			}
+			if i.report.Refused > 0 {
+				return errRefused
+			}
+		}
+		return i.noteImport(tx, i.caller)
+	})
+	if i.report.Applied = err == nil; err == nil {
+		return nil
 	}
-	if err := i.finish(ctx); broken == nil {
-		broken = err
+	i.Apply, i.report.FirstID, i.report.LastID = false, 0, 0
+	for n := range i.report.New {
+		i.report.New[n].Place.ID = 0
 	}
-	return i.report, broken
+	if errors.Is(err, context.DeadlineExceeded) {
+		return wallet.Errorf(wallet.ServiceUnavailable, "nothing was written: it took longer than %s, and others wait meanwhile. Divide the file, or leave --all-or-nothing away.", importLimit)
+	}
+	return err
 }
 
 // CheckImport refuses what ImportPlaces would refuse before it reads a row.
@@ -261,6 +335,9 @@ type outcome struct {
 	refused   []RefusedRow
 }
 
+// none says whether there is nothing to write.
+func (o *outcome) none() bool { return len(o.created)+len(o.changed) == 0 }
+
 // carryOut works out what plans do to the places as they are now.
 func (i *placeImport) carryOut(plans []plan, now []wallet.Location) (out outcome) {
 	current := make(map[int64]wallet.Location, len(now))
@@ -295,10 +372,8 @@ func (i *placeImport) carryOut(plans []plan, now []wallet.Location) (out outcome
 	return out
 }
 
-// write decides about a batch of rows, and writes it where that is wanted.
-func (i *placeImport) write(ctx context.Context, rows []mapfile.Row) error {
-	var plans []plan
-	var ids []int64
+// plans decides about a batch of rows.
+func (i *placeImport) plans(rows []mapfile.Row) (plans []plan) {
 	for _, row := range rows {
 		p, problems := i.decide(row)
 		if len(problems) > 0 {
@@ -306,51 +381,69 @@ func (i *placeImport) write(ctx context.Context, rows []mapfile.Row) error {
 			continue
 		}
 		plans = append(plans, p)
+	}
+	return plans
+}
+
+// idsOf are the numbers of the places that plans are about.
+func idsOf(plans []plan) (ids []int64) {
+	for _, p := range plans {
 		if p.id != 0 {
 			ids = append(ids, p.id)
 		}
 	}
+	return ids
+}
+
+// write decides about a batch of rows, and writes it where that is wanted.
+func (i *placeImport) write(ctx context.Context, rows []mapfile.Row) error {
+	plans := i.plans(rows)
 	if len(plans) == 0 {
 		return nil
 	}
-	var out outcome
 	if !i.Apply {
-		now, err := i.db.LocationsByID(ctx, ids)
+		now, err := i.db.LocationsByID(ctx, idsOf(plans))
 		if err != nil {
 			return err
 		}
 		i.note(i.carryOut(plans, now))
 		return nil
 	}
-	err := i.change(ctx, i.caller, func(tx *store.Tx, c wallet.Caller) error {
-		now, err := tx.LocationsByID(ids)
-		if err != nil {
+	return i.changeBatch(ctx, plans)
+}
+
+// changeBatch writes a batch in a transaction of its own.
+func (i *placeImport) changeBatch(ctx context.Context, plans []plan) error {
+	var out outcome
+	err := i.change(ctx, i.caller, func(tx *store.Tx, c wallet.Caller) (err error) {
+		if out, err = i.writePlans(tx, plans); err != nil || i.begun || out.none() {
 			return err
 		}
-		out = i.carryOut(plans, now)
-		if len(out.created)+len(out.changed) == 0 {
-			return nil
-		}
-		if !i.begun {
-			if err := i.audit(tx, c, "begin import", projectObject, i.Project, nil, struct{ File string }{i.File}); err != nil {
-				return err
-			}
-		}
-		changed := make([]wallet.Location, len(out.changed))
-		for n, change := range out.changed {
-			changed[n] = change.After
-		}
-		if err := tx.PutLocations(changed); err != nil {
-			return err
-		}
-		return tx.InsertLocations(out.created)
+		return i.audit(tx, c, "begin import", projectObject, i.Project, nil, struct{ File string }{i.File})
 	})
 	if err != nil {
 		return err
 	}
-	i.begun = i.begun || len(out.created)+len(out.changed) > 0
+	i.begun = i.begun || !out.none()
 	i.note(out)
 	return nil
+}
+
+// writePlans carries plans out in a transaction.
+func (i *placeImport) writePlans(tx *store.Tx, plans []plan) (out outcome, err error) {
+	now, err := tx.LocationsByID(idsOf(plans))
+	if err != nil {
+		return out, err
+	}
+	out = i.carryOut(plans, now)
+	changed := make([]wallet.Location, len(out.changed))
+	for n, change := range out.changed {
+		changed[n] = change.After
+	}
+	if err := tx.PutLocations(changed); err != nil {
+		return out, err
+	}
+	return out, tx.InsertLocations(out.created)
 }
 
 func (i *placeImport) refuse(row RefusedRow) {
@@ -380,19 +473,22 @@ func (i *placeImport) note(out outcome) {
 	r.Changes = append(r.Changes, out.changed[:min(len(out.changed), i.List-len(r.Changes))]...)
 }
 
-// finish notes in the audit trail what was done.
+// finish notes in the audit trail what was done a batch after another.
 func (i *placeImport) finish(ctx context.Context) error {
 	if !i.Apply {
 		return nil
 	}
+	i.report.Applied = true
+	return i.change(ctx, i.caller, i.noteImport)
+}
+
+func (i *placeImport) noteImport(tx *store.Tx, c wallet.Caller) error {
 	r := i.report
-	return i.change(ctx, i.caller, func(tx *store.Tx, c wallet.Caller) error {
-		return i.audit(tx, c, "import", projectObject, i.Project, nil, struct {
-			File                                 string
-			Created, Changed, Unchanged, Refused int
-			FirstID, LastID                      int64
-		}{i.File, r.Created, r.Changed, r.Unchanged, r.Refused, r.FirstID, r.LastID})
-	})
+	return i.audit(tx, c, "import", projectObject, i.Project, nil, struct {
+		File                                 string
+		Created, Changed, Unchanged, Refused int
+		FirstID, LastID                      int64
+	}{i.File, r.Created, r.Changed, r.Unchanged, r.Refused, r.FirstID, r.LastID})
 }
 
 // maxExportPage bounds how many places ExportPlaces returns.

@@ -217,16 +217,7 @@ func TestTheNearestNamesakeIsFound(t *testing.T) {
 func TestAnImportBreaksOff(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		broken := errors.New("the line was cut")
-		rows := func(yield func(mapfile.Row, error) bool) {
-			for i := range 1500 {
-				row := mapfile.Row{Where: fmt.Sprint("line ", i), Record: mapfile.Record{
-					Title: map[string]string{"en": fmt.Sprint("Stall ", i)}, Position: &mapfile.Position{Lat: 1, Lng: 1}}}
-				if !yield(row, nil) {
-					return
-				}
-			}
-			yield(mapfile.Row{}, broken)
-		}
+		rows := rowsUntil(1500, nil, broken)
 		options := service.ImportOptions{Project: 1, Apply: true, Distance: 50, List: 5}
 		report, err := o.ImportPlaces(o.ctx, o.operator, options, rows)
 		if !errors.Is(err, broken) || report.Created != 1500 || len(report.New) != 5 {
@@ -245,6 +236,109 @@ func TestAnImportBreaksOff(t *testing.T) {
 			if _, err := o.ExportPlaces(o.ctx, c, 1, 0, 1); err == nil {
 				t.Errorf("%+v exports places", c)
 			}
+		}
+	})
+}
+
+// rowsUntil are so many stalls, whatever comes after them, and an error unless it is nil.
+func rowsUntil(n int, more []mapfile.Row, end error) iter.Seq2[mapfile.Row, error] {
+	return func(yield func(mapfile.Row, error) bool) {
+		for i := range n {
+			row := mapfile.Row{Where: fmt.Sprint("line ", i), Record: mapfile.Record{
+				Title: map[string]string{"en": fmt.Sprint("Stall ", i)}, Position: &mapfile.Position{Lat: 1, Lng: 1}}}
+			if !yield(row, nil) {
+				return
+			}
+		}
+		for _, row := range more {
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if end != nil {
+			yield(mapfile.Row{}, end)
+		}
+	}
+}
+
+// All of a file goes in, or nothing: not where a row is refused while others are written already, one for what its place has become,
+// and not where the rows break off. All that is wrong is told, and a file that was mended goes in.
+func TestAllOfAFileOrNothing(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		bare := stall()
+		bare.PinOpen, bare.PinClosed = "", ""
+		id := o.must(o.CreateLocation(o.ctx, o.operator, bare))
+		options := service.ImportOptions{Project: 1, File: "big.csv", Apply: true, AllOrNothing: true, Distance: 50, List: 5000}
+		nothing := func(what string) {
+			t.Helper()
+			if _, total, err := o.ListAllLocations(o.ctx, o.operator, wallet.LocationFilter{}); err != nil || total != 1 {
+				t.Fatalf("%s left %d places, %v", what, total, err)
+			}
+			if trail := o.entries("project", 1); trail != nil {
+				t.Fatalf("%s left %v in the trail", what, trail)
+			}
+		}
+		bad := []mapfile.Row{
+			{Where: "line 1500", Record: mapfile.Record{ID: id, PinOpen: new("https://pins.example/open.png")}},
+			{Where: "line 1501", Record: mapfile.Record{Title: map[string]string{"en": "Nowhere"}}},
+		}
+		late := rowsUntil(1500, bad, nil)
+		wrongLater := func(yield func(mapfile.Row, error) bool) {
+			for row, err := range late {
+				if !yield(row, err) {
+					return
+				}
+			}
+			for row, err := range rowsUntil(2200, nil, nil) {
+				row.Title["en"] += " again"
+				if row.Where == "line 2000" {
+					row.Position.Lat = 91
+				}
+				if !yield(row, err) {
+					return
+				}
+			}
+		}
+		report, err := o.ImportPlaces(o.ctx, o.operator, options, wrongLater)
+		if err != nil || report.Applied || counts(report) != "3699 created, 0 changed, 0 unchanged, 3 refused" || report.FirstID != 0 || report.New[0].Place.ID != 0 {
+			t.Fatalf("%s, applied: %v, numbers from %d, %v", counts(report), report.Applied, report.FirstID, err)
+		}
+		want := []string{
+			"line 1501 lat: must be given, with lng: a place is recognised by its name and where it is",
+			"line 1500 images: give both pins or none",
+			"line 2000 lat: must be from -90 to 90, and lng from -180 to 180",
+		}
+		if diff := cmp.Diff(want, refusedRows(report)); diff != "" {
+			t.Error(diff)
+		}
+		nothing("a refused row")
+		if report, err := o.ImportPlaces(o.ctx, o.operator, options, rowsUntil(1500, nil, service.ErrCutOff)); err != nil || report.Applied || report.Created != 1500 {
+			t.Errorf("what was cut off: %s, applied: %v, %v", counts(report), report.Applied, err)
+		}
+		nothing("a file that was cut off")
+		broken := errors.New("the line was cut")
+		if _, err := o.ImportPlaces(o.ctx, o.operator, options, rowsUntil(1500, nil, broken)); !errors.Is(err, broken) {
+			t.Error(err)
+		}
+		nothing("a line that was cut")
+
+		report, err = o.ImportPlaces(o.ctx, o.operator, options, rowsUntil(1500, nil, nil))
+		if err != nil || !report.Applied || counts(report) != "1500 created, 0 changed, 0 unchanged, 0 refused" || report.FirstID != id+1 || report.LastID != id+1500 {
+			t.Fatalf("%s, applied: %v, %v", counts(report), report.Applied, err)
+		}
+		if _, total, err := o.ListAllLocations(o.ctx, o.operator, wallet.LocationFilter{}); err != nil || total != 1501 {
+			t.Errorf("there are %d places, %v", total, err)
+		}
+		again, err := o.ImportPlaces(o.ctx, o.operator, options, rowsUntil(1500, nil, nil))
+		if err != nil || !again.Applied || counts(again) != "0 created, 0 changed, 1500 unchanged, 0 refused" {
+			t.Errorf("the same again: %s, %v", counts(again), err)
+		}
+		wantTrail := []string{
+			`import  {"File":"big.csv","Unchanged":1500}`,
+			fmt.Sprintf(`import  {"Created":1500,"File":"big.csv","FirstID":%d,"LastID":%d}`, id+1, id+1500),
+		}
+		if diff := cmp.Diff(wantTrail, o.entries("project", 1)); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

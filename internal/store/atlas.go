@@ -2,9 +2,11 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -240,7 +242,7 @@ const (
 
 // load reads all cards. What is written meanwhile comes after it.
 func (a *atlas) load(ctx context.Context) error {
-	before, err := a.db.placeChanges(ctx)
+	before, err := a.db.placeChanges(ctx, a.db.read)
 	if err != nil {
 		return err
 	}
@@ -276,6 +278,7 @@ func (a *atlas) load(ctx context.Context) error {
 	if err := a.catchUp(ctx); err != nil {
 		return err
 	}
+	a.publish()
 	a.opened.Do(func() { close(a.read) })
 	return nil
 }
@@ -322,62 +325,106 @@ func (db *DB) readCards(ctx context.Context, from, until int64, put func(some []
 }
 
 // placeChanges is the number of the last change of places.
-func (db *DB) placeChanges(ctx context.Context) (seq int64, err error) {
-	err = db.queryRow(ctx, db.read, `SELECT seq FROM place_changes WHERE id = 1`).Scan(&seq)
+func (db *DB) placeChanges(ctx context.Context, q querier) (seq int64, err error) {
+	err = db.queryRow(ctx, q, `SELECT seq FROM place_changes WHERE id = 1`).Scan(&seq)
 	return seq, err
 }
 
-// catchUp takes over what was committed since. The caller holds altering.
+// catchUp takes over what was committed since, all of it at once: it looks at one state of the database. The caller holds altering.
 func (a *atlas) catchUp(ctx context.Context) error {
-	seq, err := a.db.placeChanges(ctx)
+	tx, err := a.db.snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	at, id := a.seq, int64(0)
-	// The cards of the change itself are all here, or none: the first page begins after it.
-	for first := true; ; first = false {
-		where := `(seq, location_id) > ($1, $2) AND seq <= $3`
-		if first {
-			where = `seq > $1 AND $2 = 0 AND seq <= $3`
-		}
-		rows, err := a.db.query(ctx, a.db.read, `SELECT location_id, seq, withdrawn_at, card FROM location_cards WHERE `+where+`
-			ORDER BY seq, location_id LIMIT $4`, at, id, seq, cardsAtOnce)
-		some, err := collect(rows, err, scanCard)
-		if err != nil {
-			return err
-		}
-		if err := a.take(some); err != nil {
-			return err
-		}
-		if len(some) < cardsAtOnce {
-			break
-		}
-		at, id = some[len(some)-1].seq, some[len(some)-1].id
+	defer tx.Rollback() // it only reads
+	seq, err := a.db.placeChanges(ctx, tx)
+	if err != nil || seq == a.seq {
+		return err
 	}
+	// No pages: after an import all of a million cards have one number, and each page would look for its begin among them.
+	rows, err := a.db.query(ctx, tx, `SELECT location_id, withdrawn_at, card FROM location_cards WHERE seq > $1 AND seq <= $2`, a.seq, seq)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var places []nearby.Place
+	view := a.index.View()
+	for rows.Next() {
+		var row cardRow
+		var raw sql.RawBytes
+		if err := rows.Scan(&row.id, &row.withdrawn, &raw); err != nil {
+			return err
+		}
+		row.card = raw
+		if places, err = a.renew(places, view, row); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	a.replace(view, places)
 	a.seq = seq
 	a.publish()
 	return nil
 }
 
+// rebuildAbove is from how many places on it may be cheaper to make the index anew than to put them into it.
+const rebuildAbove = 20_000
+
+// replace has the index hold places as they are now. The caller holds altering.
+func (a *atlas) replace(view *nearby.View, places []nearby.Place) {
+	if len(places) < rebuildAbove || len(places) < view.Len()/4 {
+		if len(places) > 0 {
+			a.index.Put(places...)
+		}
+		return
+	}
+	byID := func(p nearby.Place, id int64) int { return cmp.Compare(p.ID, id) }
+	slices.SortFunc(places, func(p, q nearby.Place) int { return byID(p, q.ID) })
+	all := places
+	for old := range view.All(nearby.Filter{}, 0) {
+		if _, renewed := slices.BinarySearchFunc(places, old.ID, byID); !renewed {
+			all = append(all, *old)
+		}
+	}
+	a.index.Replace(all)
+}
+
+// renew adds the place of a card as it is now; view has it as it was. The caller holds altering.
+func (a *atlas) renew(places []nearby.Place, view *nearby.View, row cardRow) ([]nearby.Place, error) {
+	c, err := readCard(row.id, row.card)
+	if err != nil {
+		return nil, err
+	}
+	if old, ok := view.Get(row.id); ok {
+		_, words := a.shelf.get(old.Slot)
+		a.shelf.spoilt += len(words) + shelfStep
+	}
+	return append(places, a.enter(c, row.withdrawn.Int64)), nil
+}
+
 // take puts cards into the atlas; the caller publishes them, and holds altering.
-func (a *atlas) take(some []cardRow) error {
+func (a *atlas) take(some []cardRow) (err error) {
 	places := make([]nearby.Place, 0, len(some))
 	view := a.index.View()
 	for _, row := range some {
-		c, err := readCard(row.id, row.card)
-		if err != nil {
+		if places, err = a.renew(places, view, row); err != nil {
 			return err
 		}
-		if old, ok := view.Get(row.id); ok {
-			_, words := a.shelf.get(old.Slot)
-			a.shelf.spoilt += len(words) + shelfStep
-		}
-		places = append(places, a.enter(c, row.withdrawn.Int64))
 	}
-	if len(places) > 0 {
-		a.index.Put(places...)
-	}
+	a.replace(view, places)
 	return nil
+}
+
+// keepUp has what this process has just committed seen by its searches, where that was too much to be told.
+func (a *atlas) keepUp(ctx context.Context) {
+	if !a.following.Load() || !a.behind.Load() {
+		return
+	}
+	if err := a.follow(context.WithoutCancel(ctx)); err != nil {
+		a.db.Log.Warn("cannot read the places that were written; that is tried again", "error", err)
+	}
 }
 
 // follow takes over what others have committed.

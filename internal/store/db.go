@@ -4,7 +4,8 @@
 // There is one text of every statement, in PostgreSQL's spelling; sql.go numbers its
 // parameters for SQLite. Reads go to a pool, SQLite's refusing writes. Everything that
 // writes goes through Update, a closure that may run twice and must do nothing outside its
-// transaction; money alone goes through Money, which commits many commands at once and
+// transaction; a map of places that goes in as a whole goes through UpdatePlaces, which runs its
+// closure once. Money alone goes through Money, which commits many commands at once and
 // answers each only after that commit is on disk (money.go).
 //
 // Clients, keys, tokens, certificates and projects are kept in memory. Every transaction that
@@ -293,6 +294,8 @@ type Tx struct {
 	told bool
 	// places is what the transaction alters of places.
 	places placeChange
+	// statements are those that were prepared, by their text.
+	statements map[string]*sql.Stmt
 }
 
 // alter notes that the transaction alters something that servers keep in memory.
@@ -357,11 +360,7 @@ func (db *DB) UpdateWithin(ctx context.Context, limit time.Duration, work func(t
 	if err := db.updateAgain(ctx, work); err != nil {
 		return err
 	}
-	if db.atlas.following.Load() && db.atlas.behind.Load() {
-		if err := db.atlas.follow(context.WithoutCancel(ctx)); err != nil {
-			db.Log.Warn("cannot read the places that were written; that is tried again", "error", err)
-		}
-	}
+	db.atlas.keepUp(ctx)
 	return nil
 }
 
@@ -380,10 +379,7 @@ func (db *DB) updateAgain(ctx context.Context, work func(tx *Tx) error) error {
 	}
 }
 
-func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err error) {
-	if db.stopped.Load() {
-		return ErrBroken
-	}
+func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) error {
 	select {
 	case db.turn <- struct{}{}:
 		defer func() { <-db.turn }()
@@ -395,6 +391,14 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 		// SQLite has one writer; on PostgreSQL a closure that reads before it writes is only
 		// as safe when transactions behave as if they ran one after another.
 		isolation = sql.LevelSerializable
+	}
+	return db.transact(ctx, isolation, work)
+}
+
+// transact runs work in a transaction, once, commits it, and has this process know what was altered.
+func (db *DB) transact(ctx context.Context, isolation sql.IsolationLevel, work func(tx *Tx) error) error {
+	if db.stopped.Load() {
+		return ErrBroken
 	}
 	raw, err := db.write.BeginTx(ctx, &sql.TxOptions{Isolation: isolation})
 	if err != nil {
@@ -417,7 +421,7 @@ func (db *DB) updateOnce(ctx context.Context, work func(tx *Tx) error) (err erro
 	if len(tx.altered) > 0 {
 		db.directory.forget(tx.altered)
 	}
-	if tx.places.many {
+	if tx.places.many() {
 		db.atlas.behind.Store(true)
 	} else if tx.places.seq != 0 {
 		db.atlas.apply(tx.places.seq, tx.places.cards)

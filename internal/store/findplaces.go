@@ -389,7 +389,7 @@ var ErrForeignCopy = errors.New("the copy is not one of this database")
 // ChangedLocations returns what a copy of the public places lacks, at most so many, where it then stands, and whether there
 // is more. Those that are no longer public come as nothing but a place that is not in use. A zero LocationsSince begins a copy.
 func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit int) (page []wallet.Location, now LocationsSince, more bool, err error) {
-	last, err := db.placeChanges(ctx)
+	last, err := db.placeChanges(ctx, db.read)
 	if err != nil {
 		return nil, since, false, err
 	}

@@ -5,11 +5,53 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
 
 // Places by the thousand: what an import and an export of a whole map need.
+
+// UpdatePlaces runs work in a transaction that may last as long as limit, alters places and little else, and commits it. Work
+// runs once: what it reads need not be there a second time. Nobody else alters a place meanwhile; on SQLite nobody else writes
+// anything. An error of work rolls everything back and is returned as it is.
+func (db *DB) UpdatePlaces(ctx context.Context, limit time.Duration, work func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	isolation := sql.LevelDefault
+	if db.postgres {
+		// Who holds the places needs no more than that to be alone with them, and cannot be thrown back by others. The turn
+		// of this process is not taken either: others go on as long as they alter no place.
+		isolation = sql.LevelReadCommitted
+	}
+	err := db.transact(ctx, isolation, func(tx *Tx) error {
+		if err := tx.holdPlaces(); err != nil {
+			return err
+		}
+		return work(tx)
+	})
+	if diskFull(err) {
+		return db.noSpace(err)
+	}
+	if err == nil {
+		db.atlas.keepUp(ctx)
+	}
+	return err
+}
+
+// holdPlaces takes the rows that everybody takes who alters places, in the order in which all take them.
+func (tx *Tx) holdPlaces() error {
+	if tx.db.postgres {
+		// A process that stands still, or is cut off, holds up nobody for longer.
+		if _, err := tx.exec(`SET LOCAL idle_in_transaction_session_timeout = '30s'`); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.nextIDs(LocationIDs, 0); err != nil {
+		return err
+	}
+	return tx.changePlaces()
+}
 
 // InsertLocations adds places and numbers them, one after another.
 func (tx *Tx) InsertLocations(places []wallet.Location) error {
@@ -23,7 +65,7 @@ func (tx *Tx) InsertLocations(places []wallet.Location) error {
 	for i := range places {
 		places[i].ID = first + int64(i)
 	}
-	return tx.PutLocations(places)
+	return tx.writeLocations(places, ``, ``)
 }
 
 // LocationsByID returns places as the transaction sees them, by number, leaving out what is not there.

@@ -100,7 +100,13 @@ func (w *syncWorld) write(t *rapid.T) {
 		written[id] = l
 		batch = append(batch, l)
 	}
-	err := db.Update(context.Background(), func(tx *store.Tx) error {
+	write := db.Update
+	if rapid.Bool().Draw(t, "alone") {
+		write = func(ctx context.Context, work func(tx *store.Tx) error) error {
+			return db.UpdatePlaces(ctx, time.Minute, work)
+		}
+	}
+	err := write(context.Background(), func(tx *store.Tx) error {
 		at, err := tx.PlaceTime(w.clock.Now())
 		if err != nil {
 			return err

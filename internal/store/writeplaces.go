@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/purserhq/purser/internal/hours"
@@ -22,13 +19,16 @@ type placeChange struct {
 	seq int64
 	// floor is the least time that a place may be given, newest the greatest that was; in microseconds.
 	floor, newest int64
-	// cards are those that were written, unless many were.
-	cards []cardRow
-	many  bool
+	// written counts them; cards are those that were written, unless they are more than manyPlaces.
+	written int
+	cards   []cardRow
 }
 
 // manyPlaces is how many places of one transaction are taken over without being read again.
 const manyPlaces = 1000
+
+// many says that the places are read again by who takes them over.
+func (p *placeChange) many() bool { return p.written > manyPlaces }
 
 // changePlaces takes the next number for a transaction that alters places.
 func (tx *Tx) changePlaces() error {
@@ -59,7 +59,7 @@ func (tx *Tx) publishPlaces() error {
 
 // InsertLocation adds a place. Its UpdatedAt is raised to PlaceTime where it is earlier.
 func (tx *Tx) InsertLocation(l wallet.Location) error {
-	return tx.writeLocations([]wallet.Location{l}, `INSERT INTO locations (`+locationColumns+`) VALUES `, ``)
+	return tx.writeLocations([]wallet.Location{l}, ``, ``)
 }
 
 // UpdateLocation replaces all of a place, like PutLocations.
@@ -68,103 +68,101 @@ func (tx *Tx) UpdateLocation(l wallet.Location) error { return tx.PutLocations([
 // PutLocations adds places, or replaces all of those that are there, each once. A place's project must stay the same: clients
 // are based there. UpdatedAt is raised to PlaceTime where it is earlier.
 func (tx *Tx) PutLocations(places []wallet.Location) error {
-	for some := range slices.Chunk(places, tx.db.placesAtOnce()) {
-		err := tx.writeLocations(some, `INSERT INTO locations (`+locationColumns+`) VALUES `, ` ON CONFLICT (id) DO UPDATE SET
-			status = excluded.status, public = excluded.public, lat = excluded.lat, lng = excluded.lng,
-			updated_at = excluded.updated_at, document = excluded.document`)
-		if err != nil {
+	return tx.writeLocations(places, ` ON CONFLICT (id) DO UPDATE SET
+		status = excluded.status, public = excluded.public, lat = excluded.lat, lng = excluded.lng,
+		updated_at = excluded.updated_at, document = excluded.document`, replaceCard)
+}
+
+// replaceCard is what becomes of a card that is there.
+const replaceCard = ` ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, public = excluded.public,
+	updated_at = excluded.updated_at, card = excluded.card,
+	public_seq = CASE WHEN excluded.public = 1 OR location_cards.public = 1 THEN excluded.seq ELSE location_cards.public_seq END,
+	withdrawn_at = CASE WHEN excluded.public = 1 THEN NULL WHEN location_cards.public = 1 THEN excluded.updated_at
+		ELSE location_cards.withdrawn_at END`
+
+// placesAtOnce is how many places are written together.
+const placesAtOnce = 1000
+
+// writeLocations adds places, then writes their cards. What becomes of those that are there, ofPlace and ofCard say.
+func (tx *Tx) writeLocations(places []wallet.Location, ofPlace, ofCard string) error {
+	if len(places) == 0 {
+		return nil
+	}
+	if err := tx.changePlaces(); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(places, placesAtOnce) {
+		rows := newRows(len(some), "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT")
+		for i := range some {
+			l := some[i]
+			l.UpdatedAt = fromMicros(max(micros(l.UpdatedAt), tx.places.floor))
+			tx.places.newest = max(tx.places.newest, micros(l.UpdatedAt))
+			text, err := placeDocument(&l)
+			if err != nil {
+				return err
+			}
+			var lat, lng any
+			if l.Position != nil {
+				lat, lng = l.Position.Lat, l.Position.Lng
+			}
+			rows.add(l.ID, l.ProjectID, string(l.Status), flag(l.Public), lat, lng, micros(l.UpdatedAt), text)
+		}
+		if err := tx.insert(`INSERT INTO locations (`+locationColumns+`) `, rows, ofPlace); err != nil {
+			return err
+		}
+		if err := tx.writeCards(some, ofCard); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// placesAtOnce is how many places one statement writes. SQLite looks through all of a statement's parameters for each one, so
-// that few places cost it less; PostgreSQL waits for each statement.
-func (db *DB) placesAtOnce() int {
-	if db.postgres {
-		return 100
+// writeCards makes the cards of places, with the times that they were given; conflict is what becomes of those that are there.
+func (tx *Tx) writeCards(places []wallet.Location, conflict string) error {
+	rows := newRows(len(places), "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BYTEA")
+	if tx.places.written += len(places); tx.places.many() {
+		tx.places.cards = nil
 	}
-	return 16
-}
-
-// writeLocations runs a statement on the values of locationColumns, then writes the cards.
-func (tx *Tx) writeLocations(places []wallet.Location, statement, conflict string) error {
-	if err := tx.changePlaces(); err != nil {
-		return err
-	}
-	args := make([]any, 0, 8*len(places))
-	for i := range places {
-		l := places[i]
-		l.UpdatedAt = fromMicros(max(micros(l.UpdatedAt), tx.places.floor))
-		tx.places.newest = max(tx.places.newest, micros(l.UpdatedAt))
-		text, err := placeDocument(&l)
-		if err != nil {
-			return err
-		}
-		var lat, lng sql.NullInt64
-		if l.Position != nil {
-			lat, lng = sql.NullInt64{Int64: l.Position.Lat, Valid: true}, sql.NullInt64{Int64: l.Position.Lng, Valid: true}
-		}
-		args = append(args, l.ID, l.ProjectID, l.Status, flag(l.Public), lat, lng, micros(l.UpdatedAt), text)
-	}
-	if _, err := tx.exec(statement+tuples(len(places), 8)+conflict, args...); err != nil {
-		return err
-	}
-	return tx.writeCards(places)
-}
-
-// writeCards makes the cards of places, with the times that they were given.
-func (tx *Tx) writeCards(places []wallet.Location) error {
-	args, cards := make([]any, 0, 6*len(places)), make(map[int64][]byte, len(places))
+	var hidden []int64
 	for i := range places {
 		l := places[i]
 		l.UpdatedAt = fromMicros(max(micros(l.UpdatedAt), tx.places.floor))
 		raw, shown := writeCard(&l), int64(0)
 		if l.Public {
 			shown = tx.places.seq
+		} else {
+			hidden = append(hidden, l.ID)
 		}
-		cards[l.ID] = raw
-		args = append(args, l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw)
+		if !tx.places.many() {
+			tx.places.cards = append(tx.places.cards, cardRow{id: l.ID, seq: tx.places.seq, card: raw})
+		}
+		rows.add(l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw)
 	}
-	rows, err := tx.db.query(tx.ctx, tx.Tx, `INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card) VALUES `+
-		tuples(len(places), 6)+` ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, public = excluded.public,
-		updated_at = excluded.updated_at, card = excluded.card,
-		public_seq = CASE WHEN excluded.public = 1 OR location_cards.public = 1 THEN excluded.seq ELSE location_cards.public_seq END,
-		withdrawn_at = CASE WHEN excluded.public = 1 THEN NULL WHEN location_cards.public = 1 THEN excluded.updated_at
-			ELSE location_cards.withdrawn_at END
-		RETURNING location_id, seq, withdrawn_at`, args...)
-	written, err := collect(rows, err, func(rows *sql.Rows) (c cardRow, err error) {
-		err = rows.Scan(&c.id, &c.seq, &c.withdrawn)
-		c.card = cards[c.id]
-		return c, err
-	})
-	if tx.places.many = tx.places.many || len(tx.places.cards)+len(written) > manyPlaces; tx.places.many {
-		tx.places.cards = nil
-	} else {
-		tx.places.cards = append(tx.places.cards, written...)
+	err := tx.insert(`INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card) `, rows, conflict)
+	if err != nil || conflict == `` || len(hidden) == 0 || tx.places.many() {
+		return err // what is new, or public, is not withdrawn
 	}
-	return err
+	return tx.noteWithdrawn(hidden)
 }
 
-// tuples is "($1,$2),($3,$4),…" for n rows of some columns.
-func tuples(n, columns int) string {
-	var list strings.Builder
-	for i := range n {
-		if i > 0 {
-			list.WriteByte(',')
+// noteWithdrawn has the cards that are kept know since when their places are public no more.
+func (tx *Tx) noteWithdrawn(hidden []int64) error {
+	for some := range slices.Chunk(hidden, 500) {
+		rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT location_id, seq, withdrawn_at, card FROM location_cards
+			WHERE withdrawn_at IS NOT NULL AND location_id IN (`+parameters(1, len(some))+`)`, anys(some)...)
+		gone, err := collect(rows, err, scanCard)
+		if err != nil {
+			return err
 		}
-		list.WriteByte('(')
-		for j := range columns {
-			if j > 0 {
-				list.WriteByte(',')
+		for _, c := range gone {
+			for i := range tx.places.cards {
+				if kept := &tx.places.cards[i]; kept.id == c.id {
+					kept.withdrawn = c.withdrawn
+				}
 			}
-			list.WriteByte('$')
-			list.WriteString(strconv.Itoa(i*columns + j + 1))
 		}
-		list.WriteByte(')')
 	}
-	return list.String()
+	return nil
 }
 
 // flag is a truth as it is stored.
@@ -240,12 +238,7 @@ func (db *DB) fillCards(ctx context.Context) error {
 					return err
 				}
 			}
-			for some := range slices.Chunk(places, db.placesAtOnce()) {
-				if err := tx.writeCards(some); err != nil {
-					return err
-				}
-			}
-			return nil
+			return tx.writeCards(places, ``)
 		})
 		if err != nil {
 			return err
