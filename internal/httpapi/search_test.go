@@ -241,3 +241,48 @@ func TestTrapAPlaceHasAZone(t *testing.T) {
 		}
 	})
 }
+
+// copyOf keeps a copy of the public places by sync.
+type copyOf struct {
+	server *wallettest.Server
+	cursor string
+}
+
+// lacks is what the copy lacks, and then has.
+func (c *copyOf) lacks(t *testing.T) (places []walletapi.Location) {
+	t.Helper()
+	for more := true; more; {
+		list, _ := listed(t, c.server, "sync="+url.QueryEscape(c.cursor))
+		places, c.cursor, more = append(places, list.Locations...), list.Metadata.Sync, list.Metadata.More
+	}
+	return places
+}
+
+// A copy of another state of the database begins anew, and one whose cursor an older server gave.
+func TestACopyOfAnotherStateBeginsAnew(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		c := copyOf{server, "begin"}
+		c.lacks(t)
+		refused := func(cursor string) {
+			t.Helper()
+			answer := server.Send(wallettest.Anonymous, "GET", placesPath+"?sync="+url.QueryEscape(cursor))
+			expect(t, answer, 400, wallet.InvalidParameters)
+			if answer.Error != nil && !strings.Contains(strings.Join(answer.Error.Properties["sync"], " "), "begin anew with sync=begin") {
+				t.Errorf("%s is refused with %s", cursor, answer.Body)
+			}
+		}
+		refused("AQEBAQ") // of before copies were told apart: 1, and three numbers
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("the copy lacks %+v", lacks)
+		}
+		if err := server.Service.RenewCopies(t.Context(), wallettest.Operator); err != nil {
+			t.Fatal(err)
+		}
+		put(t, server, placePath, `{"title":"Of another time"}`)
+		refused(c.cursor)
+		c.cursor = "begin"
+		if all := c.lacks(t); len(all) != 11 {
+			t.Errorf("a copy begins with %d places", len(all))
+		}
+	})
+}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -258,13 +261,108 @@ func tellOfCopies(t *testing.T, address string) {
 	})
 }
 
-// A copy that stands where the database has not been is refused, and so begins anew.
+// begun is where a new copy stands.
+func begun(t *testing.T, db *store.DB) store.LocationsSince {
+	t.Helper()
+	_, since, _, err := db.ChangedLocations(context.Background(), store.LocationsSince{}, 10)
+	if err != nil || since.Lineage == 0 {
+		t.Fatalf("a copy begins at %+v, %v", since, err)
+	}
+	return since
+}
+
+// follows says whether a copy that stands there can go on with a database; what else goes wrong than that it is foreign fails the test.
+func follows(t *testing.T, db *store.DB, since store.LocationsSince) bool {
+	t.Helper()
+	_, _, _, err := db.ChangedLocations(context.Background(), since, 10)
+	if err != nil && !errors.Is(err, store.ErrForeignCopy) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// A copy that is of another database is refused, and so begins anew, wherever the counters of the two stand; one of this database
+// goes on, whichever server it asks, and when all were started anew.
 func TestACopyOfAnotherDatabaseIsRefused(t *testing.T) {
-	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
-		for _, since := range []store.LocationsSince{{Begun: 1, Seq: 1 << 40}, {Begun: 1 << 40, Seq: 1}} {
-			if _, _, _, err := db.ChangedLocations(context.Background(), since, 10); !errors.Is(err, store.ErrForeignCopy) {
-				t.Error(fmt.Sprint(since), err)
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		ours := begun(t, db)
+		for _, since := range []store.LocationsSince{
+			{Lineage: ours.Lineage, Begun: 1, Seq: 1 << 40}, {Lineage: ours.Lineage, Begun: 1 << 40, Seq: 1},
+			{Begun: 1, Seq: 1}, {Lineage: ours.Lineage + 1, Begun: ours.Begun, Seq: ours.Seq},
+		} {
+			if follows(t, db, since) {
+				t.Error(fmt.Sprint(since))
 			}
 		}
+		if foreign := begun(t, wallettest.Open(t, wallettest.Another(t, address), wallettest.NewClock())); follows(t, db, foreign) {
+			t.Errorf("a copy of another database goes on: %+v", foreign)
+		}
+		if isPostgres(address) {
+			if other, _ := open(t, address); !follows(t, other, ours) {
+				t.Error("another server on the database does not know its copies")
+			}
+		}
+		closeNow()
+		db, _ = open(t, address)
+		if !follows(t, db, ours) {
+			t.Error("a server that was started anew does not know its copies")
+		}
+		update(t, db, func(tx *store.Tx) error { return tx.RenewLineage() })
+		if follows(t, db, ours) || !follows(t, db, begun(t, db)) {
+			t.Error("after the lineage was renewed old copies go on, or new ones do not")
+		}
 	})
+}
+
+// What CopyTo wrote is another database each time that it is put somewhere: it goes on from there in another way.
+func TestACopiedDatabaseIsAnother(t *testing.T) {
+	address := "sqlite:" + filepath.Join(t.TempDir(), "purser.db")
+	db, _ := open(t, address)
+	snapshot := filepath.Join(t.TempDir(), "snapshot.db")
+	if err := db.CopyTo(context.Background(), snapshot); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []store.LocationsSince{begun(t, db)}
+	for range 2 {
+		path := filepath.Join(t.TempDir(), "restored.db")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		restored, _ := open(t, "sqlite:"+path)
+		for _, since := range all {
+			if follows(t, restored, since) {
+				t.Errorf("a copy of %+v goes on with one that was restored later", since)
+			}
+		}
+		all = append(all, begun(t, restored))
+	}
+	if !follows(t, db, all[0]) {
+		t.Error("that it was copied changes the database")
+	}
+}
+
+// A lineage comes from the source that is given, and is never none.
+func TestLineagesComeFromTheirSource(t *testing.T) {
+	for text, want := range map[string]int64{"\x00\x00\x00\x00\x00\x00\x00\x00": 1, "\x05\x01\x00\x00\x00\x00\x00\x80": 261} {
+		options := wallettest.StoreOptions(wallettest.NewClock())
+		options.Random = strings.NewReader(text)
+		db, err := store.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "purser.db"), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := begun(t, db).Lineage; got != want {
+			t.Errorf("%q makes %d, want %d", text, got, want)
+		}
+		if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.RenewLineage() }); !errors.Is(err, io.EOF) {
+			t.Errorf("a source that is empty makes a lineage: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
