@@ -136,6 +136,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillCards(ctx); err != nil {
 		return fmt.Errorf("making the cards of places: %w", err)
 	}
+	if err := db.fillTurns(ctx); err != nil {
+		return fmt.Errorf("looking when places turn: %w", err)
+	}
 	if err := db.fillLineage(bounded); err != nil {
 		return fmt.Errorf("making the lineage of the places: %w", err)
 	}

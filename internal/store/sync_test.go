@@ -28,7 +28,9 @@ type syncWorld struct {
 	clock   *wallettest.Clock
 	dbs     []*store.DB
 	places  map[int64]wallet.Location
-	lastID  int64
+	// since are the times after which places turn next.
+	since  map[int64]time.Time
+	lastID int64
 
 	byCursor, byTime copyOfPlaces
 }
@@ -100,6 +102,10 @@ func (w *syncWorld) write(t *rapid.T) {
 		if rapid.IntRange(0, 3).Draw(t, "inactive") == 0 {
 			l.Status = wallet.Inactive
 		}
+		if rapid.IntRange(0, 2).Draw(t, "price") == 0 {
+			from := w.clock.Now().Add(time.Duration(rapid.IntRange(-1000, 4000).Draw(t, "from")) * time.Millisecond)
+			l.Prices = []wallet.Price{{Title: wallet.Text{"en": "Soup"}, ValidFrom: from, ValidUntil: from.Add(time.Second)}}
+		}
 		written[id] = l
 		batch = append(batch, l)
 	}
@@ -129,9 +135,40 @@ func (w *syncWorld) write(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, l := range batch {
-		w.places[l.ID] = l
+		w.wrote(l)
 	}
 	w.lastID = lastID
+}
+
+// wrote notes what a place is now.
+func (w *syncWorld) wrote(l wallet.Location) {
+	w.places[l.ID], w.since[l.ID] = l, l.UpdatedAt
+	if now := w.clock.Now(); now.Before(l.UpdatedAt) {
+		w.since[l.ID] = now
+	}
+}
+
+// turn has the places turn whose prices begin or are over; each is altered by that once, and no other.
+func (w *syncWorld) turn(t *rapid.T, db *store.DB) {
+	now, due := w.clock.Now(), []int64(nil)
+	for id, l := range w.places {
+		if turn := l.NextTurn(w.since[id], time.UTC); !turn.IsZero() && !turn.After(now) {
+			due = append(due, id)
+		}
+	}
+	turned, err := db.TurnPlaces(context.Background(), 1000)
+	if err != nil || turned != len(due) {
+		t.Fatalf("%d places turn, want %v; %v", turned, due, err)
+	}
+	for _, id := range due {
+		l, err := db.Location(context.Background(), id)
+		if err != nil || !l.UpdatedAt.After(w.places[id].UpdatedAt) {
+			t.Fatalf("a place that turns becomes %+v, %v", l, err)
+		}
+		after := w.places[id]
+		after.UpdatedAt = l.UpdatedAt
+		w.wrote(after)
+	}
 }
 
 // cursor takes one page by the cursor, and says whether there is more.
@@ -217,7 +254,7 @@ func syncs(t *testing.T) int {
 }
 
 // Whatever happens in whatever order, a copy becomes what is public: made, edited, deactivated, hidden and shown again by
-// transactions of several servers, some of them abandoned, while pages are read, clocks stand still or go back, and servers start
+// transactions of several servers, some of them abandoned, and turning by themselves, while pages are read, clocks stand still or go back, and servers start
 // anew. A database is used by a hundred histories, one after another, so that they begin with what others left.
 func TestCopiesConverge(t *testing.T) {
 	const each = 100 // which is how many rapid tells
@@ -230,7 +267,7 @@ func TestCopiesConverge(t *testing.T) {
 
 // tellOfCopies has rapid tell its histories on a new database.
 func tellOfCopies(t *testing.T, address string) {
-	w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}}
+	w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}, since: map[int64]time.Time{}}
 	w.open()
 	defer func() { w.close() }()
 	seed(t, w.dbs[0])
@@ -239,7 +276,7 @@ func tellOfCopies(t *testing.T, address string) {
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			server := rapid.SampledFrom(w.dbs)
 			limit := rapid.SampledFrom([]int{1, 2, 3, 50})
-			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "restart", "settle"}).Draw(t, "step"); step {
+			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "turn", "restart", "settle"}).Draw(t, "step"); step {
 			case "write":
 				w.write(t)
 			case "cursor":
@@ -248,6 +285,8 @@ func tellOfCopies(t *testing.T, address string) {
 				w.timed(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
 			case "clock":
 				w.clock.Advance(time.Duration(rapid.IntRange(-2000, 3000).Draw(t, "milliseconds")) * time.Millisecond)
+			case "turn":
+				w.turn(t, server.Draw(t, "server"))
 			case "restart":
 				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
 					w.close()

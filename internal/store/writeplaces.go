@@ -116,7 +116,7 @@ func (tx *Tx) writeLocations(places []wallet.Location, statement, conflict strin
 
 // writeCards makes the cards of places, with the times that they were given.
 func (tx *Tx) writeCards(places []wallet.Location) error {
-	args, cards := make([]any, 0, 6*len(places)), make(map[int64][]byte, len(places))
+	args, cards := make([]any, 0, 7*len(places)), make(map[int64][]byte, len(places))
 	for i := range places {
 		l := places[i]
 		l.UpdatedAt = fromMicros(max(micros(l.UpdatedAt), tx.places.floor))
@@ -125,11 +125,11 @@ func (tx *Tx) writeCards(places []wallet.Location) error {
 			shown = tx.places.seq
 		}
 		cards[l.ID] = raw
-		args = append(args, l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw)
+		args = append(args, l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw, tx.db.turnsAt(&l))
 	}
-	rows, err := tx.db.query(tx.ctx, tx.Tx, `INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card) VALUES `+
-		tuples(len(places), 6)+` ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, public = excluded.public,
-		updated_at = excluded.updated_at, card = excluded.card,
+	rows, err := tx.db.query(tx.ctx, tx.Tx, `INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card, turns_at) VALUES `+
+		tuples(len(places), 7)+` ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, public = excluded.public,
+		updated_at = excluded.updated_at, card = excluded.card, turns_at = excluded.turns_at,
 		public_seq = CASE WHEN excluded.public = 1 OR location_cards.public = 1 THEN excluded.seq ELSE location_cards.public_seq END,
 		withdrawn_at = CASE WHEN excluded.public = 1 THEN NULL WHEN location_cards.public = 1 THEN excluded.updated_at
 			ELSE location_cards.withdrawn_at END
