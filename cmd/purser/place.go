@@ -32,7 +32,7 @@ func newPlace(p *program) *cobra.Command {
 		Long: "A place is where a project is in the world: what maps show, and what a client can be based on. Places\n" +
 			"are never deleted, so that apps which keep copies learn that one is gone: `place update --status inactive`.",
 	}
-	command.AddCommand(newPlaceCreate(p), newPlaceList(p), newPlaceShow(p), newPlaceUpdate(p), newPlaceImport(p), newPlaceExport(p), newPlaceCodes(p))
+	command.AddCommand(newPlaceCreate(p), newPlaceList(p), newPlaceShow(p), newPlaceUpdate(p), newPlaceImport(p), newPlaceExport(p), newPlaceCodes(p), newPlaceRenewCopies(p))
 	return command
 }
 
@@ -664,6 +664,7 @@ func newPlaceUpdate(p *program) *cobra.Command {
 
 // placeVerbs answer the verbs on places.
 func placeVerbs(mux *http.ServeMux, s *service.Service) {
+	copiesVerb(mux, s)
 	handleVerb(mux, "place/create", func(ctx context.Context, c wallet.Caller, d placeDocument) (createdAnswer, error) {
 		change, err := d.change()
 		if err != nil {

@@ -63,6 +63,7 @@ func openNow(state hours.State) *bool {
 
 // wireLocation writes a place but for what depends on the time of day and on who asks.
 func wireLocation(l *wallet.Location, locale string, now time.Time) (walletapi.Location, error) {
+	now = l.ShownAt(now)
 	out := walletapi.Location{
 		ID: l.ID, ProjectID: l.ProjectID,
 		Title: l.Title.In(locale), Description: l.Description.In(locale), Address: l.Address.In(locale),

@@ -229,10 +229,17 @@ func (a *API) copied(ctx context.Context, r *request, q *query) (any, error) {
 	return cached(r, content, nil), nil
 }
 
+// The forms of where a copy stands, by its first byte. The older one does not say of which database the copy is: it is read as
+// one of another.
+const (
+	sinceUnnamed = 1
+	sinceNamed   = 2
+)
+
 // sinceText is where a copy stands, which nobody is to look into.
 func sinceText(s service.LocationsSince) string {
-	raw := []byte{1}
-	for _, n := range []int64{s.Begun, s.Seq, s.ID} {
+	raw := []byte{sinceNamed}
+	for _, n := range []int64{s.Lineage, s.Begun, s.Seq, s.ID} {
 		raw = binary.AppendUvarint(raw, uint64(n))
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
@@ -245,11 +252,15 @@ func (q *query) since(name string) (s service.LocationsSince) {
 		return s
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	ok := err == nil && len(raw) > 1 && raw[0] == 1
+	numbers := []*int64{&s.Lineage, &s.Begun, &s.Seq, &s.ID}
+	ok := err == nil && len(raw) > 1 && (raw[0] == sinceUnnamed || raw[0] == sinceNamed)
 	if ok {
+		if raw[0] == sinceUnnamed {
+			numbers = numbers[1:]
+		}
 		raw = raw[1:]
 	}
-	for _, into := range []*int64{&s.Begun, &s.Seq, &s.ID} {
+	for _, into := range numbers {
 		n, length := binary.Uvarint(raw)
 		if ok = ok && length > 0 && n <= math.MaxInt64; !ok {
 			break

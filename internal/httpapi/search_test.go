@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,6 +239,178 @@ func TestTrapAPlaceHasAZone(t *testing.T) {
 			put(t, server, placePath, step.body).Decode(&place)
 			if place.Timezone != step.want {
 				t.Errorf("after %s it is %s, want %s", step.body, place.Timezone, step.want)
+			}
+		}
+	})
+}
+
+// copyOf keeps a copy of the public places by sync.
+type copyOf struct {
+	server *wallettest.Server
+	cursor string
+}
+
+// lacks is what the copy lacks, and then has.
+func (c *copyOf) lacks(t *testing.T) (places []walletapi.Location) {
+	t.Helper()
+	for more := true; more; {
+		list, _ := listed(t, c.server, "sync="+url.QueryEscape(c.cursor))
+		places, c.cursor, more = append(places, list.Locations...), list.Metadata.Sync, list.Metadata.More
+	}
+	return places
+}
+
+// A copy of another state of the database begins anew, and one whose cursor an older server gave.
+func TestACopyOfAnotherStateBeginsAnew(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		c := copyOf{server, "begin"}
+		c.lacks(t)
+		refused := func(cursor string) {
+			t.Helper()
+			answer := server.Send(wallettest.Anonymous, "GET", placesPath+"?sync="+url.QueryEscape(cursor))
+			expect(t, answer, 400, wallet.InvalidParameters)
+			if answer.Error != nil && !strings.Contains(strings.Join(answer.Error.Properties["sync"], " "), "begin anew with sync=begin") {
+				t.Errorf("%s is refused with %s", cursor, answer.Body)
+			}
+		}
+		refused("AQEBAQ") // of before copies were told apart: 1, and three numbers
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("the copy lacks %+v", lacks)
+		}
+		if err := server.Service.RenewCopies(t.Context(), wallettest.Operator); err != nil {
+			t.Fatal(err)
+		}
+		put(t, server, placePath, `{"title":"Of another time"}`)
+		refused(c.cursor)
+		c.cursor = "begin"
+		if all := c.lacks(t); len(all) != 11 {
+			t.Errorf("a copy begins with %d places", len(all))
+		}
+	})
+}
+
+// due has a server do what is due after its clock was moved on.
+func due(t *testing.T, server *wallettest.Server, by time.Duration) {
+	t.Helper()
+	server.Business.Advance(by)
+	if _, err := server.Service.DoDue(t.Context(), wallettest.Operator); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Trap: a price that begins, or an offer that is over, is a change that copies learn of, once, though nobody wrote anything.
+func TestTrapAPriceThatBeginsReachesCopies(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		second := func(n int) int64 { return server.Business.Now().Unix() + int64(n) }
+		put(t, server, placePath, fmt.Sprintf(`{"prices":[{"type":"price","title":"Soup","price":{"amount":300,"currency":"EUR"},"valid_from":%d},
+			{"type":"offer","title":"Happy hour","valid_until":%d},{"type":"offer","title":"Late hour","valid_from":%d}]}`, second(6), second(6), second(3600)))
+		put(t, server, "/rest/v1/location/103", fmt.Sprintf(`{"public":false,"prices":[{"type":"offer","title":"Sale","valid_from":%d}]}`, second(6)))
+		c := copyOf{server, "begin"}
+		var before walletapi.Location
+		for _, l := range c.lacks(t) {
+			if l.ID == 106 {
+				before = l
+			}
+		}
+		if len(before.Prices) != 1 || before.Prices[0].Title != "Happy hour" {
+			t.Errorf("the copy begins with %+v", before.Prices)
+		}
+		due(t, server, 5*time.Second)
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("before anything begins the copy lacks %+v", lacks)
+		}
+		due(t, server, 4*time.Second)
+		newer := fmt.Sprintf("updated_after=%d&status=active,inactive", before.UpdatedAt+1)
+		list, ids := listed(t, server, newer)
+		if !slices.Equal(ids, []int64{106}) || list.Locations[0].Prices[0].Title != "Soup" || list.Locations[0].UpdatedAt != server.Business.Now().Unix() {
+			t.Errorf("newer is %+v", list.Locations)
+		}
+		// A server whose clock is a little behind knows that the place looks different already.
+		server.Business.Advance(-4 * time.Second)
+		lacks := c.lacks(t)
+		if len(lacks) != 1 || lacks[0].ID != 106 || len(lacks[0].Prices) != 1 || lacks[0].Prices[0].Title != "Soup" || lacks[0].UpdatedAt <= before.UpdatedAt {
+			t.Errorf("the copy lacks %+v", lacks)
+		}
+		if list, _ := listed(t, server, newer); len(list.Locations) != 1 || list.Locations[0].Prices[0].Title != "Soup" {
+			t.Errorf("beside it a search finds %+v", list.Locations)
+		}
+		due(t, server, 4*time.Second)
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("it is told twice: %+v", lacks)
+		}
+		due(t, server, 60*24*time.Hour)
+		if lacks := c.lacks(t); len(lacks) != 1 || len(lacks[0].Prices) != 2 {
+			t.Errorf("two months later the copy lacks %+v", lacks)
+		}
+		// Who represents a project has a copy of what is not public, too.
+		own := server.Send("shop", "GET", "/rest/v1/project/1221/locations?"+newer)
+		if expect(t, own, 200, ""); !strings.Contains(own.Body, `"id":103`) || !strings.Contains(own.Body, "Late hour") {
+			t.Errorf("its own are %s", own.Body)
+		}
+	})
+}
+
+// Trap: another season is another week for apps that know one interval a day: copies learn of it, once however much time went by.
+func TestTrapASeasonThatBeginsReachesCopies(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"hours":"Apr-Sep 08:00-22:00; Oct-Mar 10:00-18:00; 2026 Dec 24 off"}`)
+		c := copyOf{server, "begin"}
+		c.lacks(t)
+		due(t, server, 40*24*time.Hour) // exceptions are no turn
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("at New Year the copy lacks %+v", lacks)
+		}
+		due(t, server, 110*24*time.Hour)
+		lacks := c.lacks(t)
+		if len(lacks) != 1 || lacks[0].WorkingHours["monday"] != (walletapi.DayHours{OpeningTime: "08:00", ClosingTime: "22:00"}) || lacks[0].UpdatedAt != server.Business.Now().Unix() {
+			t.Errorf("in April the copy lacks %+v", lacks)
+		}
+		due(t, server, 24*time.Hour)
+		if lacks := c.lacks(t); len(lacks) != 0 {
+			t.Errorf("it is told twice: %+v", lacks)
+		}
+	})
+}
+
+// Two servers on one database see a place turn at once, and it changes once.
+func TestAPlaceTurnsOnceForAllServers(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		servers := []*wallettest.Server{wallettest.NewServer(t, address)}
+		if strings.HasPrefix(address, "postgres") {
+			servers = append(servers, wallettest.NewServer(t, address))
+		}
+		put(t, servers[0], placePath, fmt.Sprintf(`{"prices":[{"type":"offer","title":"Soup","valid_from":%d}]}`, servers[0].Business.Now().Unix()+6))
+		copies := make([]copyOf, len(servers))
+		for i, server := range servers {
+			copies[i] = copyOf{server, "begin"}
+			copies[i].lacks(t)
+			server.Business.Advance(6 * time.Second)
+		}
+		var done atomic.Int64
+		var all sync.WaitGroup
+		for range 4 {
+			for _, server := range servers {
+				all.Go(func() {
+					n, err := server.Service.DoDue(t.Context(), wallettest.Operator)
+					if err != nil {
+						t.Error(err)
+					}
+					done.Add(int64(n))
+				})
+			}
+		}
+		all.Wait()
+		if done.Load() != 1 {
+			t.Errorf("it turns %d times", done.Load())
+		}
+		var times []int64
+		for i := range copies {
+			lacks := copies[i].lacks(t)
+			if len(lacks) != 1 || len(lacks[0].Prices) != 1 {
+				t.Fatalf("the copy of server %d lacks %+v", i, lacks)
+			}
+			if times = append(times, lacks[0].UpdatedAt); times[i] != times[0] {
+				t.Errorf("servers say that it turned at %v", times)
 			}
 		}
 	})

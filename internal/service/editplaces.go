@@ -168,7 +168,7 @@ func (s *Service) viewPlaces(ctx context.Context, c wallet.Caller, places []wall
 			manages[l.ProjectID] = may
 		}
 		if !may {
-			l.Prices = wallet.PricesAt(l.Prices, s.BusinessClock())
+			l.Prices = wallet.PricesAt(l.Prices, l.ShownAt(s.BusinessClock()))
 		}
 		if may || c.Represents(l.ProjectID) {
 			ids = append(ids, l.ID)

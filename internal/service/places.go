@@ -3,13 +3,10 @@ package service
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
-	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallet"
-	"github.com/purserhq/purser/internal/zone"
 )
 
 // FoundLocation is a place as a search finds it.
@@ -54,32 +51,14 @@ func (s *Service) ReadFoundLocations(ctx context.Context, c wallet.Caller, found
 // PublicLocation is a place as everybody sees it.
 type PublicLocation struct {
 	wallet.Location
-	// Until is how long it looks so while nobody alters it, zero for ever: a price may begin or end, or with another
-	// day another season.
+	// Until is how long it looks so while nobody alters it, zero for ever: see wallet.Location.NextTurn.
 	Until time.Time
 }
 
 func (s *Service) public(l wallet.Location) PublicLocation {
-	now := s.BusinessClock()
-	p := PublicLocation{Location: l}
-	until := func(t time.Time) {
-		if t.After(now) && (p.Until.IsZero() || t.Before(p.Until)) {
-			p.Until = t
-		}
-	}
-	for _, price := range l.Prices {
-		until(price.ValidFrom)
-		until(price.ValidUntil)
-	}
+	now := l.ShownAt(s.BusinessClock())
+	p := PublicLocation{Location: l, Until: store.NextTurn(&l, now)}
 	p.Prices = wallet.PricesAt(l.Prices, now)
-	if slices.ContainsFunc(l.Hours.Rules(), func(r hours.Rule) bool { return len(r.Dates) > 0 }) {
-		in, err := zone.Named(l.Timezone)
-		if err != nil {
-			in = time.UTC
-		}
-		today := now.In(in)
-		until(time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, in))
-	}
 	return p
 }
 

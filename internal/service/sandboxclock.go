@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -306,7 +307,7 @@ func (m *clockMove) keepHouse(ctx context.Context, now time.Time, last bool) err
 // that are due. What cannot be done is logged, and is due still.
 func (m *clockMove) settle(ctx context.Context, now time.Time) error {
 	const oneByOne = 1
-	n, err := m.doDue(ctx, oneByOne)
+	n, err := m.doDue(ctx, oneByOne, math.MaxInt)
 	m.done.Done += n
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/purserhq/purser/internal/ledger"
@@ -13,7 +14,7 @@ import (
 )
 
 // What happens by itself: reservations and freezes end, transactions that nobody accepted vanish, those that wait for
-// money or for somebody to register go on. It is due rows in the database, and follow-up commands that look again
+// money or for somebody to register go on, places look different. It is due rows in the database, and follow-up commands that look again
 // whether there is something to do, so that it harms nothing when two processes do the same.
 const (
 	// timerLease is how long a process does this work for all on one database, unless it goes on.
@@ -21,6 +22,9 @@ const (
 	timerEvery = time.Second
 	// timerBatch is how much is looked at in one go, timerCallers how much of it is done at once.
 	timerBatch, timerCallers = 256, 64
+	// turnsATick is how many places turn in one go, so that many that do at midnight hold nothing else up; the others follow a
+	// second later.
+	turnsATick = 8 * timerBatch
 )
 
 // RunTimers does what is due, and again every second, until ctx ends. It fails with
@@ -54,7 +58,7 @@ func (s *Service) tick(ctx context.Context, c wallet.Caller, mine *time.Time) er
 		*mine = now.Add(timerLease)
 	}
 	if s.moving.TryLock() { // otherwise the clock is being moved, which does it on its way
-		_, err := s.DoDue(ctx, c)
+		_, err := s.doDue(ctx, timerCallers, turnsATick)
 		s.moving.Unlock()
 		if err != nil {
 			return err
@@ -70,13 +74,14 @@ func (s *Service) DoDue(ctx context.Context, c wallet.Caller) (done int, err err
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return 0, err
 	}
-	return s.doDue(ctx, timerCallers)
+	return s.doDue(ctx, timerCallers, math.MaxInt)
 }
 
-// doDue is DoDue, with so many transactions at once.
-func (s *Service) doDue(ctx context.Context, callers int) (done int, err error) {
+// doDue is DoDue, with so many transactions at once, and at most so many places.
+func (s *Service) doDue(ctx context.Context, callers, places int) (done int, err error) {
 	expire := func(ctx context.Context) (int, error) { return s.expire(ctx, callers) }
-	for _, work := range []func(context.Context) (int, error){expire, s.registered, s.funded, s.tellAwaited, s.expireAllowances} {
+	turn := func(ctx context.Context) (int, error) { return s.turnPlaces(ctx, places) }
+	for _, work := range []func(context.Context) (int, error){expire, s.registered, s.funded, s.tellAwaited, s.expireAllowances, turn} {
 		n, failed := work(ctx)
 		done, err = done+n, errors.Join(err, failed)
 	}
@@ -112,6 +117,17 @@ func (s *Service) expire(ctx context.Context, callers int) (done int, err error)
 			return done, err
 		}
 	}
+}
+
+// turnPlaces has places count as altered that look different by now, at most so many.
+func (s *Service) turnPlaces(ctx context.Context, most int) (done int, err error) {
+	for done < most {
+		turned, err := s.db.TurnPlaces(ctx, timerBatch)
+		if done += turned; err != nil || turned < timerBatch {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 // about names the transaction that something went wrong with; nil stays nil.

@@ -22,6 +22,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -40,7 +41,7 @@ import (
 	"github.com/purserhq/purser/internal/secret"
 )
 
-// Options say how a database is opened. All fields are needed.
+// Options say how a database is opened. All fields but Random are needed.
 type Options struct {
 	// Box seals and opens secrets.
 	Box *secret.Box
@@ -48,6 +49,9 @@ type Options struct {
 	Now func() time.Time
 	// Log gets what an operator should see; never a secret, never a statement's arguments.
 	Log *slog.Logger
+	// Random is where the lineage of a database comes from, by which copies of its places are told from those of another;
+	// nil is chance, also in a sandbox with a seed: what was thrown away must not come back by the same name.
+	Random io.Reader
 }
 
 // DB is an open database. Close it when done.
@@ -132,6 +136,12 @@ func (db *DB) prepare(ctx context.Context) error {
 	}
 	if err := db.fillCards(ctx); err != nil {
 		return fmt.Errorf("making the cards of places: %w", err)
+	}
+	if err := db.fillTurns(ctx); err != nil {
+		return fmt.Errorf("looking when places turn: %w", err)
+	}
+	if err := db.fillLineage(bounded); err != nil {
+		return fmt.Errorf("making the lineage of the places: %w", err)
 	}
 	if err := db.fillTallies(ctx); err != nil {
 		return fmt.Errorf("counting payments: %w", err)

@@ -379,25 +379,25 @@ func withdrawnPlace(id, project int64, at time.Time) wallet.Location {
 }
 
 // LocationsSince is where a copy of the public places stands: all changes up to Seq are in it, and of those of Seq the places
-// up to ID. What was withdrawn until Begun was never in it.
-type LocationsSince struct{ Begun, Seq, ID int64 }
+// up to ID. What was withdrawn until Begun was never in it. Lineage is which database it is a copy of.
+type LocationsSince struct{ Lineage, Begun, Seq, ID int64 }
 
-// ErrForeignCopy refuses to go on with a copy that stands where this database has not been yet, such as after it was
+// ErrForeignCopy refuses to go on with a copy of another database, or of another state of this one, such as after it was
 // restored from a backup.
 var ErrForeignCopy = errors.New("the copy is not one of this database")
 
 // ChangedLocations returns what a copy of the public places lacks, at most so many, where it then stands, and whether there
 // is more. Those that are no longer public come as nothing but a place that is not in use. A zero LocationsSince begins a copy.
 func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit int) (page []wallet.Location, now LocationsSince, more bool, err error) {
-	last, err := db.placeChanges(ctx, db.read)
+	last, lineage, err := db.copyState(ctx)
 	if err != nil {
 		return nil, since, false, err
 	}
-	if since.Seq > last || since.Begun > last {
-		return nil, since, false, ErrForeignCopy
+	if since == (LocationsSince{}) {
+		since.Lineage, since.Begun = lineage, last
 	}
-	if since.Begun == 0 {
-		since.Begun = last
+	if since.Lineage != lineage || since.Seq > last || since.Begun > last {
+		return nil, since, false, ErrForeignCopy
 	}
 	// Every change that has a number below one that is seen here was committed before: whatever alters a place later
 	// gives it a greater number, and it comes again.

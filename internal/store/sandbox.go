@@ -46,7 +46,8 @@ func (db *DB) CallbacksDue(ctx context.Context, now time.Time) (n int, err error
 var ErrNotAFile = errors.New("store: only a SQLite database can be copied to a file")
 
 // CopyTo writes the database to a new file, as it is at one moment; whoever writes waits for that. What its processes lease
-// for themselves is given back in the copy: they do not live on in it.
+// for themselves is given back in the copy: they do not live on in it. It has no lineage: each time that it is opened somewhere
+// it gets one of its own, since it goes on in another way than the database, and than the copy did the last time.
 func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 	if db.postgres {
 		return ErrNotAFile
@@ -64,9 +65,10 @@ func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, copied.Close()) }()
-	for _, statement := range []string{`DELETE FROM leases`, `UPDATE callbacks SET leased_until = 0 WHERE leased_until > 0`} {
+	for _, statement := range []string{`DELETE FROM leases`, `UPDATE callbacks SET leased_until = 0 WHERE leased_until > 0`,
+		`UPDATE place_changes SET lineage = 0`} {
 		if _, err := copied.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("giving leases back in the copy of the database: %w", err)
+			return fmt.Errorf("making the copy of the database nobody's: %w", err)
 		}
 	}
 	return nil

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +28,9 @@ type syncWorld struct {
 	clock   *wallettest.Clock
 	dbs     []*store.DB
 	places  map[int64]wallet.Location
-	lastID  int64
+	// since are the times after which places turn next.
+	since  map[int64]time.Time
+	lastID int64
 
 	byCursor, byTime copyOfPlaces
 }
@@ -97,6 +102,10 @@ func (w *syncWorld) write(t *rapid.T) {
 		if rapid.IntRange(0, 3).Draw(t, "inactive") == 0 {
 			l.Status = wallet.Inactive
 		}
+		if rapid.IntRange(0, 2).Draw(t, "price") == 0 {
+			from := w.clock.Now().Add(time.Duration(rapid.IntRange(-1000, 4000).Draw(t, "from")) * time.Millisecond)
+			l.Prices = []wallet.Price{{Title: wallet.Text{"en": "Soup"}, ValidFrom: from, ValidUntil: from.Add(time.Second)}}
+		}
 		written[id] = l
 		batch = append(batch, l)
 	}
@@ -132,9 +141,40 @@ func (w *syncWorld) write(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, l := range batch {
-		w.places[l.ID] = l
+		w.wrote(l)
 	}
 	w.lastID = lastID
+}
+
+// wrote notes what a place is now.
+func (w *syncWorld) wrote(l wallet.Location) {
+	w.places[l.ID], w.since[l.ID] = l, l.UpdatedAt
+	if now := w.clock.Now(); now.Before(l.UpdatedAt) {
+		w.since[l.ID] = now
+	}
+}
+
+// turn has the places turn whose prices begin or are over; each is altered by that once, and no other.
+func (w *syncWorld) turn(t *rapid.T, db *store.DB) {
+	now, due := w.clock.Now(), []int64(nil)
+	for id, l := range w.places {
+		if turn := l.NextTurn(w.since[id], time.UTC); !turn.IsZero() && !turn.After(now) {
+			due = append(due, id)
+		}
+	}
+	turned, err := db.TurnPlaces(context.Background(), 1000)
+	if err != nil || turned != len(due) {
+		t.Fatalf("%d places turn, want %v; %v", turned, due, err)
+	}
+	for _, id := range due {
+		l, err := db.Location(context.Background(), id)
+		if err != nil || !l.UpdatedAt.After(w.places[id].UpdatedAt) {
+			t.Fatalf("a place that turns becomes %+v, %v", l, err)
+		}
+		after := w.places[id]
+		after.UpdatedAt = l.UpdatedAt
+		w.wrote(after)
+	}
 }
 
 // cursor takes one page by the cursor, and says whether there is more.
@@ -220,7 +260,7 @@ func syncs(t *testing.T) int {
 }
 
 // Whatever happens in whatever order, a copy becomes what is public: made, edited, deactivated, hidden and shown again by
-// transactions of several servers, some of them abandoned, while pages are read, clocks stand still or go back, and servers start
+// transactions of several servers, some of them abandoned, and turning by themselves, while pages are read, clocks stand still or go back, and servers start
 // anew. A database is used by a hundred histories, one after another, so that they begin with what others left.
 func TestCopiesConverge(t *testing.T) {
 	const each = 100 // which is how many rapid tells
@@ -233,7 +273,7 @@ func TestCopiesConverge(t *testing.T) {
 
 // tellOfCopies has rapid tell its histories on a new database.
 func tellOfCopies(t *testing.T, address string) {
-	w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}}
+	w := &syncWorld{t: t, address: address, clock: wallettest.NewClock(), places: map[int64]wallet.Location{}, since: map[int64]time.Time{}}
 	w.open()
 	defer func() { w.close() }()
 	seed(t, w.dbs[0])
@@ -242,7 +282,7 @@ func tellOfCopies(t *testing.T, address string) {
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			server := rapid.SampledFrom(w.dbs)
 			limit := rapid.SampledFrom([]int{1, 2, 3, 50})
-			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "restart", "settle"}).Draw(t, "step"); step {
+			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "turn", "restart", "settle"}).Draw(t, "step"); step {
 			case "write":
 				w.write(t)
 			case "cursor":
@@ -251,6 +291,8 @@ func tellOfCopies(t *testing.T, address string) {
 				w.timed(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
 			case "clock":
 				w.clock.Advance(time.Duration(rapid.IntRange(-2000, 3000).Draw(t, "milliseconds")) * time.Millisecond)
+			case "turn":
+				w.turn(t, server.Draw(t, "server"))
 			case "restart":
 				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
 					w.close()
@@ -264,13 +306,108 @@ func tellOfCopies(t *testing.T, address string) {
 	})
 }
 
-// A copy that stands where the database has not been is refused, and so begins anew.
+// begun is where a new copy stands.
+func begun(t *testing.T, db *store.DB) store.LocationsSince {
+	t.Helper()
+	_, since, _, err := db.ChangedLocations(context.Background(), store.LocationsSince{}, 10)
+	if err != nil || since.Lineage == 0 {
+		t.Fatalf("a copy begins at %+v, %v", since, err)
+	}
+	return since
+}
+
+// follows says whether a copy that stands there can go on with a database; what else goes wrong than that it is foreign fails the test.
+func follows(t *testing.T, db *store.DB, since store.LocationsSince) bool {
+	t.Helper()
+	_, _, _, err := db.ChangedLocations(context.Background(), since, 10)
+	if err != nil && !errors.Is(err, store.ErrForeignCopy) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// A copy that is of another database is refused, and so begins anew, wherever the counters of the two stand; one of this database
+// goes on, whichever server it asks, and when all were started anew.
 func TestACopyOfAnotherDatabaseIsRefused(t *testing.T) {
-	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
-		for _, since := range []store.LocationsSince{{Begun: 1, Seq: 1 << 40}, {Begun: 1 << 40, Seq: 1}} {
-			if _, _, _, err := db.ChangedLocations(context.Background(), since, 10); !errors.Is(err, store.ErrForeignCopy) {
-				t.Error(fmt.Sprint(since), err)
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		ours := begun(t, db)
+		for _, since := range []store.LocationsSince{
+			{Lineage: ours.Lineage, Begun: 1, Seq: 1 << 40}, {Lineage: ours.Lineage, Begun: 1 << 40, Seq: 1},
+			{Begun: 1, Seq: 1}, {Lineage: ours.Lineage + 1, Begun: ours.Begun, Seq: ours.Seq},
+		} {
+			if follows(t, db, since) {
+				t.Error(fmt.Sprint(since))
 			}
 		}
+		if foreign := begun(t, wallettest.Open(t, wallettest.Another(t, address), wallettest.NewClock())); follows(t, db, foreign) {
+			t.Errorf("a copy of another database goes on: %+v", foreign)
+		}
+		if isPostgres(address) {
+			if other, _ := open(t, address); !follows(t, other, ours) {
+				t.Error("another server on the database does not know its copies")
+			}
+		}
+		closeNow()
+		db, _ = open(t, address)
+		if !follows(t, db, ours) {
+			t.Error("a server that was started anew does not know its copies")
+		}
+		update(t, db, func(tx *store.Tx) error { return tx.RenewLineage() })
+		if follows(t, db, ours) || !follows(t, db, begun(t, db)) {
+			t.Error("after the lineage was renewed old copies go on, or new ones do not")
+		}
 	})
+}
+
+// What CopyTo wrote is another database each time that it is put somewhere: it goes on from there in another way.
+func TestACopiedDatabaseIsAnother(t *testing.T) {
+	address := "sqlite:" + filepath.Join(t.TempDir(), "purser.db")
+	db, _ := open(t, address)
+	snapshot := filepath.Join(t.TempDir(), "snapshot.db")
+	if err := db.CopyTo(context.Background(), snapshot); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []store.LocationsSince{begun(t, db)}
+	for range 2 {
+		path := filepath.Join(t.TempDir(), "restored.db")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		restored, _ := open(t, "sqlite:"+path)
+		for _, since := range all {
+			if follows(t, restored, since) {
+				t.Errorf("a copy of %+v goes on with one that was restored later", since)
+			}
+		}
+		all = append(all, begun(t, restored))
+	}
+	if !follows(t, db, all[0]) {
+		t.Error("that it was copied changes the database")
+	}
+}
+
+// A lineage comes from the source that is given, and is never none.
+func TestLineagesComeFromTheirSource(t *testing.T) {
+	for text, want := range map[string]int64{"\x00\x00\x00\x00\x00\x00\x00\x00": 1, "\x05\x01\x00\x00\x00\x00\x00\x80": 261} {
+		options := wallettest.StoreOptions(wallettest.NewClock())
+		options.Random = strings.NewReader(text)
+		db, err := store.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "purser.db"), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := begun(t, db).Lineage; got != want {
+			t.Errorf("%q makes %d, want %d", text, got, want)
+		}
+		if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.RenewLineage() }); !errors.Is(err, io.EOF) {
+			t.Errorf("a source that is empty makes a lineage: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

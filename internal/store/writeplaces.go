@@ -75,7 +75,7 @@ func (tx *Tx) PutLocations(places []wallet.Location) error {
 
 // replaceCard is what becomes of a card that is there.
 const replaceCard = ` ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, public = excluded.public,
-	updated_at = excluded.updated_at, card = excluded.card,
+	updated_at = excluded.updated_at, card = excluded.card, turns_at = excluded.turns_at,
 	public_seq = CASE WHEN excluded.public = 1 OR location_cards.public = 1 THEN excluded.seq ELSE location_cards.public_seq END,
 	withdrawn_at = CASE WHEN excluded.public = 1 THEN NULL WHEN location_cards.public = 1 THEN excluded.updated_at
 		ELSE location_cards.withdrawn_at END`
@@ -119,7 +119,7 @@ func (tx *Tx) writeLocations(places []wallet.Location, ofPlace, ofCard string) e
 
 // writeCards makes the cards of places, with the times that they were given; conflict is what becomes of those that are there.
 func (tx *Tx) writeCards(places []wallet.Location, conflict string) error {
-	rows := newRows(len(places), "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BYTEA")
+	rows := newRows(len(places), "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BYTEA", "BIGINT")
 	if tx.places.written += len(places); tx.places.many() {
 		tx.places.cards = nil
 	}
@@ -136,9 +136,13 @@ func (tx *Tx) writeCards(places []wallet.Location, conflict string) error {
 		if !tx.places.many() {
 			tx.places.cards = append(tx.places.cards, cardRow{id: l.ID, seq: tx.places.seq, card: raw})
 		}
-		rows.add(l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw)
+		var turns any
+		if at := tx.db.turnsAt(&l); at.Valid {
+			turns = at.Int64
+		}
+		rows.add(l.ID, tx.places.seq, flag(l.Public), micros(l.UpdatedAt), shown, raw, turns)
 	}
-	err := tx.insert(`INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card) `, rows, conflict)
+	err := tx.insert(`INSERT INTO location_cards (location_id, seq, public, updated_at, public_seq, card, turns_at) `, rows, conflict)
 	if err != nil || conflict == `` || len(hidden) == 0 || tx.places.many() {
 		return err // what is new, or public, is not withdrawn
 	}

@@ -11,6 +11,7 @@ package wallettest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -115,18 +116,22 @@ func Open(t testing.TB, address string, clock *Clock) *store.DB {
 // a failing disk does, or a hand in the wrong place.
 func Spoil(t testing.TB, address, statement string) {
 	t.Helper()
+	if err := spoil(address, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func spoil(address, statement string) error {
 	driver, source := "pgx", address
 	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer db.Close()
-	if _, err := db.Exec(statement); err != nil {
-		t.Fatal(err)
-	}
+	_, err = db.Exec(statement)
+	return errors.Join(err, db.Close())
 }
 
 var (
@@ -156,6 +161,9 @@ func newPostgres(t testing.TB, server string) string {
 		var db *store.DB
 		if db, templateErr = store.Open(context.Background(), inDatabase(server, templateName), StoreOptions(NewClock())); templateErr == nil {
 			templateErr = db.Close()
+		}
+		if templateErr == nil { // each copy of it gets a lineage of its own
+			templateErr = spoil(inDatabase(server, templateName), `UPDATE place_changes SET lineage = 0`)
 		}
 	})
 	if templateErr != nil {
