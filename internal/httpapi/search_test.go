@@ -241,3 +241,26 @@ func TestTrapAPlaceHasAZone(t *testing.T) {
 		}
 	})
 }
+
+// The 180th meridian is one line, whichever way it is written: what stands on it is in every area that reaches it, and a map
+// counts the same places as it lists.
+func TestTheDateLineIsOneLine(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"lat":0,"lng":180}`)
+		put(t, server, "/rest/v1/location/101", `{"lat":0,"lng":-180}`)
+		edges := []int{-180, -179, 0, 179, 180}
+		for _, west := range edges {
+			for _, east := range edges {
+				list, ids := listed(t, server, fmt.Sprintf("limit=200&bbox=%d,-1,%d,1", west, east))
+				sum := 0
+				for _, c := range *list.Metadata.Clusters {
+					sum += c.Count
+				}
+				reaches := west > east || max(west, -west, east, -east) == 180
+				if want := map[bool]int{true: 2}[reaches]; sum != want || list.Metadata.Total != want || len(ids) != want {
+					t.Errorf("from %d to %d: %d are counted, total %d, listed %v; want %d", west, east, sum, list.Metadata.Total, ids, want)
+				}
+			}
+		}
+	})
+}
