@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,40 @@ func TestTrapPHPForgetsAPositionOfZero(t *testing.T) {
 		if answer := put(t, server, placePath, `{"lat":null,"lng":null,"radius":7}`); !strings.Contains(answer.Body, `"lat":0,"lng":0,"radius":7`) {
 			t.Errorf("it moved: %s", answer.Body)
 		}
+	})
+}
+
+// names expects a refusal of just these fields.
+func names(t *testing.T, answer *wallettest.Answer, fields ...string) {
+	t.Helper()
+	expect(t, answer, 400, wallet.InvalidParameters)
+	named := []string{}
+	if answer.Error != nil {
+		named = slices.Sorted(maps.Keys(answer.Error.Properties))
+	}
+	slices.Sort(fields)
+	if !slices.Equal(named, fields) {
+		t.Errorf("it names %v, want %v: %s", named, fields, answer.Body)
+	}
+}
+
+// A text has so many languages and no more, however often somebody adds some.
+func TestTheLanguagesOfATextAreBounded(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		texts := func(first byte, n int, words string) string {
+			out := wallet.Text{}
+			for i := range n {
+				out[string([]byte{first, byte('a' + i/26), byte('a' + i%26)})] = words
+			}
+			raw, _ := json.Marshal(out)
+			return string(raw)
+		}
+		put(t, server, placePath, `{"description":{"en":"x"}}`)
+		put(t, server, placePath, `{"description":`+texts('a', 99, "x")+`}`)
+		names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"description":`+texts('b', 1, "x")+`}`)), "description")
+		names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"description":"y","locale":"lt"}`)), "description")
+		put(t, server, placePath, `{"description":`+texts('a', 99, "")+`}`)
+		put(t, server, placePath, `{"description":`+texts('b', 99, "x")+`}`)
 	})
 }
 
