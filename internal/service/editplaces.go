@@ -141,6 +141,29 @@ func (s *Service) subjectOfProject(ctx context.Context, c wallet.Caller, id int6
 	return subject, err
 }
 
+// subjectIn is subjectOfProject as the transaction sees it.
+func subjectIn(tx *store.Tx, c wallet.Caller, id int64) (subject wallet.Subject, err error) {
+	if subject.Project, err = tx.Project(id); err != nil || subject.Project == nil || c.Kind != wallet.ByToken {
+		return subject, err
+	}
+	if subject.Owner, err = tx.User(subject.Project.OwnerID); err != nil {
+		return subject, err
+	}
+	subject.Administrators, err = tx.ProjectAdministrators(id)
+	return subject, err
+}
+
+// managedIn is subjectIn for a caller who is to change a place of the project; whether it may is asked of what the transaction
+// sees, once more.
+func managedIn(tx *store.Tx, c wallet.Caller, project int64, l *wallet.Location) error {
+	subject, err := subjectIn(tx, c, project)
+	if err != nil {
+		return err
+	}
+	subject.Location = l
+	return wallet.May(c, wallet.ManageLocation, subject).Err()
+}
+
 // findPlace finds a place, nil where there is none, with what a decision about it looks at.
 func (s *Service) findPlace(ctx context.Context, c wallet.Caller, id int64) (*wallet.Location, wallet.Subject, error) {
 	l, err := s.db.Location(ctx, id)
@@ -199,7 +222,7 @@ func (s *Service) AddLocation(ctx context.Context, c wallet.Caller, project int6
 	}
 	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
-		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
+		if err := managedIn(tx, c, project, nil); err != nil {
 			return LocationView{}, err
 		}
 		return s.editPlace(tx, c, nil, wallet.Location{ProjectID: project, Status: wallet.Active}, e)
@@ -224,11 +247,14 @@ func (s *Service) EditLocation(ctx context.Context, c wallet.Caller, id int64, e
 	}
 	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
-		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
-			return LocationView{}, err
-		}
 		now, err := tx.Location(id)
 		if err != nil {
+			return LocationView{}, err
+		}
+		if now == nil {
+			return LocationView{}, noSuch(locationObject, id)
+		}
+		if err := managedIn(tx, c, now.ProjectID, now); err != nil {
 			return LocationView{}, err
 		}
 		return s.editPlace(tx, c, now, *now, e)
