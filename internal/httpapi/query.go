@@ -12,7 +12,8 @@ import (
 
 // query reads the parameters of a request and gathers what is wrong with them, so that a
 // caller learns of every refused field at once. Unknown parameters are ignored; a known one
-// may be given once. An empty value is no value: some clients send names without one.
+// may be given once. An empty value is no value: some clients send names without one. Only open_at,
+// which no such client knows, is now without one.
 type query struct {
 	raw     string
 	values  url.Values
@@ -42,6 +43,9 @@ func (q *query) text(name string) string {
 	}
 	return values[0]
 }
+
+// has says whether a parameter is there, be it without a value.
+func (q *query) has(name string) bool { return len(q.values[name]) > 0 }
 
 // whole is a whole number between least and most, or otherwise when it is not there.
 func (q *query) whole(name string, otherwise, least, most int64) int64 {

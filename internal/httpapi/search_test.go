@@ -60,6 +60,16 @@ func TestSearchesOfOurOwn(t *testing.T) {
 		if len(nowIDs) == 0 {
 			t.Error("nothing is open")
 		}
+		for _, query := range []string{"open_at", "open_at="} { // now, unless it says otherwise
+			list, ids := listed(t, server, query+"&limit=1")
+			if list.Metadata.Total != now.Metadata.Total || len(ids) != 1 || ids[0] != nowIDs[0] {
+				t.Errorf("%s finds %v of %d, and there are %d", query, ids, list.Metadata.Total, now.Metadata.Total)
+			}
+			if _, ids = listed(t, server, "open_at=now&limit=1&after="+list.Metadata.After); len(ids) != 1 || ids[0] != nowIDs[1] {
+				t.Errorf("%s goes on as open_at=now with %v", query, ids)
+			}
+			expect(t, server.Send(wallettest.Anonymous, "GET", placesPath+"?limit=1&after="+list.Metadata.After), 400, wallet.InvalidParameters)
+		}
 		clusters, _ := listed(t, server, "bbox=20,54,26,56&limit=1")
 		sum := 0
 		for _, c := range *clusters.Metadata.Clusters {
@@ -75,7 +85,7 @@ func TestSearchesOfOurOwn(t *testing.T) {
 				t.Errorf("%s: %s", refused, answer.Body)
 			}
 		}
-		for _, query := range []string{"lat=1&lng=1", "offset=1", "status=inactive", "q=a"} {
+		for _, query := range []string{"lat=1&lng=1", "offset=1", "status=inactive", "q=a", "open_at"} {
 			expect(t, server.Send(wallettest.Anonymous, "GET", placesPath+"?sync=begin&"+query), 400, wallet.InvalidParameters)
 		}
 	})
