@@ -161,6 +161,44 @@ func TestTheLanguagesOfATextAreBounded(t *testing.T) {
 	})
 }
 
+// The places of a project are filtered and ordered as all places are; what a plain list cannot answer is refused, and not passed over.
+func TestPlacesOfAProjectAreFiltered(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"hours":"24/7"}`)
+		const list = "/rest/v1/project/1221/locations?"
+		ids := func(target string) (ids []int64) {
+			answer := server.Send("shop", "GET", target)
+			expect(t, answer, 200, "")
+			var list []walletapi.Location
+			answer.Decode(&list)
+			for _, l := range list {
+				ids = append(ids, l.ID)
+			}
+			return ids
+		}
+		all := ids(list)
+		day := wallettest.Epoch.Truncate(24 * time.Hour).Unix()
+		for _, query := range []string{"q=kiosk", "bbox=25.2,54.6,25.3,54.7", "open_at", "open_at=now", fmt.Sprintf("open_at=%d", day),
+			fmt.Sprintf("open_during=%d,%d", day, day+86400), "bbox=20,54,26,56&lat=54.6872&lng=25.2797&distance=3000"} {
+			public, _ := listed(t, server, query+"&limit=200")
+			var want []int64
+			for _, l := range public.Locations {
+				if l.ProjectID == 1221 {
+					want = append(want, l.ID)
+				}
+			}
+			if got := ids(list + query); !slices.Equal(got, want) || len(got) == 0 || len(got) == len(all) {
+				t.Errorf("%s: %v of %v, want %v", query, got, all, want)
+			}
+		}
+		if got := ids(list + "limit=1&offset=1&sync=&after="); !slices.Equal(got, all[1:2]) {
+			t.Errorf("the second is %v of %v", got, all)
+		}
+		names(t, server.Send("shop", "GET", list+"sync=begin&after=x&bbox=1&q=%21&open_at=noon&open_during=5"),
+			"sync", "after", "bbox", "q", "open_at", "open_during")
+	})
+}
+
 // Trap: "bare arrays: wrapping one of these fails in Java", and in PHP a wrapper is read as two broken places (§1.3).
 func TestTrapPlacesOfAProjectAreABareArray(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
