@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
-	"github.com/purserhq/purser/walletapi"
 )
 
 // A place as programs write it (spec/php-client.md §8.3, spec/wallet-api.md §4.4).
@@ -135,95 +132,6 @@ func (b *body) days(field string) *map[time.Weekday]hours.Span {
 	}
 	b.takeOver(field, days)
 	return &spans
-}
-
-// schedule reads hours: a text, or an object with one, or with a week and exceptions, or both where they say the same.
-func (b *body) schedule(field string) **hours.Schedule {
-	raw := b.raw(field)
-	if raw == nil {
-		return nil
-	}
-	var given walletapi.PlaceHours
-	if raw[0] == '"' {
-		given.Text = b.textOr(field)
-	} else if b.says(field) && json.Unmarshal(raw, &given) != nil {
-		b.refused.Refuse(field, `must be a text such as "Mo-Fr 09:00-18:00", or an object such as {"regular": {"monday": [{"open": "09:00", "close": "18:00"}]}}`)
-		return nil
-	}
-	var said, written *hours.Schedule
-	var err error
-	if given.Regular != nil || given.Holidays != nil || given.Exceptions != nil {
-		if written, err = formOf(given).Schedule(); err != nil {
-			b.refuseForm(field, err)
-			return nil
-		}
-		if given.Text == "" {
-			return &written
-		}
-	}
-	if said, err = hours.Parse(given.Text); err == nil && said != nil && len(given.HolidayDates) > 0 {
-		said, err = withHolidays(said, given.HolidayDates)
-	}
-	if err != nil {
-		b.refused.Refuse(field, "%v", err)
-		return nil
-	}
-	if written != nil && !said.Equal(written) && !sameForm(said, written) {
-		b.refused.Refuse(field+".text", "says something else than the rest of hours: leave one of them out")
-	}
-	return &said
-}
-
-// sameForm says whether two schedules look the same as forms.
-func sameForm(a, b *hours.Schedule) bool {
-	one, ok := a.Form()
-	other, ok2 := b.Form()
-	return ok && ok2 && reflect.DeepEqual(one, other)
-}
-
-func withHolidays(s *hours.Schedule, dates []string) (*hours.Schedule, error) {
-	var holidays []hours.Date
-	for _, text := range dates {
-		date, err := hours.ParseDate(text)
-		if err != nil {
-			return nil, err
-		}
-		holidays = append(holidays, date)
-	}
-	return hours.New(s.Rules(), holidays)
-}
-
-func formOf(given walletapi.PlaceHours) hours.Form {
-	form := hours.Form{Regular: map[string][]hours.FormSpan{}, HolidayDates: given.HolidayDates}
-	for day, spans := range given.Regular {
-		form.Regular[day] = formSpans(spans)
-	}
-	if given.Holidays != nil {
-		form.Holidays = formSpans(*given.Holidays)
-	}
-	for _, e := range given.Exceptions {
-		form.Exceptions = append(form.Exceptions, hours.FormException{From: e.From, To: e.To, Intervals: formSpans(e.Intervals), Title: e.Title})
-	}
-	return form
-}
-
-func formSpans(spans []walletapi.OpenSpan) []hours.FormSpan {
-	out := make([]hours.FormSpan, len(spans))
-	for i, span := range spans {
-		out[i] = hours.FormSpan(span)
-	}
-	return out
-}
-
-// refuseForm names every refused field of a form.
-func (b *body) refuseForm(field string, err error) {
-	var problems hours.FormError
-	if !errors.As(err, &problems) {
-		b.refused.Refuse(field, "%v", err)
-	}
-	for _, p := range problems {
-		b.refused.Refuse(p.Field, "%s", p.Problem)
-	}
 }
 
 // dayNamed reads a day by its English name.

@@ -141,6 +141,62 @@ func names(t *testing.T, answer *wallettest.Answer, fields ...string) {
 	}
 }
 
+// Nobody writes hours who does not know them: what is not understood of them is refused by name, and takes no hours away. What a
+// program writes back that has read them is understood, and so is PHP, whose empty maps are lists.
+func TestHoursAreNotLostInSilence(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		hours := func(answer *wallettest.Answer) string {
+			var place walletapi.Location
+			answer.Decode(&place)
+			if place.Hours == nil {
+				return ""
+			}
+			return place.Hours.Text
+		}
+		put(t, server, placePath, `{"hours":"Mo-Fr 09:00-18:00"}`)
+		for body, fields := range map[string][]string{
+			`{"holiday_dates":["2026-12-25"]}`:                    {"hours.regular"},
+			`{"text":"","holiday_dates":["2026-12-25"]}`:          {"hours.regular"},
+			`{"exceptions":[{"from":"2026-12-24"}]}`:              {"hours.regular"},
+			`{"holidays":[]}`:                                     {"hours.regular"},
+			`{"regular":null}`:                                    {"hours.regular"},
+			`{"text":null}`:                                       {"hours.regular"},
+			`{"regluar":{"monday":[]}}`:                           {"hours.regular", "hours.regluar"},
+			`{"text":"24/7","note":"x"}`:                          {"hours.note"},
+			`{"text":"24/7","holidays":[]}`:                       {"hours.text"},
+			`{"text":"Mo 10:00-"}`:                                {"hours.text"},
+			`{"text":5}`:                                          {"hours.text"},
+			`{"text":"24/7","holiday_dates":["x",7]}`:             {"hours.holiday_dates[0]", "hours.holiday_dates[1]"},
+			`{"regular":[1]}`:                                     {"hours.regular"},
+			`{"regular":{"monday":5,"Tuesday":[]}}`:               {"hours.regular.monday", "hours.regular.Tuesday"},
+			`{"regular":{"monday":[{"opens":"9:00"},7]}}`:         {"hours.regular.monday[0].opens", "hours.regular.monday[0].open", "hours.regular.monday[1]"},
+			`{"regular":{},"exceptions":[{"from":9,"till":"x"}]}`: {"hours.exceptions[0].from", "hours.exceptions[0].till"},
+			`[1]`: {"hours"}, `5`: {"hours"}, `"Mo 10:00-"`: {"hours"},
+		} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"hours":`+body+`}`)), fields...)
+		}
+		if text := hours(server.Send("shop", "GET", placePath)); text != "Mo-Fr 09:00-18:00" {
+			t.Errorf("the hours are %q", text)
+		}
+		for body, want := range map[string]string{
+			`{"regular":[]}`: "off", `{"regular":{}}`: "off", `{"regular":{"monday":[],"tuesday":null}}`: "off",
+			`{"regular":[],"exceptions":[{"from":"2026-12-24","intervals":[]}]}`:                                 "off; 2026 Dec 24 off",
+			`{"text":"off; 2026 Dec 24 off","exceptions":[{"from":"2026-12-24"}]}`:                               "off; 2026 Dec 24 off",
+			`{"regular":{"monday":{"0":{"open":"09:00","close":"18:00"},"2":{"open":"20:00","close":"21:00"}}}}`: "Mo 09:00-18:00,20:00-21:00",
+			`{"text":""}`: "", `[]`: "", `{}`: "", `""`: "",
+		} {
+			put(t, server, placePath, `{"hours":"24/7"}`)
+			written := put(t, server, placePath, `{"hours":`+body+`}`)
+			if text := hours(written); text != want {
+				t.Errorf("%s: the hours are %q, want %q", body, text, want)
+			}
+			if back := put(t, server, placePath, written.Body); back.Body != written.Body {
+				t.Errorf("written back, %s becomes %s", written.Body, back.Body)
+			}
+		}
+	})
+}
+
 // A text has so many languages and no more, however often somebody adds some.
 func TestTheLanguagesOfATextAreBounded(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
