@@ -95,8 +95,5 @@ func (a *API) writeLocation(ctx context.Context, r *request, field string,
 		return nil, err
 	}
 	e := b.place(locale)
-	if err := b.err(); err != nil {
-		return nil, err
-	}
 	return once(r, plain, func(c wallet.Caller) (service.LocationView, error) { return write(ctx, c, id, e) }, a.changedLocation(e.Locale))
 }

@@ -19,20 +19,24 @@ const (
 	offerType = "offer"
 )
 
-// place reads a place; locale is what the query says of the language that plain texts are in.
+// place reads a place, and what is refused of it, which is told together with what is wrong with the place; locale is what the query says of the language that plain texts are in.
 func (b *body) place(locale string) service.LocationEdit {
 	if own := b.textOr("locale"); own != "" && locale != "" && own != locale {
 		b.refused.Refuse("locale", "is %s in the query: give one of them", locale)
 	} else if own != "" {
 		locale = own
 	}
+	if locale != "" && !service.IsLocale(locale) {
+		b.refused.Refuse("locale", "%q is not a language, such as lt or lt_LT", locale)
+		locale = ""
+	}
 	e := service.LocationEdit{
 		Locale: locale, ID: b.idOr("id"), ProjectID: b.idOr("project_id"),
 		TitleWords: b.words("title", locale), DescriptionWords: b.words("description", locale), AddressWords: b.words("address", locale),
 		PriceEdits: b.prices("prices", locale), SpotEdits: b.spots("spots", locale),
 	}
-	e.Position, e.Days, e.Services = b.position(), b.days("working_hours"), b.services("services")
-	e.Hours = b.schedule("hours")
+	b.position(&e)
+	e.Days, e.Hours, e.Services = b.days("working_hours"), b.schedule("hours"), b.services("services")
 	if b.raw("timezone") != nil {
 		e.Timezone = new(b.textOr("timezone"))
 	}
@@ -55,6 +59,7 @@ func (b *body) place(locale string) service.LocationEdit {
 		e.RemoteSpot, e.RemoteIdentifier = new(o.idOr("spot_id")), o.textOr("identifier")
 		b.takeOver("remote_orders", o)
 	}
+	e.Refused = b.refused
 	return e
 }
 
@@ -77,20 +82,31 @@ func (b *body) words(field, locale string) wallet.Words {
 	return wallet.Words{Texts: texts}
 }
 
-// position reads lat and lng, nil where they are not given.
-func (b *body) position() **wallet.Position {
+// position reads lat and lng, where they are given. A half that is null stays as it is: PHP reads 0 as no number, and writes that as
+// null (spec/php-client.md §8.3).
+func (b *body) position(e *service.LocationEdit) {
 	lat, lng := b.degrees("lat", 90), b.degrees("lng", 180)
+	_, namesLat := b.fields["lat"]
+	_, namesLng := b.fields["lng"]
 	switch {
-	case lat != nil && lng != nil:
-		position := new(wallet.Position)
-		*position = wallet.At(*lat, *lng)
-		return &position
-	case b.raw("lat") != nil && b.raw("lng") == nil:
+	case b.raw("lat") != nil && !namesLng:
 		b.refused.Refuse("lng", "must be given with lat")
-	case b.raw("lng") != nil && b.raw("lat") == nil:
+	case b.raw("lng") != nil && !namesLat:
 		b.refused.Refuse("lat", "must be given with lng")
+	case lat == nil && lng == nil:
+	default:
+		e.KeepLat, e.KeepLng = b.raw("lat") == nil, b.raw("lng") == nil
+		position := new(wallet.Position)
+		*position = wallet.At(orZero(lat), orZero(lng))
+		e.Position = &position
 	}
-	return nil
+}
+
+func orZero(n *float64) float64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // degrees is a coordinate, also as text, nil when it is not given.
@@ -259,6 +275,7 @@ func (b *body) spots(field, locale string) *[]service.SpotEdit {
 		default:
 			o.refused.Refuse("status", "must be open, waiting or closed")
 		}
+		e.Unread = len(o.refused["id"])+len(o.refused["identifier"]) > 0
 		info := o.inner("place_info")
 		e.Title, e.Description, e.Address = info.words("title", locale), info.words("description", locale), info.words("address", locale)
 		e.LocationID = info.idOr("location_id")

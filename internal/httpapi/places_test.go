@@ -124,6 +124,20 @@ func TestTrapPHPForgetsAPositionOfZero(t *testing.T) {
 		if answer := put(t, server, placePath, `{"lat":null,"lng":null,"radius":7}`); !strings.Contains(answer.Body, `"lat":0,"lng":0,"radius":7`) {
 			t.Errorf("it moved: %s", answer.Body)
 		}
+		// On the equator, or on the meridian of Greenwich, it is a half that is forgotten; the other may even change.
+		put(t, server, placePath, `{"lat":0,"lng":10}`)
+		if answer := put(t, server, placePath, `{"lat":null,"lng":11.5}`); !strings.Contains(answer.Body, `"lat":0,"lng":11.5,`) {
+			t.Errorf("on the equator: %s", answer.Body)
+		}
+		put(t, server, placePath, `{"lat":51.5,"lng":0}`)
+		if answer := put(t, server, placePath, `{"lat":"51.5","lng":null}`); !strings.Contains(answer.Body, `"lat":51.5,"lng":0,`) {
+			t.Errorf("in Greenwich: %s", answer.Body)
+		}
+		for body, field := range map[string]string{`{"lng":10}`: "lat", `{"lat":10}`: "lng", `{"lat":null,"lng":200}`: "lng"} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(body)), field)
+		}
+		made := server.Send("shop", "POST", "/rest/v1/project/1222/location", wallettest.Body(`{"title":"Kiosk","address":"Nowhere","lat":null,"lng":10}`))
+		names(t, made, "lat")
 	})
 }
 
@@ -194,6 +208,32 @@ func TestHoursAreNotLostInSilence(t *testing.T) {
 				t.Errorf("written back, %s becomes %s", written.Body, back.Body)
 			}
 		}
+	})
+}
+
+// All that is wrong with a place is told at once, whoever finds it: who reads the body, who knows the place, who knows the rules. What
+// only looks wrong because something was not read is not told.
+func TestAllThatIsRefusedOfAPlaceIsToldAtOnce(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		before := server.Send("shop", "GET", placePath).Body
+		for body, fields := range map[string][]string{
+			`{"radius":1.5,"status":"closed","services":{"foo":{"available":true}},"timezone":"X/Y"}`: {"radius", "status", "services.foo", "timezone"},
+			`{"id":7,"radius":-1,"services":{"pay":{"available":true,"categories":[99]}}}`:            {"id", "radius", "services.pay.categories[0]"},
+			`{"project_id":1222,"locale":"english","title":"Café","public":"yes"}`:                    {"project_id", "locale", "public"},
+			`{"title":7,"status":5,"hours":5,"working_hours":{"monday":{"opening_time":"x"}}}`:        {"title", "status", "hours", "working_hours.monday.opening_time", "working_hours.monday.closing_time"},
+			`{"services":{"cash_in":{"available":"x","types":["smell",7]}},"images":{"pin_open":5}}`:  {"services.cash_in.available", "services.cash_in.types[0]", "services.cash_in.types[1]", "images.pin_open"},
+			`{"spots":[{"id":"x"},{"identifier":7},{"identifier":"T 1"},{"identifier":"T"},{"identifier":"T"},{"id":99}],"remote_orders":{"identifier":"U"}}`: {
+				"spots[0].id", "spots[1].identifier", "spots[2].identifier", "spots[4].identifier", "spots[5].id"},
+			`{"spots":[{"identifier":"T"},{"identifier":"T"},{"identifier":"T 1"}],"remote_orders":{"identifier":"U"}}`: {
+				"spots[1].identifier", "spots[2].identifier", "remote_orders.identifier"},
+			`{"spots":[{"identifier":"A"},{"identifier":"B 1"}],"remote_orders":{"identifier":"A"}}`: {"spots[1].identifier"},
+		} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(body)), fields...)
+		}
+		if after := server.Send("shop", "GET", placePath).Body; after != before {
+			t.Errorf("it was %s and is %s", before, after)
+		}
+		expect(t, server.Send("second-shop", "PUT", placePath, wallettest.Body(`{"radius":1.5}`)), 403, wallet.Forbidden)
 	})
 }
 
