@@ -59,7 +59,7 @@ func (c *Client) PayCategories(ctx context.Context, locale string) ([]PayCategor
 	return list[PayCategory](ctx, c, inLanguage(locale), "/locations/pay-categories")
 }
 
-// ProjectLocations are the places of a project.
+// ProjectLocations are the places of a project, in the order and by the filters of Locations; the query has no After.
 func (c *Client) ProjectLocations(ctx context.Context, project int64, q LocationQuery) ([]Location, error) {
 	return list[Location](ctx, c, q.params(), "/project/{}/locations", project)
 }

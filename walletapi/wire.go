@@ -450,8 +450,8 @@ type Location struct {
 type PlaceHours struct {
 	// Text is in the words of OpenStreetMap's opening_hours.
 	Text string `json:"text"`
-	// Regular is the week by lower-case English day; a day that is missing is closed.
-	Regular map[string][]OpenSpan `json:"regular,omitempty"`
+	// Regular is the week by lower-case English day; a day that is missing is closed. Nil where the text alone can say it.
+	Regular map[string][]OpenSpan `json:"regular,omitzero"`
 	// Holidays are the hours of holidays: absent, they are days like others; empty, closed.
 	Holidays *[]OpenSpan `json:"holidays,omitempty"`
 	// HolidayDates are the holidays that the place keeps, such as 2026-12-25, or 12-25 for every year.

@@ -415,11 +415,6 @@ func spanOrder(a, b Span) int {
 	return order
 }
 
-// Always is the schedule of what never closes.
-func Always() *Schedule {
-	return &Schedule{rules: []Rule{{Days: EveryDay, State: Open, Spans: []Span{{Close: DayEnd}}}}}
-}
-
 // Rules are the schedule's rules in their canonical form; not to be altered.
 func (s *Schedule) Rules() []Rule {
 	if s == nil {

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
+	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/walletapi"
 )
 
@@ -104,6 +107,18 @@ type document struct {
 	// json is the place without its closing brace and its hours, which stand behind it: many places share theirs.
 	json  []byte
 	hours unique.Handle[string]
+	// languages are those that any text of the place is in, with commas between them.
+	languages unique.Handle[string]
+}
+
+// has says whether the place has a text in a language.
+func (d *document) has(locale string) bool {
+	for language := range strings.SplitSeq(d.languages.Value(), ",") {
+		if language == locale {
+			return true
+		}
+	}
+	return false
 }
 
 // documentsMost is how much memory the documents take, in bytes; documentCost is what each takes beside its own length.
@@ -119,8 +134,43 @@ func newDocuments() *documents {
 	})
 }
 
-// maxLocale bounds the languages that documents are kept in: their names are as short.
-const maxLocale = 5
+// kept finds the document of a place in a language, nil where there is none, or one of another state. There is one for each language
+// that the place has, and one for all others: so what strangers make up takes neither work nor room.
+func (a *API) kept(one *service.FoundLocation, locale string, now int64) *document {
+	d := a.fresh(one, locale, now)
+	if d != nil || locale == "" {
+		return d
+	}
+	language := wallet.Language(locale)
+	if language != locale {
+		if d = a.fresh(one, language, now); d != nil && !d.has(locale) {
+			return d
+		}
+	}
+	if d = a.fresh(one, "", now); d != nil && !d.has(locale) && !d.has(language) {
+		return d
+	}
+	return nil
+}
+
+func (a *API) fresh(one *service.FoundLocation, locale string, now int64) *document {
+	d, ok := a.documents.GetIfPresent(documentKey{one.ID, locale})
+	if !ok || d.updatedAt != one.UpdatedAt.UnixMicro() || d.until != 0 && now >= d.until {
+		return nil
+	}
+	return d
+}
+
+// keep is for kept.
+func (a *API) keep(id int64, locale string, d *document) {
+	if !d.has(locale) {
+		locale = wallet.Language(locale)
+	}
+	if !d.has(locale) {
+		locale = ""
+	}
+	a.documents.Set(documentKey{id, locale}, d)
+}
 
 // gathered finds the documents of places, and reads those that are not kept. One that is gone meanwhile is nil.
 func (a *API) gathered(ctx context.Context, r *request, found []service.FoundLocation, locale string) ([]*document, error) {
@@ -129,10 +179,10 @@ func (a *API) gathered(ctx context.Context, r *request, found []service.FoundLoc
 	var missing []service.FoundLocation
 	for i := range found {
 		one := &found[i]
-		kept, ok := a.documents.GetIfPresent(documentKey{one.ID, locale})
-		if ok && !one.Withdrawn && kept.updatedAt == one.UpdatedAt.UnixMicro() && (kept.until == 0 || now.UnixMicro() < kept.until) {
-			all[i] = kept
-		} else {
+		if !one.Withdrawn {
+			all[i] = a.kept(one, locale, now.UnixMicro())
+		}
+		if all[i] == nil {
 			missing = append(missing, *one)
 		}
 	}
@@ -150,8 +200,8 @@ func (a *API) gathered(ctx context.Context, r *request, found []service.FoundLoc
 		if all[i], err = a.document(&places[0], locale, now); err != nil {
 			return nil, err
 		}
-		if !found[i].Withdrawn && len(locale) <= maxLocale {
-			a.documents.Set(documentKey{found[i].ID, locale}, all[i])
+		if !found[i].Withdrawn {
+			a.keep(found[i].ID, locale, all[i])
 		}
 		places = places[1:]
 	}
@@ -177,7 +227,7 @@ func (a *API) document(l *service.PublicLocation, locale string, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	d := &document{updatedAt: l.UpdatedAt.UnixMicro(), json: raw[:len(raw)-1]}
+	d := &document{updatedAt: l.UpdatedAt.UnixMicro(), json: raw[:len(raw)-1], languages: unique.Make(strings.Join(languagesOf(&l.Location), ","))}
 	if shared[0] = ','; len(shared) > len("{}") {
 		d.hours = unique.Make(string(shared[:len(shared)-1]))
 	}
@@ -185,6 +235,23 @@ func (a *API) document(l *service.PublicLocation, locale string, now time.Time) 
 		d.until = l.Until.UnixMicro()
 	}
 	return d, nil
+}
+
+// languagesOf are the languages that any text of a place is in.
+func languagesOf(l *wallet.Location) []string {
+	all := map[string]bool{}
+	add := func(text wallet.Text) {
+		for language := range text {
+			all[language] = true
+		}
+	}
+	add(l.Title)
+	add(l.Description)
+	add(l.Address)
+	for _, price := range l.Prices {
+		add(price.Title)
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // marshalMetadata encodes what describes a page; most often it is three numbers.

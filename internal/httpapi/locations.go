@@ -46,6 +46,13 @@ func (a *API) projectLocations(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	filter, locale := locationFilter(q, maxLimit), q.text("locale")
+	a.openFilter(q, &filter)
+	ownFilter(q, &filter)
+	for _, name := range []string{"after", "sync"} {
+		if q.text(name) != "" && q.refused[name] == nil {
+			q.refused.Refuse(name, "is of GET /locations: a plain list does not say where to go on, page with offset")
+		}
+	}
 	if err := q.err(); err != nil {
 		return nil, err
 	}
@@ -88,8 +95,5 @@ func (a *API) writeLocation(ctx context.Context, r *request, field string,
 		return nil, err
 	}
 	e := b.place(locale)
-	if err := b.err(); err != nil {
-		return nil, err
-	}
 	return once(r, plain, func(c wallet.Caller) (service.LocationView, error) { return write(ctx, c, id, e) }, a.changedLocation(e.Locale))
 }

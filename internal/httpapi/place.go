@@ -137,10 +137,8 @@ func wireHours(s *hours.Schedule) *walletapi.PlaceHours {
 		return out
 	}
 	out.HolidayDates = form.HolidayDates
+	out.Regular = make(map[string][]walletapi.OpenSpan, len(form.Regular)) // empty for what is always closed
 	for day, spans := range form.Regular {
-		if out.Regular == nil {
-			out.Regular = map[string][]walletapi.OpenSpan{}
-		}
 		out.Regular[day] = wireSpans(spans)
 	}
 	if form.Holidays != nil {

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
-	"github.com/purserhq/purser/walletapi"
 )
 
 // A place as programs write it (spec/php-client.md §8.3, spec/wallet-api.md §4.4).
@@ -22,20 +19,24 @@ const (
 	offerType = "offer"
 )
 
-// place reads a place; locale is what the query says of the language that plain texts are in.
+// place reads a place, and what is refused of it, which is told together with what is wrong with the place; locale is what the query says of the language that plain texts are in.
 func (b *body) place(locale string) service.LocationEdit {
 	if own := b.textOr("locale"); own != "" && locale != "" && own != locale {
 		b.refused.Refuse("locale", "is %s in the query: give one of them", locale)
 	} else if own != "" {
 		locale = own
 	}
+	if locale != "" && !service.IsLocale(locale) {
+		b.refused.Refuse("locale", "%q is not a language, such as lt or lt_LT", locale)
+		locale = ""
+	}
 	e := service.LocationEdit{
 		Locale: locale, ID: b.idOr("id"), ProjectID: b.idOr("project_id"),
 		TitleWords: b.words("title", locale), DescriptionWords: b.words("description", locale), AddressWords: b.words("address", locale),
 		PriceEdits: b.prices("prices", locale), SpotEdits: b.spots("spots", locale),
 	}
-	e.Position, e.Days, e.Services = b.position(), b.days("working_hours"), b.services("services")
-	e.Hours = b.schedule("hours")
+	b.position(&e)
+	e.Days, e.Hours, e.Services = b.days("working_hours"), b.schedule("hours"), b.services("services")
 	if b.raw("timezone") != nil {
 		e.Timezone = new(b.textOr("timezone"))
 	}
@@ -58,6 +59,7 @@ func (b *body) place(locale string) service.LocationEdit {
 		e.RemoteSpot, e.RemoteIdentifier = new(o.idOr("spot_id")), o.textOr("identifier")
 		b.takeOver("remote_orders", o)
 	}
+	e.Refused = b.refused
 	return e
 }
 
@@ -80,20 +82,31 @@ func (b *body) words(field, locale string) wallet.Words {
 	return wallet.Words{Texts: texts}
 }
 
-// position reads lat and lng, nil where they are not given.
-func (b *body) position() **wallet.Position {
+// position reads lat and lng, where they are given. A half that is null stays as it is: PHP reads 0 as no number, and writes that as
+// null (spec/php-client.md §8.3).
+func (b *body) position(e *service.LocationEdit) {
 	lat, lng := b.degrees("lat", 90), b.degrees("lng", 180)
+	_, namesLat := b.fields["lat"]
+	_, namesLng := b.fields["lng"]
 	switch {
-	case lat != nil && lng != nil:
-		position := new(wallet.Position)
-		*position = wallet.At(*lat, *lng)
-		return &position
-	case b.raw("lat") != nil && b.raw("lng") == nil:
+	case b.raw("lat") != nil && !namesLng:
 		b.refused.Refuse("lng", "must be given with lat")
-	case b.raw("lng") != nil && b.raw("lat") == nil:
+	case b.raw("lng") != nil && !namesLat:
 		b.refused.Refuse("lat", "must be given with lng")
+	case lat == nil && lng == nil:
+	default:
+		e.KeepLat, e.KeepLng = b.raw("lat") == nil, b.raw("lng") == nil
+		position := new(wallet.Position)
+		*position = wallet.At(orZero(lat), orZero(lng))
+		e.Position = &position
 	}
-	return nil
+}
+
+func orZero(n *float64) float64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // degrees is a coordinate, also as text, nil when it is not given.
@@ -135,95 +148,6 @@ func (b *body) days(field string) *map[time.Weekday]hours.Span {
 	}
 	b.takeOver(field, days)
 	return &spans
-}
-
-// schedule reads hours: a text, or an object with one, or with a week and exceptions, or both where they say the same.
-func (b *body) schedule(field string) **hours.Schedule {
-	raw := b.raw(field)
-	if raw == nil {
-		return nil
-	}
-	var given walletapi.PlaceHours
-	if raw[0] == '"' {
-		given.Text = b.textOr(field)
-	} else if b.says(field) && json.Unmarshal(raw, &given) != nil {
-		b.refused.Refuse(field, `must be a text such as "Mo-Fr 09:00-18:00", or an object such as {"regular": {"monday": [{"open": "09:00", "close": "18:00"}]}}`)
-		return nil
-	}
-	var said, written *hours.Schedule
-	var err error
-	if given.Regular != nil || given.Holidays != nil || given.Exceptions != nil {
-		if written, err = formOf(given).Schedule(); err != nil {
-			b.refuseForm(field, err)
-			return nil
-		}
-		if given.Text == "" {
-			return &written
-		}
-	}
-	if said, err = hours.Parse(given.Text); err == nil && said != nil && len(given.HolidayDates) > 0 {
-		said, err = withHolidays(said, given.HolidayDates)
-	}
-	if err != nil {
-		b.refused.Refuse(field, "%v", err)
-		return nil
-	}
-	if written != nil && !said.Equal(written) && !sameForm(said, written) {
-		b.refused.Refuse(field+".text", "says something else than the rest of hours: leave one of them out")
-	}
-	return &said
-}
-
-// sameForm says whether two schedules look the same as forms.
-func sameForm(a, b *hours.Schedule) bool {
-	one, ok := a.Form()
-	other, ok2 := b.Form()
-	return ok && ok2 && reflect.DeepEqual(one, other)
-}
-
-func withHolidays(s *hours.Schedule, dates []string) (*hours.Schedule, error) {
-	var holidays []hours.Date
-	for _, text := range dates {
-		date, err := hours.ParseDate(text)
-		if err != nil {
-			return nil, err
-		}
-		holidays = append(holidays, date)
-	}
-	return hours.New(s.Rules(), holidays)
-}
-
-func formOf(given walletapi.PlaceHours) hours.Form {
-	form := hours.Form{Regular: map[string][]hours.FormSpan{}, HolidayDates: given.HolidayDates}
-	for day, spans := range given.Regular {
-		form.Regular[day] = formSpans(spans)
-	}
-	if given.Holidays != nil {
-		form.Holidays = formSpans(*given.Holidays)
-	}
-	for _, e := range given.Exceptions {
-		form.Exceptions = append(form.Exceptions, hours.FormException{From: e.From, To: e.To, Intervals: formSpans(e.Intervals), Title: e.Title})
-	}
-	return form
-}
-
-func formSpans(spans []walletapi.OpenSpan) []hours.FormSpan {
-	out := make([]hours.FormSpan, len(spans))
-	for i, span := range spans {
-		out[i] = hours.FormSpan(span)
-	}
-	return out
-}
-
-// refuseForm names every refused field of a form.
-func (b *body) refuseForm(field string, err error) {
-	var problems hours.FormError
-	if !errors.As(err, &problems) {
-		b.refused.Refuse(field, "%v", err)
-	}
-	for _, p := range problems {
-		b.refused.Refuse(p.Field, "%s", p.Problem)
-	}
 }
 
 // dayNamed reads a day by its English name.
@@ -351,6 +275,7 @@ func (b *body) spots(field, locale string) *[]service.SpotEdit {
 		default:
 			o.refused.Refuse("status", "must be open, waiting or closed")
 		}
+		e.Unread = len(o.refused["id"])+len(o.refused["identifier"]) > 0
 		info := o.inner("place_info")
 		e.Title, e.Description, e.Address = info.words("title", locale), info.words("description", locale), info.words("address", locale)
 		e.LocationID = info.idOr("location_id")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,174 @@ func TestTrapPHPForgetsAPositionOfZero(t *testing.T) {
 		if answer := put(t, server, placePath, `{"lat":null,"lng":null,"radius":7}`); !strings.Contains(answer.Body, `"lat":0,"lng":0,"radius":7`) {
 			t.Errorf("it moved: %s", answer.Body)
 		}
+		// On the equator, or on the meridian of Greenwich, it is a half that is forgotten; the other may even change.
+		put(t, server, placePath, `{"lat":0,"lng":10}`)
+		if answer := put(t, server, placePath, `{"lat":null,"lng":11.5}`); !strings.Contains(answer.Body, `"lat":0,"lng":11.5,`) {
+			t.Errorf("on the equator: %s", answer.Body)
+		}
+		put(t, server, placePath, `{"lat":51.5,"lng":0}`)
+		if answer := put(t, server, placePath, `{"lat":"51.5","lng":null}`); !strings.Contains(answer.Body, `"lat":51.5,"lng":0,`) {
+			t.Errorf("in Greenwich: %s", answer.Body)
+		}
+		for body, field := range map[string]string{`{"lng":10}`: "lat", `{"lat":10}`: "lng", `{"lat":null,"lng":200}`: "lng"} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(body)), field)
+		}
+		made := server.Send("shop", "POST", "/rest/v1/project/1222/location", wallettest.Body(`{"title":"Kiosk","address":"Nowhere","lat":null,"lng":10}`))
+		names(t, made, "lat")
+	})
+}
+
+// names expects a refusal of just these fields.
+func names(t *testing.T, answer *wallettest.Answer, fields ...string) {
+	t.Helper()
+	expect(t, answer, 400, wallet.InvalidParameters)
+	named := []string{}
+	if answer.Error != nil {
+		named = slices.Sorted(maps.Keys(answer.Error.Properties))
+	}
+	slices.Sort(fields)
+	if !slices.Equal(named, fields) {
+		t.Errorf("it names %v, want %v: %s", named, fields, answer.Body)
+	}
+}
+
+// Nobody writes hours who does not know them: what is not understood of them is refused by name, and takes no hours away. What a
+// program writes back that has read them is understood, and so is PHP, whose empty maps are lists.
+func TestHoursAreNotLostInSilence(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		hours := func(answer *wallettest.Answer) string {
+			var place walletapi.Location
+			answer.Decode(&place)
+			if place.Hours == nil {
+				return ""
+			}
+			return place.Hours.Text
+		}
+		put(t, server, placePath, `{"hours":"Mo-Fr 09:00-18:00"}`)
+		for body, fields := range map[string][]string{
+			`{"holiday_dates":["2026-12-25"]}`:                    {"hours.regular"},
+			`{"text":"","holiday_dates":["2026-12-25"]}`:          {"hours.regular"},
+			`{"exceptions":[{"from":"2026-12-24"}]}`:              {"hours.regular"},
+			`{"holidays":[]}`:                                     {"hours.regular"},
+			`{"regular":null}`:                                    {"hours.regular"},
+			`{"text":null}`:                                       {"hours.regular"},
+			`{"regluar":{"monday":[]}}`:                           {"hours.regular", "hours.regluar"},
+			`{"text":"24/7","note":"x"}`:                          {"hours.note"},
+			`{"text":"24/7","holidays":[]}`:                       {"hours.text"},
+			`{"text":"Mo 10:00-"}`:                                {"hours.text"},
+			`{"text":5}`:                                          {"hours.text"},
+			`{"text":"24/7","holiday_dates":["x",7]}`:             {"hours.holiday_dates[0]", "hours.holiday_dates[1]"},
+			`{"regular":[1]}`:                                     {"hours.regular"},
+			`{"regular":{"monday":5,"Tuesday":[]}}`:               {"hours.regular.monday", "hours.regular.Tuesday"},
+			`{"regular":{"monday":[{"opens":"9:00"},7]}}`:         {"hours.regular.monday[0].opens", "hours.regular.monday[0].open", "hours.regular.monday[1]"},
+			`{"regular":{},"exceptions":[{"from":9,"till":"x"}]}`: {"hours.exceptions[0].from", "hours.exceptions[0].till"},
+			`[1]`: {"hours"}, `5`: {"hours"}, `"Mo 10:00-"`: {"hours"},
+		} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"hours":`+body+`}`)), fields...)
+		}
+		if text := hours(server.Send("shop", "GET", placePath)); text != "Mo-Fr 09:00-18:00" {
+			t.Errorf("the hours are %q", text)
+		}
+		for body, want := range map[string]string{
+			`{"regular":[]}`: "off", `{"regular":{}}`: "off", `{"regular":{"monday":[],"tuesday":null}}`: "off",
+			`{"regular":[],"exceptions":[{"from":"2026-12-24","intervals":[]}]}`:                                 "off; 2026 Dec 24 off",
+			`{"text":"off; 2026 Dec 24 off","exceptions":[{"from":"2026-12-24"}]}`:                               "off; 2026 Dec 24 off",
+			`{"regular":{"monday":{"0":{"open":"09:00","close":"18:00"},"2":{"open":"20:00","close":"21:00"}}}}`: "Mo 09:00-18:00,20:00-21:00",
+			`{"text":""}`: "", `[]`: "", `{}`: "", `""`: "",
+		} {
+			put(t, server, placePath, `{"hours":"24/7"}`)
+			written := put(t, server, placePath, `{"hours":`+body+`}`)
+			if text := hours(written); text != want {
+				t.Errorf("%s: the hours are %q, want %q", body, text, want)
+			}
+			if back := put(t, server, placePath, written.Body); back.Body != written.Body {
+				t.Errorf("written back, %s becomes %s", written.Body, back.Body)
+			}
+		}
+	})
+}
+
+// All that is wrong with a place is told at once, whoever finds it: who reads the body, who knows the place, who knows the rules. What
+// only looks wrong because something was not read is not told.
+func TestAllThatIsRefusedOfAPlaceIsToldAtOnce(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		before := server.Send("shop", "GET", placePath).Body
+		for body, fields := range map[string][]string{
+			`{"radius":1.5,"status":"closed","services":{"foo":{"available":true}},"timezone":"X/Y"}`: {"radius", "status", "services.foo", "timezone"},
+			`{"id":7,"radius":-1,"services":{"pay":{"available":true,"categories":[99]}}}`:            {"id", "radius", "services.pay.categories[0]"},
+			`{"project_id":1222,"locale":"english","title":"Café","public":"yes"}`:                    {"project_id", "locale", "public"},
+			`{"title":7,"status":5,"hours":5,"working_hours":{"monday":{"opening_time":"x"}}}`:        {"title", "status", "hours", "working_hours.monday.opening_time", "working_hours.monday.closing_time"},
+			`{"services":{"cash_in":{"available":"x","types":["smell",7]}},"images":{"pin_open":5}}`:  {"services.cash_in.available", "services.cash_in.types[0]", "services.cash_in.types[1]", "images.pin_open"},
+			`{"spots":[{"id":"x"},{"identifier":7},{"identifier":"T 1"},{"identifier":"T"},{"identifier":"T"},{"id":99}],"remote_orders":{"identifier":"U"}}`: {
+				"spots[0].id", "spots[1].identifier", "spots[2].identifier", "spots[4].identifier", "spots[5].id"},
+			`{"spots":[{"identifier":"T"},{"identifier":"T"},{"identifier":"T 1"}],"remote_orders":{"identifier":"U"}}`: {
+				"spots[1].identifier", "spots[2].identifier", "remote_orders.identifier"},
+			`{"spots":[{"identifier":"A"},{"identifier":"B 1"}],"remote_orders":{"identifier":"A"}}`: {"spots[1].identifier"},
+		} {
+			names(t, server.Send("shop", "PUT", placePath, wallettest.Body(body)), fields...)
+		}
+		if after := server.Send("shop", "GET", placePath).Body; after != before {
+			t.Errorf("it was %s and is %s", before, after)
+		}
+		expect(t, server.Send("second-shop", "PUT", placePath, wallettest.Body(`{"radius":1.5}`)), 403, wallet.Forbidden)
+	})
+}
+
+// A text has so many languages and no more, however often somebody adds some.
+func TestTheLanguagesOfATextAreBounded(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		texts := func(first byte, n int, words string) string {
+			out := wallet.Text{}
+			for i := range n {
+				out[string([]byte{first, byte('a' + i/26), byte('a' + i%26)})] = words
+			}
+			raw, _ := json.Marshal(out)
+			return string(raw)
+		}
+		put(t, server, placePath, `{"description":{"en":"x"}}`)
+		put(t, server, placePath, `{"description":`+texts('a', 99, "x")+`}`)
+		names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"description":`+texts('b', 1, "x")+`}`)), "description")
+		names(t, server.Send("shop", "PUT", placePath, wallettest.Body(`{"description":"y","locale":"lt"}`)), "description")
+		put(t, server, placePath, `{"description":`+texts('a', 99, "")+`}`)
+		put(t, server, placePath, `{"description":`+texts('b', 99, "x")+`}`)
+	})
+}
+
+// The places of a project are filtered and ordered as all places are; what a plain list cannot answer is refused, and not passed over.
+func TestPlacesOfAProjectAreFiltered(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"hours":"24/7"}`)
+		const list = "/rest/v1/project/1221/locations?"
+		ids := func(target string) (ids []int64) {
+			answer := server.Send("shop", "GET", target)
+			expect(t, answer, 200, "")
+			var list []walletapi.Location
+			answer.Decode(&list)
+			for _, l := range list {
+				ids = append(ids, l.ID)
+			}
+			return ids
+		}
+		all := ids(list)
+		day := wallettest.Epoch.Truncate(24 * time.Hour).Unix()
+		for _, query := range []string{"q=kiosk", "bbox=25.2,54.6,25.3,54.7", "open_at", "open_at=now", fmt.Sprintf("open_at=%d", day),
+			fmt.Sprintf("open_during=%d,%d", day, day+86400), "bbox=20,54,26,56&lat=54.6872&lng=25.2797&distance=3000"} {
+			public, _ := listed(t, server, query+"&limit=200")
+			var want []int64
+			for _, l := range public.Locations {
+				if l.ProjectID == 1221 {
+					want = append(want, l.ID)
+				}
+			}
+			if got := ids(list + query); !slices.Equal(got, want) || len(got) == 0 || len(got) == len(all) {
+				t.Errorf("%s: %v of %v, want %v", query, got, all, want)
+			}
+		}
+		if got := ids(list + "limit=1&offset=1&sync=&after="); !slices.Equal(got, all[1:2]) {
+			t.Errorf("the second is %v of %v", got, all)
+		}
+		names(t, server.Send("shop", "GET", list+"sync=begin&after=x&bbox=1&q=%21&open_at=noon&open_during=5"),
+			"sync", "after", "bbox", "q", "open_at", "open_during")
 	})
 }
 

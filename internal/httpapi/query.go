@@ -14,7 +14,8 @@ import (
 
 // query reads the parameters of a request and gathers what is wrong with them, so that a
 // caller learns of every refused field at once. Unknown parameters are ignored; a known one
-// may be given once. An empty value is no value: some clients send names without one.
+// may be given once. An empty value is no value: some clients send names without one. Only open_at,
+// which no such client knows, is now without one.
 type query struct {
 	raw        string
 	parameters []parameter
@@ -73,6 +74,11 @@ func (q *query) text(name string) (value string) {
 		q.refused.Refuse(name, "is given %d times; give it once", given)
 	}
 	return value
+}
+
+// has says whether a parameter is there, be it without a value.
+func (q *query) has(name string) bool {
+	return slices.ContainsFunc(q.parameters, func(p parameter) bool { return p.name == name })
 }
 
 // whole is a whole number between least and most, or otherwise when it is not there.

@@ -102,9 +102,9 @@ func locationFilter(q *query, limit int64) wallet.LocationFilter {
 	return f
 }
 
-// openFilter reads open_at and open_during, which are ours.
+// openFilter reads open_at and open_during, which are ours. open_at without a value is now.
 func (a *API) openFilter(q *query, f *wallet.LocationFilter) {
-	if q.text("open_at") == "now" {
+	if at := q.text("open_at"); at == "now" || at == "" && q.has("open_at") {
 		f.OpenAt = a.Service.BusinessClock()
 	} else {
 		f.OpenAt = q.seconds("open_at")
@@ -159,7 +159,10 @@ func (q *query) fingerprint() (sum uint32) {
 		switch name, value, _ := strings.Cut(pair, "="); name {
 		case "after", "offset", "limit", "locale":
 		default:
-			if value != "" {
+			if value == "" && name == "open_at" {
+				pair = "open_at=now"
+			}
+			if value != "" || name == "open_at" {
 				sum += uint32(xxhash.Sum64String(pair))
 			}
 		}
@@ -204,7 +207,7 @@ func (a *API) copied(ctx context.Context, r *request, q *query) (any, error) {
 		switch name {
 		case "sync", "limit", "locale":
 		default:
-			if q.text(name) != "" {
+			if q.text(name) != "" || name == "open_at" {
 				q.refused.Refuse(name, "does not go with sync: a copy is of all public places")
 			}
 		}

@@ -62,6 +62,16 @@ func TestSearchesOfOurOwn(t *testing.T) {
 		if len(nowIDs) == 0 {
 			t.Error("nothing is open")
 		}
+		for _, query := range []string{"open_at", "open_at="} { // now, unless it says otherwise
+			list, ids := listed(t, server, query+"&limit=1")
+			if list.Metadata.Total != now.Metadata.Total || len(ids) != 1 || ids[0] != nowIDs[0] {
+				t.Errorf("%s finds %v of %d, and there are %d", query, ids, list.Metadata.Total, now.Metadata.Total)
+			}
+			if _, ids = listed(t, server, "open_at=now&limit=1&after="+list.Metadata.After); len(ids) != 1 || ids[0] != nowIDs[1] {
+				t.Errorf("%s goes on as open_at=now with %v", query, ids)
+			}
+			expect(t, server.Send(wallettest.Anonymous, "GET", placesPath+"?limit=1&after="+list.Metadata.After), 400, wallet.InvalidParameters)
+		}
 		clusters, _ := listed(t, server, "bbox=20,54,26,56&limit=1")
 		sum := 0
 		for _, c := range *clusters.Metadata.Clusters {
@@ -77,7 +87,7 @@ func TestSearchesOfOurOwn(t *testing.T) {
 				t.Errorf("%s: %s", refused, answer.Body)
 			}
 		}
-		for _, query := range []string{"lat=1&lng=1", "offset=1", "status=inactive", "q=a"} {
+		for _, query := range []string{"lat=1&lng=1", "offset=1", "status=inactive", "q=a", "open_at"} {
 			expect(t, server.Send(wallettest.Anonymous, "GET", placesPath+"?sync=begin&"+query), 400, wallet.InvalidParameters)
 		}
 	})
@@ -411,6 +421,29 @@ func TestAPlaceTurnsOnceForAllServers(t *testing.T) {
 			}
 			if times = append(times, lacks[0].UpdatedAt); times[i] != times[0] {
 				t.Errorf("servers say that it turned at %v", times)
+			}
+		}
+	})
+}
+
+// The 180th meridian is one line, whichever way it is written: what stands on it is in every area that reaches it, and a map
+// counts the same places as it lists.
+func TestTheDateLineIsOneLine(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		put(t, server, placePath, `{"lat":0,"lng":180}`)
+		put(t, server, "/rest/v1/location/101", `{"lat":0,"lng":-180}`)
+		edges := []int{-180, -179, 0, 179, 180}
+		for _, west := range edges {
+			for _, east := range edges {
+				list, ids := listed(t, server, fmt.Sprintf("limit=200&bbox=%d,-1,%d,1", west, east))
+				sum := 0
+				for _, c := range *list.Metadata.Clusters {
+					sum += c.Count
+				}
+				reaches := west > east || max(west, -west, east, -east) == 180
+				if want := map[bool]int{true: 2}[reaches]; sum != want || list.Metadata.Total != want || len(ids) != want {
+					t.Errorf("from %d to %d: %d are counted, total %d, listed %v; want %d", west, east, sum, list.Metadata.Total, ids, want)
+				}
 			}
 		}
 	})

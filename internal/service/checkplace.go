@@ -19,6 +19,8 @@ const (
 	maxPlaceRadius = 100_000
 	// maxPlacePrices bounds its prices and offers.
 	maxPlacePrices = 100
+	// maxLanguages bounds the languages of a text, however many writes they come with.
+	maxLanguages = 100
 )
 
 // checkPlace refuses what the protocol does not know or could not carry, and what is not there.
@@ -145,10 +147,17 @@ func judgeServices(isCategory func(int64) (bool, error), refused wallet.FieldErr
 	return nil
 }
 
-// checkText refuses languages that are none, and words that are missing or too many.
+// IsLocale says whether a text may have a language of that name, such as lt or lt_LT.
+func IsLocale(name string) bool { return localeForm.MatchString(name) }
+
+// checkText refuses languages that are none or too many, and words that are missing or too many.
 func checkText(refused wallet.FieldErrors, field string, text wallet.Text, most int) {
+	if len(text) > maxLanguages {
+		refused.Refuse(field, "would be in %d languages, and may be in %d at most", len(text), maxLanguages)
+		return
+	}
 	for locale, words := range text {
-		if !localeForm.MatchString(locale) {
+		if !IsLocale(locale) {
 			refused.Refuse(field, "%q is not a language, such as lt or lt_LT", locale)
 		}
 		checkWords(refused, field, strings.TrimSpace(words), 1, most)

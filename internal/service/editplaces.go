@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/purserhq/purser/internal/hours"
@@ -37,8 +39,12 @@ type LocationEdit struct {
 	SpotEdits  *[]SpotEdit
 	// RemoteIdentifier names the remote spot by its identifier, as RemoteSpot does by its number; empty where it is not.
 	RemoteIdentifier string
+	// KeepLat and KeepLng say that this half of Position is to be the one of the place.
+	KeepLat, KeepLng bool
 	// ID and ProjectID are repeated by programs that write what they read; 0 where they are not.
 	ID, ProjectID int64
+	// Refused is what of the edit could not be read, by field: it is refused together with what is wrong with the rest.
+	Refused wallet.FieldErrors
 }
 
 // PriceEdit is a price or an offer as it is to be.
@@ -84,9 +90,29 @@ func (e LocationEdit) to(now wallet.Location) wallet.Location {
 		}
 		change.Prices = &prices
 	}
+	change.Position = e.position(now.Position)
 	after := change.To(now)
 	locate(&after)
 	return after
+}
+
+// position is where the place is to be, nil where it is.
+func (e LocationEdit) position(now *wallet.Position) **wallet.Position {
+	if !e.KeepLat && !e.KeepLng {
+		return e.Position
+	}
+	if now == nil {
+		return nil // judgeRepeated refuses that
+	}
+	position := **e.Position
+	if e.KeepLat {
+		position.Lat = now.Lat
+	}
+	if e.KeepLng {
+		position.Lng = now.Lng
+	}
+	moved := &position
+	return &moved
 }
 
 // GetLocation returns a place: one that is public to everybody who may use the wallet API, another to those who represent
@@ -139,6 +165,29 @@ func (s *Service) subjectOfProject(ctx context.Context, c wallet.Caller, id int6
 	}
 	subject.Administrators, _, err = s.db.ProjectAdministrators(ctx, id)
 	return subject, err
+}
+
+// subjectIn is subjectOfProject as the transaction sees it.
+func subjectIn(tx *store.Tx, c wallet.Caller, id int64) (subject wallet.Subject, err error) {
+	if subject.Project, err = tx.Project(id); err != nil || subject.Project == nil || c.Kind != wallet.ByToken {
+		return subject, err
+	}
+	if subject.Owner, err = tx.User(subject.Project.OwnerID); err != nil {
+		return subject, err
+	}
+	subject.Administrators, err = tx.ProjectAdministrators(id)
+	return subject, err
+}
+
+// managedIn is subjectIn for a caller who is to change a place of the project; whether it may is asked of what the transaction
+// sees, once more.
+func managedIn(tx *store.Tx, c wallet.Caller, project int64, l *wallet.Location) error {
+	subject, err := subjectIn(tx, c, project)
+	if err != nil {
+		return err
+	}
+	subject.Location = l
+	return wallet.May(c, wallet.ManageLocation, subject).Err()
 }
 
 // findPlace finds a place, nil where there is none, with what a decision about it looks at.
@@ -194,12 +243,9 @@ func (s *Service) AddLocation(ctx context.Context, c wallet.Caller, project int6
 	if subject.Project == nil {
 		return LocationView{}, noSuch(projectObject, project)
 	}
-	if err := e.checkRepeated(0, project); err != nil {
-		return LocationView{}, err
-	}
 	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
-		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
+		if err := managedIn(tx, c, project, nil); err != nil {
 			return LocationView{}, err
 		}
 		return s.editPlace(tx, c, nil, wallet.Location{ProjectID: project, Status: wallet.Active}, e)
@@ -219,39 +265,76 @@ func (s *Service) EditLocation(ctx context.Context, c wallet.Caller, id int64, e
 	if l == nil {
 		return LocationView{}, noSuch(locationObject, id)
 	}
-	if err := e.checkRepeated(id, l.ProjectID); err != nil {
-		return LocationView{}, err
-	}
 	e.readMap()
 	return answer(ctx, s, c, func(tx *store.Tx, c wallet.Caller) (LocationView, error) {
-		if err := wallet.May(c, wallet.ManageLocation, subject).Err(); err != nil {
-			return LocationView{}, err
-		}
 		now, err := tx.Location(id)
 		if err != nil {
+			return LocationView{}, err
+		}
+		if now == nil {
+			return LocationView{}, noSuch(locationObject, id)
+		}
+		if err := managedIn(tx, c, now.ProjectID, now); err != nil {
 			return LocationView{}, err
 		}
 		return s.editPlace(tx, c, now, *now, e)
 	})
 }
 
-// checkRepeated refuses an edit of another place than the one it is sent to, and of another project.
-func (e LocationEdit) checkRepeated(id, project int64) error {
-	refused := wallet.FieldErrors{}
+// judgeRepeated gathers what is wrong with what an edit says of the place that it is sent to, which is new or not: that it is another
+// place, or of another project, or somewhere that is not known.
+func (e LocationEdit) judgeRepeated(refused wallet.FieldErrors, isNew bool, now wallet.Location) {
 	switch {
-	case e.ID == id || e.ID == 0:
-	case id == 0:
+	case e.ID == 0 || e.ID == now.ID && !isNew:
+	case isNew:
 		refused.Refuse("id", "is given by the server: leave it out")
 	default:
-		refused.Refuse("id", "is %d, and cannot be changed", id)
+		refused.Refuse("id", "is %d, and cannot be changed", now.ID)
 	}
-	if e.ProjectID != project && e.ProjectID != 0 {
-		refused.Refuse("project_id", "is %d, and cannot be changed", project)
+	if e.ProjectID != now.ProjectID && e.ProjectID != 0 {
+		refused.Refuse("project_id", "is %d, and cannot be changed", now.ProjectID)
 	}
-	if e.Locale != "" && !localeForm.MatchString(e.Locale) {
-		refused.Refuse("locale", "%q is not a language, such as lt or lt_LT", e.Locale)
+	switch {
+	case now.Position != nil:
+	case e.KeepLat:
+		refused.Refuse("lat", "must be given with lng")
+	case e.KeepLng:
+		refused.Refuse("lng", "must be given with lat")
 	}
-	return refused.Err()
+}
+
+// refusal is one error about all that is wrong with an edit, nil when nothing is: what could not be read of it, and what was judged,
+// but for what only looks wrong because something in it, or what it is part of, could not be read.
+func (e LocationEdit) refusal(judged wallet.FieldErrors) error {
+	unread := map[string]bool{}
+	for field := range e.Refused {
+		for part := range around(field) {
+			unread[part] = true
+		}
+	}
+	all := maps.Clone(e.Refused)
+	if all == nil {
+		all = wallet.FieldErrors{}
+	}
+	for field, sentences := range judged {
+		covered := unread[field] || strings.HasPrefix(field, "remote_orders.") && unread["spots"]
+		for part := range around(field) {
+			covered = covered || e.Refused[part] != nil
+		}
+		if !covered {
+			all[field] = sentences
+		}
+	}
+	return all.Err()
+}
+
+// around are a field and all that it is part of: of spots[0].id also spots[0] and spots.
+func around(field string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for field != "" && yield(field) {
+			field = field[:max(strings.LastIndexAny(field, ".["), 0)]
+		}
+	}
 }
 
 // editPlace writes what a place becomes; before is nil where it is new. What stays as it is is not written.
@@ -270,23 +353,24 @@ func (s *Service) editPlace(tx *store.Tx, c wallet.Caller, before *wallet.Locati
 		return LocationView{}, err
 	}
 	refused := wallet.FieldErrors{}
+	e.judgeRepeated(refused, before == nil, now)
 	spots, err := e.spots(tx, now, after, had, refused)
 	if err != nil {
 		return LocationView{}, err
 	}
 	e.chooseRemote(&after, now, spots, refused)
 	unchanged := before != nil && same(now, after)
-	if unchanged && sameSpots(had, spots) && len(refused) == 0 {
+	if unchanged && sameSpots(had, spots) && len(refused)+len(e.Refused) == 0 {
 		return s.viewOf(now, had), nil // it may stay as it is, whatever the rules are by now
-	}
-	if after.UpdatedAt, err = tx.PlaceTime(e.now); err != nil {
-		return LocationView{}, err
 	}
 	e.judgeHours(refused, after)
 	if err := s.judgePlace(tx.PayCategoryExists, after, refused); err != nil {
 		return LocationView{}, err
 	}
-	if err := refused.Err(); err != nil {
+	if err := e.refusal(refused); err != nil {
+		return LocationView{}, err
+	}
+	if after.UpdatedAt, err = tx.PlaceTime(e.now); err != nil {
 		return LocationView{}, err
 	}
 	if err := write(after); err != nil {

@@ -122,8 +122,10 @@ func TestAnExportIsNoNews(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		bare := wallet.Location{ProjectID: 1, Title: wallet.Text{"lt": "Be nieko"}, Address: wallet.Text{"lt": "Niekur"}, Status: wallet.Inactive}
 		alwaysOpen, night := stall(), stall()
-		alwaysOpen.Hours = hours.Always()
 		var err error
+		if alwaysOpen.Hours, err = hours.Parse("24/7"); err != nil {
+			t.Fatal(err)
+		}
 		if night.Hours, err = hours.Restore("Fr 22:00-02:00; Sa 10:00-24:00; PH off"); err != nil {
 			t.Fatal(err)
 		}

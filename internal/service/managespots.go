@@ -343,7 +343,8 @@ func (s *Service) lockSpots(tx *store.Tx, place int64) ([]wallet.Spot, error) {
 
 // checkAmong refuses a spot that cannot be one among those of its place, which may hold it.
 func checkAmong(refused wallet.FieldErrors, spot wallet.Spot, all []wallet.Spot) {
-	checkSpot(refused, spot, "", "")
+	checkIdentifier(refused, "identifier", spot.Identifier)
+	checkSpot(refused, spot, "")
 	taken := func(s wallet.Spot) bool { return s.Identifier == spot.Identifier && s.ID != spot.ID }
 	if at := slices.IndexFunc(all, taken); at >= 0 {
 		refused.Refuse("identifier", "%q is spot %d of the place already", spot.Identifier, all[at].ID)

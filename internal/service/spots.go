@@ -20,9 +20,11 @@ type SpotEdit struct {
 	LogoURI *string
 	// LocationID is the place as the program repeats it, 0 where it does not.
 	LocationID int64
+	// Unread says that the number or the identifier could not be read: nobody knows which spot it is.
+	Unread bool
 }
 
-// spots are all that a place has after the edit, by number; new ones are numbered. What is wrong is gathered.
+// spots are all that a place has after the edit, by number; new ones are numbered, unless the edit is refused. What is wrong is gathered.
 func (e LocationEdit) spots(tx *store.Tx, now, after wallet.Location, had []wallet.Spot, refused wallet.FieldErrors) ([]wallet.Spot, error) {
 	if e.SpotEdits == nil {
 		return had, nil
@@ -39,13 +41,13 @@ func (e LocationEdit) spots(tx *store.Tx, now, after wallet.Location, had []wall
 		same := func(s wallet.Spot) bool {
 			return s.Identifier == spot.Identifier || s.ID == spot.ID && spot.ID != 0
 		}
-		if slices.ContainsFunc(spots, same) && len(refused) == 0 {
+		if !one.Unread && refused[at+".identifier"] == nil && slices.ContainsFunc(spots, same) {
 			refused.Refuse(at+".identifier", "stands there twice")
 		}
 		spots = append(spots, spot)
 	}
-	if len(refused) > 0 {
-		return had, nil
+	if len(refused)+len(e.Refused) > 0 {
+		return spots, nil
 	}
 	for i := range spots {
 		if spots[i].ID == 0 {
@@ -67,12 +69,15 @@ func (e SpotEdit) base(location int64, had []wallet.Spot) (spot wallet.Spot, ok 
 	if at >= 0 {
 		return had[at], true
 	}
-	return wallet.Spot{LocationID: location, Status: wallet.SpotOpen}, e.ID == 0
+	return wallet.Spot{LocationID: location, Status: wallet.SpotOpen}, e.ID == 0 || e.Unread
 }
 
 // on changes a spot.
 func (e SpotEdit) on(spot *wallet.Spot, at string, refused wallet.FieldErrors, now, after wallet.Location) {
 	spot.Identifier = cmp.Or(e.Identifier, spot.Identifier)
+	if !e.Unread {
+		checkIdentifier(refused, at+".identifier", spot.Identifier)
+	}
 	info := at + ".place_info"
 	if e.LocationID != 0 && e.LocationID != spot.LocationID {
 		refused.Refuse(info+".location_id", "is another place: a spot stays where it is")
@@ -81,15 +86,18 @@ func (e SpotEdit) on(spot *wallet.Spot, at string, refused wallet.FieldErrors, n
 	spot.Description = inherited(spot.Description, e.Description, now.Description, after.Description)
 	spot.Address = inherited(spot.Address, e.Address, now.Address, after.Address)
 	set(&spot.LogoURI, e.LogoURI)
-	checkSpot(refused, *spot, at+".", info+".")
+	checkSpot(refused, *spot, info+".")
 }
 
-// checkSpot refuses what a spot cannot be called and what is no text. at stands before the names of its fields, and info before those
-// of what people read.
-func checkSpot(refused wallet.FieldErrors, spot wallet.Spot, at, info string) {
-	if !wallet.IsIdentifier(spot.Identifier) {
-		refused.Refuse(at+"identifier", "must be 1 to %d bytes of text, without blanks", wallet.MaxIdentifier)
+// checkIdentifier refuses what a spot cannot be called.
+func checkIdentifier(refused wallet.FieldErrors, field, identifier string) {
+	if !wallet.IsIdentifier(identifier) {
+		refused.Refuse(field, "must be 1 to %d bytes of text, without blanks", wallet.MaxIdentifier)
 	}
+}
+
+// checkSpot refuses what people cannot read of a spot; info stands before the names of its fields.
+func checkSpot(refused wallet.FieldErrors, spot wallet.Spot, info string) {
 	checkText(refused, info+"title", spot.Title, maxTitle)
 	checkText(refused, info+"description", spot.Description, maxDescription)
 	checkText(refused, info+"address", spot.Address, maxDescription)

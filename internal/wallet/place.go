@@ -22,11 +22,7 @@ func (t Text) In(locale string) string {
 	if text, ok := t[locale]; ok {
 		return text
 	}
-	language := strings.ToLower(locale)
-	if i := strings.IndexAny(language, "_-"); i >= 0 {
-		language = language[:i]
-	}
-	if text, ok := t[language]; ok {
+	if text, ok := t[Language(locale)]; ok {
 		return text
 	}
 	if text, ok := t[fallbackLocale]; ok {
@@ -39,6 +35,14 @@ func (t Text) In(locale string) string {
 		}
 	}
 	return t[first]
+}
+
+// Language is the language of a locale: that of lt_LT is lt.
+func Language(locale string) string {
+	if i := strings.IndexAny(locale, "_-"); i >= 0 {
+		locale = locale[:i]
+	}
+	return strings.ToLower(locale)
 }
 
 // Words are a text as somebody writes it who sees it in one language: Plain in Locale, where an empty one takes it

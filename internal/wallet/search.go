@@ -62,29 +62,36 @@ type LocationMark struct {
 // Area is a part of a map. With its West greater than its East it lies across the 180th meridian.
 type Area struct{ South, West, North, East int64 }
 
-// Holds says whether a position is in the area, its edges included.
+// Holds says whether a position is in the area, its edges included. 180 degrees west and east are the same.
 func (a *Area) Holds(p Position) bool {
 	if p.Lat < a.South || p.Lat > a.North {
 		return false
 	}
-	if a.West <= a.East {
-		return p.Lng >= a.West && p.Lng <= a.East
-	}
-	return p.Lng >= a.West || p.Lng <= a.East
+	return a.holdsMeridian(p.Lng) || max(p.Lng, -p.Lng) == halfTurn && a.holdsMeridian(-p.Lng)
 }
+
+func (a *Area) holdsMeridian(lng int64) bool {
+	if a.West <= a.East {
+		return lng >= a.West && lng <= a.East
+	}
+	return lng >= a.West || lng <= a.East
+}
+
+// halfTurn is the 180th meridian, in microdegrees.
+const halfTurn = 180 * microdegrees
 
 // Circle encloses the area: its middle, and a radius in metres.
 func (a *Area) Circle() (middle Position, radius float64) {
-	const full, half = 360 * microdegrees, 180 * microdegrees
+	const full = 2 * halfTurn
 	width := a.East - a.West
 	if width < 0 {
 		width += full
 	}
 	middle = Position{Lat: (a.South + a.North) / 2, Lng: a.West + width/2}
-	if middle.Lng > half {
+	if middle.Lng > halfTurn {
 		middle.Lng -= full
 	}
-	if width >= half {
+	if width >= halfTurn {
 		return middle, nearby.Farthest // a corner need not be what is farthest
 	}
 	for _, lat := range []int64{a.South, a.North} {
