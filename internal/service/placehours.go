@@ -95,5 +95,6 @@ func (s *Service) ReleaseIdle(_ context.Context, c wallet.Caller) error {
 		return err
 	}
 	zones.ReleaseIdle()
+	s.db.ReleaseIdle()
 	return nil
 }

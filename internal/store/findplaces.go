@@ -117,10 +117,10 @@ func (s *search) read() {
 		all = append(all, s.hasWords())
 	}
 	if !f.OpenAt.IsZero() {
-		all = append(all, s.open(func(t *timetable) hours.State { return t.schedule.State(f.OpenAt, t.zone) }))
+		all = append(all, s.open(func(is *plan) hours.State { return is.schedule.State(f.OpenAt, is.zone) }))
 	}
 	if !f.OpenFrom.IsZero() {
-		all = append(all, s.open(func(t *timetable) hours.State { return t.schedule.OpenDuring(f.OpenFrom, f.OpenUntil, t.zone) }))
+		all = append(all, s.open(func(is *plan) hours.State { return is.schedule.OpenDuring(f.OpenFrom, f.OpenUntil, is.zone) }))
 	}
 	if f.Area != nil && f.Near != nil {
 		all = append(all, s.inArea)
@@ -160,7 +160,7 @@ func (s *search) hasWords() func(*nearby.Place) bool {
 }
 
 // open finds places that are known to be open; each timetable is asked once.
-func (s *search) open(state func(*timetable) hours.State) func(*nearby.Place) bool {
+func (s *search) open(state func(*plan) hours.State) func(*nearby.Place) bool {
 	const asked, is = 1, 2
 	answers := make([]uint8, len(s.tables))
 	return func(p *nearby.Place) bool {
@@ -170,7 +170,7 @@ func (s *search) open(state func(*timetable) hours.State) func(*nearby.Place) bo
 		answer := answers[p.Hours]
 		if answer == 0 {
 			answer = asked
-			if t := s.tables[p.Hours].opened(); t.schedule != nil && state(t) == hours.Open {
+			if at := s.tables[p.Hours].opened(); at.schedule != nil && state(at) == hours.Open {
 				answer |= is
 			}
 			answers[p.Hours] = answer
