@@ -74,11 +74,13 @@ type API struct {
 	handler   *http.ServeMux
 	noRoute   http.HandlerFunc
 	documents *documents
+	shared    *sharedHours
 }
 
 // New returns the API as an http.Handler.
 func New(o Options) *API {
-	a := &API{Options: o, documents: newDocuments()}
+	a := &API{Options: o}
+	a.documents, a.shared = newDocuments(documentsMost, sharedHoursMost)
 	a.noRoute = a.endpoint("no route", a.notFound)
 	a.handler = a.mux()
 	return a

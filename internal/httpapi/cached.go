@@ -103,6 +103,8 @@ type document struct {
 	// json is the place without its closing brace and its hours, which stand behind it: many places share theirs.
 	json  []byte
 	hours unique.Handle[string]
+	// shared says that the hours are among those that sharedHours counts.
+	shared bool
 }
 
 // documentsMost is how much memory the documents take, in bytes; documentCost is what each takes beside its own length.
@@ -111,11 +113,14 @@ const (
 	documentCost  = 320
 )
 
-func newDocuments() *documents {
+// newDocuments makes an empty cache for so many bytes, and what counts the hours in it.
+func newDocuments(most, mostShared int) (*documents, *sharedHours) {
+	shared := &sharedHours{most: mostShared, holders: map[unique.Handle[string]]int{}}
 	return otter.Must(&otter.Options[documentKey, *document]{
-		MaximumWeight: documentsMost,
-		Weigher:       func(k documentKey, d *document) uint32 { return uint32(documentCost + len(k.locale) + len(d.json)) },
-	})
+		MaximumWeight:    uint64(most),
+		Weigher:          func(k documentKey, d *document) uint32 { return uint32(documentCost + len(k.locale) + d.weight()) },
+		OnAtomicDeletion: func(e otter.DeletionEvent[documentKey, *document]) { shared.release(e.Value) },
+	}), shared
 }
 
 // maxLocale bounds the languages that documents are kept in: their names are as short.
@@ -150,6 +155,7 @@ func (a *API) gathered(ctx context.Context, r *request, found []service.FoundLoc
 			return nil, err
 		}
 		if !found[i].Withdrawn && len(locale) <= maxLocale {
+			a.shared.hold(all[i])
 			a.documents.Set(documentKey{found[i].ID, locale}, all[i])
 		}
 		places = places[1:]
