@@ -333,6 +333,23 @@ func pushFirst(heap []FoundLocation, one FoundLocation, most int) []FoundLocatio
 	return heap
 }
 
+// FindLocationsAfter finds places that the filter matches in the order of their ids, from the first above after on, at most so many
+// of them. It counts none and says nothing of their hours: who goes on until the end looks at each place once.
+func (db *DB) FindLocationsAfter(ctx context.Context, f wallet.LocationFilter, after int64, limit int) (found []FoundLocation, err error) {
+	sheet, err := db.atlas.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := search{sheet: sheet, LocationFilter: &f}
+	s.read()
+	for p := range s.All(s.filter, after) {
+		if found = append(found, foundAs(p)); len(found) >= limit {
+			break
+		}
+	}
+	return found, nil
+}
+
 // Locations returns a page of the places that the filter matches, and how many it matches in all, in the order of
 // FindLocations. What is no longer public comes as nothing but a place that is not in use.
 func (db *DB) Locations(ctx context.Context, f wallet.LocationFilter) (page []wallet.Location, total int, err error) {
