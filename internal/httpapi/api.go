@@ -74,11 +74,13 @@ type API struct {
 	handler   *http.ServeMux
 	noRoute   http.HandlerFunc
 	documents *documents
+	shared    *sharedHours
 }
 
 // New returns the API as an http.Handler.
 func New(o Options) *API {
-	a := &API{Options: o, documents: newDocuments()}
+	a := &API{Options: o}
+	a.documents, a.shared = newDocuments(documentsMost, sharedHoursMost)
 	a.noRoute = a.endpoint("no route", a.notFound)
 	a.handler = a.mux()
 	return a
@@ -188,6 +190,7 @@ func (a *API) endpoint(pattern string, h handler) http.HandlerFunc {
 			a.Watch(r.Context(), Watched{ID: id, Route: pattern, Caller: req.caller, Decisions: req.decisions, Code: code, Err: err})
 		}
 		a.record(ctx, req, entry{id: id, pattern: pattern, status: status, code: code, err: err, took: a.WallClock().Sub(started)})
+		cut(err)
 	}
 }
 
@@ -387,6 +390,9 @@ func (a *API) reply(w http.ResponseWriter, r *request, out any, err error) (stat
 	if kept, ok := out.(*cachedAnswer); ok && err == nil {
 		return kept.write(w, r), "", nil
 	}
+	if list, ok := out.(*longList); ok && err == nil {
+		return replyList(w, r.id, list)
+	}
 	if raw, ok := out.(rawAnswer); ok && err == nil {
 		header["Content-Type"] = []string{raw.contentType}
 		header["Content-Length"] = []string{strconv.Itoa(len(raw.content))}
@@ -460,7 +466,7 @@ func (a *API) record(ctx context.Context, r *request, e entry) {
 	if e.code != "" {
 		list = append(list, slog.String("error", string(e.code)))
 	}
-	if e.status >= http.StatusInternalServerError && e.err != nil {
+	if (e.status >= http.StatusInternalServerError || failedMidway(e.err)) && e.err != nil {
 		level = slog.LevelError
 		list = append(list, slog.String("cause", e.err.Error()))
 		var p *panicked

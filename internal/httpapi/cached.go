@@ -107,6 +107,8 @@ type document struct {
 	// json is the place without its closing brace and its hours, which stand behind it: many places share theirs.
 	json  []byte
 	hours unique.Handle[string]
+	// shared says that the hours are among those that sharedHours counts.
+	shared bool
 	// languages are those that any text of the place is in, with commas between them.
 	languages unique.Handle[string]
 }
@@ -127,11 +129,14 @@ const (
 	documentCost  = 320
 )
 
-func newDocuments() *documents {
+// newDocuments makes an empty cache for so many bytes, and what counts the hours in it.
+func newDocuments(most, mostShared int) (*documents, *sharedHours) {
+	shared := &sharedHours{most: mostShared, holders: map[unique.Handle[string]]int{}}
 	return otter.Must(&otter.Options[documentKey, *document]{
-		MaximumWeight: documentsMost,
-		Weigher:       func(k documentKey, d *document) uint32 { return uint32(documentCost + len(k.locale) + len(d.json)) },
-	})
+		MaximumWeight:    uint64(most),
+		Weigher:          func(k documentKey, d *document) uint32 { return uint32(documentCost + len(k.locale) + d.weight()) },
+		OnAtomicDeletion: func(e otter.DeletionEvent[documentKey, *document]) { shared.release(e.Value) },
+	}), shared
 }
 
 // kept finds the document of a place in a language, nil where there is none, or one of another state. There is one for each language
@@ -169,6 +174,7 @@ func (a *API) keep(id int64, locale string, d *document) {
 	if !d.has(locale) {
 		locale = ""
 	}
+	a.shared.hold(d)
 	a.documents.Set(documentKey{id, locale}, d)
 }
 

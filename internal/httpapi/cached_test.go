@@ -12,7 +12,8 @@ import (
 // Strangers ask for a place in languages that they make up. It is written once for each that it has and once for all others, and
 // everybody gets what a text in their language would be; another state of it is written anew, even when it lost a language.
 func TestLanguagesThatAreMadeUpCostNothing(t *testing.T) {
-	a := &API{documents: newDocuments()}
+	a := &API{}
+	a.documents, a.shared = newDocuments(documentsMost, sharedHoursMost)
 	place := wallet.Location{
 		ID: 7, ProjectID: 1, Status: wallet.Active, Public: true, UpdatedAt: time.UnixMicro(5),
 		Title:       wallet.Text{"en": "Books", "lt": "Knygos", "lt_LT": "Knygos Lietuvoje", "fil_PH": "Mga aklat"},

@@ -117,7 +117,7 @@ func (a *API) balance(ctx context.Context, r *request) (any, error) {
 	return wireBalance(lines)
 }
 
-// clientLocations: GET /client/locations, a bare array (spec/mobile-sdks.md §3).
+// clientLocations: GET /client/locations, a bare array of any length (spec/mobile-sdks.md §3).
 func (a *API) clientLocations(ctx context.Context, r *request) (any, error) {
 	q, err := newQuery(r.URL.RawQuery)
 	if err != nil {
@@ -127,11 +127,14 @@ func (a *API) clientLocations(ctx context.Context, r *request) (any, error) {
 	if err := q.err(); err != nil {
 		return nil, err
 	}
-	places, err := a.Service.ListClientLocations(ctx, r.caller)
-	if err != nil {
-		return nil, err
-	}
-	return a.wireLocations(places, locale)
+	return beginList(ctx, r, func(ctx context.Context, after int64) ([]walletapi.Location, int64, error) {
+		places, next, err := a.Service.ListClientLocations(ctx, r.caller, after, listPage)
+		if err != nil {
+			return nil, 0, err
+		}
+		page, err := a.wireLocations(places, locale)
+		return page, next, err
+	})
 }
 
 // fields is the list of paths that a request wants embedded (spec/mobile-sdks.md §4).

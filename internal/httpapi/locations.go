@@ -63,7 +63,7 @@ func (a *API) projectLocations(ctx context.Context, r *request) (any, error) {
 	out, err := a.wireLocations(places, locale)
 	if filter.Near != nil {
 		for i := range out {
-			out[i].Distance = new(metres(filter.Near.Distance(*places[i].Position)))
+			out[i].Distance = new(metres(places[i].Distance))
 		}
 	}
 	return out, err

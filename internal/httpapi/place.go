@@ -105,10 +105,10 @@ func wireLocation(l *wallet.Location, locale string, now time.Time) (walletapi.L
 
 // wireDays writes hours by lower-case English day, as HH:MM: those of the week that an app knows which has one interval a day.
 func wireDays(l *wallet.Location, now time.Time) map[string]walletapi.DayHours {
-	if in, err := time.LoadLocation(l.Timezone); err == nil {
-		now = now.In(in)
+	if l.Hours == nil {
+		return nil
 	}
-	return wireDaily(l.Hours.Daily(hours.DateOf(now)))
+	return wireDaily(l.Hours.Daily(service.DateAt(l, now)))
 }
 
 func wireDaily(daily map[time.Weekday]hours.Span) map[string]walletapi.DayHours {

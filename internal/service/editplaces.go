@@ -24,6 +24,8 @@ type LocationView struct {
 	// Open is whether it is open now, and NextChange when that changes, zero where it is not known to.
 	Open       hours.State
 	NextChange time.Time
+	// Distance in metres is where the place was found by a search around a point; it may have moved since.
+	Distance float64
 }
 
 // LocationEdit is what somebody asks to become of a place; what is not given stays as it is.
@@ -148,11 +150,22 @@ func (s *Service) ListProjectLocations(ctx context.Context, c wallet.Caller, pro
 		return nil, noSuch(projectObject, project)
 	}
 	f.Projects = []int64{project}
-	places, _, err := s.db.Locations(ctx, f)
+	found, err := s.db.FindLocations(ctx, f, s.BusinessClock())
 	if err != nil {
 		return nil, err
 	}
-	return s.viewPlaces(ctx, c, places)
+	places, err := s.db.FoundDocuments(ctx, found.Places)
+	if err != nil {
+		return nil, err
+	}
+	views, err := s.viewPlaces(ctx, c, places)
+	for i, at := 0, 0; i < len(views); i, at = i+1, at+1 {
+		for found.Places[at].ID != views[i].ID {
+			at++ // it is not there any more
+		}
+		views[i].Distance = found.Places[at].Distance
+	}
+	return views, err
 }
 
 // subjectOfProject is a project with who administers it, as far as a decision about the caller looks at that.

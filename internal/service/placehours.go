@@ -79,6 +79,14 @@ func (change LocationChange) judgeHours(refused wallet.FieldErrors, l wallet.Loc
 	}
 }
 
+// DateAt is the date that a place has at a time; where its zone is not known, the one that the time has itself.
+func DateAt(l *wallet.Location, now time.Time) hours.Date {
+	if in, err := zone.Named(l.Timezone); err == nil {
+		now = now.In(in)
+	}
+	return hours.DateOf(now)
+}
+
 // opening is whether a place is open at a time, and when that changes, zero where it is not known to.
 func opening(l *wallet.Location, now time.Time) (state hours.State, change time.Time) {
 	in, err := zone.Named(l.Timezone)
@@ -95,5 +103,6 @@ func (s *Service) ReleaseIdle(_ context.Context, c wallet.Caller) error {
 		return err
 	}
 	zones.ReleaseIdle()
+	s.db.ReleaseIdle()
 	return nil
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/purserhq/purser/internal/store"
@@ -102,22 +103,32 @@ func (s *Service) ListPayCategories(ctx context.Context, c wallet.Caller) ([]wal
 	return s.db.PayCategories(ctx)
 }
 
-// ListClientLocations returns the active places of the project that the request names, else
-// of all projects that its client represents, public or not.
-func (s *Service) ListClientLocations(ctx context.Context, c wallet.Caller) ([]LocationView, error) {
+// ListClientLocations returns active places of the project that the request names, else of all projects that its client
+// represents, public or not: in the order of their ids, from the first above after on, at most so many; and the id after which
+// it goes on, zero where it does not. One that is altered between two pages is on none twice, and one that stays is on one.
+func (s *Service) ListClientLocations(ctx context.Context, c wallet.Caller, after int64, limit int) (views []LocationView, next int64, err error) {
 	if err := wallet.May(c, wallet.ListClientLocations, wallet.Subject{}).Err(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	projects := c.Client.Projects
 	if c.ProjectID != 0 {
 		projects = []int64{c.ProjectID}
 	}
-	places, _, err := s.db.Locations(ctx, wallet.LocationFilter{
+	found, err := s.db.FindLocationsAfter(ctx, wallet.LocationFilter{
 		Projects: append([]int64{}, projects...),
 		Statuses: []wallet.LocationStatus{wallet.Active},
-	})
-	if err != nil {
-		return nil, err
+	}, after, limit)
+	if err != nil || len(found) == 0 {
+		return nil, 0, err
 	}
-	return s.viewPlaces(ctx, c, places)
+	if len(found) == limit {
+		next = found[limit-1].ID
+	}
+	places, err := s.db.FoundDocuments(ctx, found)
+	if err != nil {
+		return nil, 0, err
+	}
+	places = slices.DeleteFunc(places, func(l wallet.Location) bool { return l.Status != wallet.Active }) // since they were found
+	views, err = s.viewPlaces(ctx, c, places)
+	return views, next, err
 }

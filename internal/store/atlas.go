@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/purserhq/purser/internal/hours"
 	"github.com/purserhq/purser/internal/nearby"
-	"github.com/purserhq/purser/internal/zone"
 )
 
 // atlas holds in memory what searches for places look at. It is read when a server starts, beside everything else, or when
@@ -37,10 +35,14 @@ type atlas struct {
 	altering sync.Mutex
 	index    *nearby.Index
 	shelf    shelf
-	// tables are the timetables by number; none has the number 0.
-	tables []*timetable
-	named  map[string]uint32
-	sets   map[string]nearby.CategorySet
+	// tables are the timetables by number; none has the number 0. holders are how many places have each, and idle is how many
+	// timetables no place has any more.
+	tables  []*timetable
+	named   map[string]uint32
+	holders []int32
+	idle    int
+	plans   *plans
+	sets    map[string]nearby.CategorySet
 	// seq is the change of places up to which all are here; 0 before the atlas was read.
 	seq int64
 }
@@ -92,12 +94,15 @@ func (s *shelf) get(slot uint32) (withdrawn int64, words []byte) {
 	return int64(when), box[n+m : n+m+int(length)]
 }
 
-// timetable is when places are open that have the same hours in the same zone. It is read when it is first asked.
+// timetable is when places are open that have the same hours in the same zone. It is read when it is asked.
 type timetable struct {
-	key      string
-	once     sync.Once
-	schedule *hours.Schedule
-	zone     *time.Location
+	key string
+	// plans bounds what is read; nil where somebody else bounds the timetables themselves.
+	plans *plans
+	// read is what stands in it, nil while that is not kept.
+	read atomic.Pointer[plan]
+	// asked says that it was since releaseIdle last came by, and left that no place has it any more.
+	asked, left atomic.Bool
 	// last is the answer that was given last.
 	last atomic.Pointer[opening]
 }
@@ -110,32 +115,21 @@ type opening struct {
 	next int64
 }
 
-// opened reads the timetable.
-func (t *timetable) opened() *timetable {
-	t.once.Do(func() {
-		name, text, _ := bytes.Cut([]byte(t.key), []byte{0})
-		schedule, err := hours.Restore(string(text))
-		if err != nil {
-			return
-		}
-		if t.zone, err = zone.Named(string(name)); err == nil {
-			t.schedule = schedule
-		}
-	})
-	return t
-}
-
 // at says what the place is at a time, and when that changes.
 func (t *timetable) at(now time.Time) *opening {
-	if t == nil || t.opened().schedule == nil {
+	if t == nil {
 		return &opening{}
 	}
 	second := now.Unix()
 	if last := t.last.Load(); last != nil && last.from <= second && second < last.until {
 		return last
 	}
-	answer := &opening{from: second, until: second + 24*60*60, state: t.schedule.State(now, t.zone)}
-	if change, ok := t.schedule.NextChange(now, t.zone); ok {
+	is := t.opened()
+	if is.schedule == nil {
+		return &opening{}
+	}
+	answer := &opening{from: second, until: second + 24*60*60, state: is.schedule.State(now, is.zone)}
+	if change, ok := is.schedule.NextChange(now, is.zone); ok {
 		answer.next = change.Unix()
 		answer.until = min(answer.until, answer.next)
 	}
@@ -144,7 +138,7 @@ func (t *timetable) at(now time.Time) *opening {
 }
 
 func newAtlas(db *DB) *atlas {
-	return &atlas{db: db, wanted: make(chan struct{}), read: make(chan struct{}), tables: make([]*timetable, 1), named: map[string]uint32{}, sets: map[string]nearby.CategorySet{}, index: nearby.New()}
+	return &atlas{db: db, wanted: make(chan struct{}), read: make(chan struct{}), tables: make([]*timetable, 1), named: map[string]uint32{}, holders: make([]int32, 1), plans: &plans{}, sets: map[string]nearby.CategorySet{}, index: nearby.New()}
 }
 
 // view is the atlas as it is now, when it has been read.
@@ -179,11 +173,9 @@ func (a *atlas) enter(c card, withdrawn int64) nearby.Place {
 	if len(c.timetable) > 0 {
 		number, ok := a.named[string(c.timetable)]
 		if !ok {
-			number = uint32(len(a.tables))
-			key := string(c.timetable)
-			a.tables = append(a.tables, &timetable{key: key})
-			a.named[key] = number
+			number = a.name(&timetable{key: string(c.timetable), plans: a.plans})
 		}
+		a.hold(number)
 		c.place.Hours = number
 	}
 	if len(c.categories) > 0 {
@@ -251,6 +243,7 @@ func (a *atlas) load(ctx context.Context) error {
 		return err
 	}
 	fresh := newAtlas(a.db)
+	fresh.plans = a.plans
 	places := make([]nearby.Place, 0, count.Int64)
 	var turn sync.Mutex
 	group, inGroup := errgroup.WithContext(ctx)
@@ -274,6 +267,7 @@ func (a *atlas) load(ctx context.Context) error {
 	a.altering.Lock()
 	defer a.altering.Unlock()
 	a.index, a.shelf, a.tables, a.named, a.sets, a.seq = fresh.index, fresh.shelf, fresh.tables, fresh.named, fresh.sets, before
+	a.holders, a.idle = fresh.holders, fresh.idle
 	a.following.Store(true) // what was committed until now is found below, what comes later is told
 	if err := a.catchUp(ctx); err != nil {
 		return err
@@ -397,18 +391,27 @@ func (a *atlas) renew(places []nearby.Place, view *nearby.View, row cardRow) ([]
 	if err != nil {
 		return nil, err
 	}
+	place := a.enter(c, row.withdrawn.Int64)
 	if old, ok := view.Get(row.id); ok {
 		_, words := a.shelf.get(old.Slot)
 		a.shelf.spoilt += len(words) + shelfStep
+		a.release(old.Hours)
 	}
-	return append(places, a.enter(c, row.withdrawn.Int64)), nil
+	return append(places, place), nil
 }
 
 // take puts cards into the atlas; the caller publishes them, and holds altering.
 func (a *atlas) take(some []cardRow) (err error) {
 	places := make([]nearby.Place, 0, len(some))
 	view := a.index.View()
-	for _, row := range some {
+	last := make(map[int64]int, len(some)) // a transaction may write a place twice
+	for i, row := range some {
+		last[row.id] = i
+	}
+	for i, row := range some {
+		if last[row.id] != i {
+			continue
+		}
 		if places, err = a.renew(places, view, row); err != nil {
 			return err
 		}
@@ -437,27 +440,50 @@ func (a *atlas) follow(ctx context.Context) error {
 		a.behind.Store(true)
 		return err
 	}
-	if a.shelf.spoilt > len(a.shelf.boxes)*shelfBox/2 && a.shelf.spoilt > spoiltMost {
+	if a.wasteful() {
 		a.tidy()
 	}
 	return nil
 }
 
-// spoiltMost is how much of a shelf may be wasted, in bytes, whatever it holds.
+// spoiltMost is how much of a shelf may be wasted, in bytes, and idleMost how many timetables no place may have, whatever the
+// atlas holds.
 const spoiltMost = 8 << 20
 
-// tidy moves all places to a new shelf. The caller holds altering.
+var idleMost = 4096
+
+// wasteful says whether so much is kept that belongs to no place any more that the atlas is to be tidied: half of it, and, since
+// all places are moved for that, not too little for so many. The caller holds altering.
+func (a *atlas) wasteful() bool {
+	words := a.shelf.spoilt > spoiltMost && a.shelf.spoilt > len(a.shelf.boxes)*shelfBox/2
+	return words || a.idle > idleMost && a.idle > len(a.tables)/2 && a.idle > a.index.View().Len()/16
+}
+
+// tidy moves all places to a new shelf, and lets timetables go that no place has any more. The caller holds altering.
 func (a *atlas) tidy() {
-	old, view := a.shelf, a.index.View()
-	a.shelf = shelf{}
+	old, tables, view := a.shelf, a.tables, a.index.View()
+	a.shelf, a.tables, a.named, a.holders, a.idle = shelf{}, make([]*timetable, 1), map[string]uint32{}, make([]int32, 1), 0
+	numbers := make([]uint32, len(tables))
 	places := make([]nearby.Place, 0, view.Len())
 	for p := range view.All(nearby.Filter{}, 0) {
 		moved := *p
 		moved.Slot = a.shelf.put(old.get(p.Slot))
+		if p.Hours != 0 {
+			if numbers[p.Hours] == 0 {
+				numbers[p.Hours] = a.name(tables[p.Hours])
+			}
+			moved.Hours = numbers[p.Hours]
+			a.hold(moved.Hours)
+		}
 		places = append(places, moved)
 	}
 	a.index.Replace(places)
 	a.publish()
+	for number, t := range tables {
+		if t != nil && numbers[number] == 0 {
+			t.leave()
+		}
+	}
 }
 
 // apply takes over what a transaction of this process has committed, before the next one begins.
@@ -485,7 +511,7 @@ func (a *atlas) apply(seq int64, some []cardRow) {
 		a.behind.Store(true)
 		return
 	}
-	if a.shelf.spoilt > spoiltMost {
-		a.behind.Store(true) // so that it is looked at in the background
+	if a.wasteful() {
+		a.behind.Store(true) // so that it is tidied in the background
 	}
 }

@@ -72,3 +72,36 @@ func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.L
 
 // FollowPlaces takes over what others wrote of places, as happens every half second.
 func (db *DB) FollowPlaces(ctx context.Context) error { return db.atlas.follow(ctx) }
+
+// SetPlansMost lets timetables that were read take less memory, and returns how to take that back.
+func SetPlansMost(n int64) (restore func()) {
+	before := plansMost
+	plansMost = n
+	return func() { plansMost = before }
+}
+
+// SetIdleMost has the atlas be tidied for fewer timetables that no place has, and returns how to take that back.
+func SetIdleMost(n int) (restore func()) {
+	before := idleMost
+	idleMost = n
+	return func() { idleMost = before }
+}
+
+// TimetableCost is what a timetable counts for that was read, by its zone and hours.
+func TimetableCost(zone, hours string) int64 {
+	return (&timetable{key: zone + "\x00" + hours}).cost()
+}
+
+// Timetables are how many timetables the atlas has, how many of them are kept as they were read, and what those count for,
+// which is also what the atlas has added up.
+func (db *DB) Timetables() (all, read int, size int64, added bool) {
+	db.atlas.altering.Lock()
+	defer db.atlas.altering.Unlock()
+	for _, t := range db.atlas.tables[1:] {
+		if all++; t.read.Load() != nil {
+			read++
+			size += t.cost()
+		}
+	}
+	return all, read, size, size == db.atlas.plans.size.Load() && len(db.atlas.named) == all
+}

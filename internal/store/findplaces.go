@@ -117,10 +117,10 @@ func (s *search) read() {
 		all = append(all, s.hasWords())
 	}
 	if !f.OpenAt.IsZero() {
-		all = append(all, s.open(func(t *timetable) hours.State { return t.schedule.State(f.OpenAt, t.zone) }))
+		all = append(all, s.open(func(is *plan) hours.State { return is.schedule.State(f.OpenAt, is.zone) }))
 	}
 	if !f.OpenFrom.IsZero() {
-		all = append(all, s.open(func(t *timetable) hours.State { return t.schedule.OpenDuring(f.OpenFrom, f.OpenUntil, t.zone) }))
+		all = append(all, s.open(func(is *plan) hours.State { return is.schedule.OpenDuring(f.OpenFrom, f.OpenUntil, is.zone) }))
 	}
 	if f.Area != nil && f.Near != nil {
 		all = append(all, s.inArea)
@@ -160,7 +160,7 @@ func (s *search) hasWords() func(*nearby.Place) bool {
 }
 
 // open finds places that are known to be open; each timetable is asked once.
-func (s *search) open(state func(*timetable) hours.State) func(*nearby.Place) bool {
+func (s *search) open(state func(*plan) hours.State) func(*nearby.Place) bool {
 	const asked, is = 1, 2
 	answers := make([]uint8, len(s.tables))
 	return func(p *nearby.Place) bool {
@@ -170,7 +170,7 @@ func (s *search) open(state func(*timetable) hours.State) func(*nearby.Place) bo
 		answer := answers[p.Hours]
 		if answer == 0 {
 			answer = asked
-			if t := s.tables[p.Hours].opened(); t.schedule != nil && state(t) == hours.Open {
+			if at := s.tables[p.Hours].opened(); at.schedule != nil && state(at) == hours.Open {
 				answer |= is
 			}
 			answers[p.Hours] = answer
@@ -331,6 +331,23 @@ func pushFirst(heap []FoundLocation, one FoundLocation, most int) []FoundLocatio
 		at = parent
 	}
 	return heap
+}
+
+// FindLocationsAfter finds places that the filter matches in the order of their ids, from the first above after on, at most so many
+// of them. It counts none and says nothing of their hours: who goes on until the end looks at each place once.
+func (db *DB) FindLocationsAfter(ctx context.Context, f wallet.LocationFilter, after int64, limit int) (found []FoundLocation, err error) {
+	sheet, err := db.atlas.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := search{sheet: sheet, LocationFilter: &f}
+	s.read()
+	for p := range s.All(s.filter, after) {
+		if found = append(found, foundAs(p)); len(found) >= limit {
+			break
+		}
+	}
+	return found, nil
 }
 
 // Locations returns a page of the places that the filter matches, and how many it matches in all, in the order of

@@ -1,0 +1,68 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// pagesWritten is an answer that counts what has been read and not been written yet.
+type pagesWritten struct {
+	*httptest.ResponseRecorder
+	held, most int
+	fail       bool
+}
+
+func (w *pagesWritten) Write(raw []byte) (int, error) {
+	w.most, w.held = max(w.most, w.held), 0
+	if w.fail {
+		return 0, errors.New("the client went away")
+	}
+	return w.ResponseRecorder.Write(raw)
+}
+
+// However long a list is, no more of it is in memory than the part that a short list may have, and a page.
+func TestLongListsAreNotHeldInMemory(t *testing.T) {
+	const pages = 1000
+	word := strings.Repeat("x", 100)
+	r := &request{Request: httptest.NewRequest("GET", "/", nil)}
+	w := &pagesWritten{ResponseRecorder: httptest.NewRecorder()}
+	begin := func(last int64) *longList {
+		out, err := beginList(context.Background(), r, func(_ context.Context, after int64) ([]string, int64, error) {
+			w.held++
+			if after+1 == last {
+				return nil, 0, nil // nothing has to be on the last page
+			}
+			return []string{word, word}, after + 1, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.(*longList)
+	}
+	if err := begin(pages*10).write(w, "id"); err != nil {
+		t.Fatal(err)
+	}
+	body := w.Body.String()
+	if want := "[" + strings.TrimSuffix(strings.Repeat(`"`+word+`",`, 2*(pages*10-1)), ",") + "]"; body != want {
+		t.Errorf("%d bytes, want %d: %.200s", len(body), len(want), body)
+	}
+	if per := len(`"",`)*2 + 2*len(word); w.most > heldList/per+2 {
+		t.Errorf("%d pages were held at once", w.most)
+	}
+	// Whoever goes away is not read for any more, and nobody is told that this was our mistake.
+	w.fail = true
+	err := begin(pages*10).write(w, "id")
+	if w.held != 0 || failedMidway(err) {
+		t.Errorf("%d pages were read for nobody: %v", w.held, err)
+	}
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler {
+			t.Errorf("the connection stays: %v", p)
+		}
+	}()
+	cut(err)
+}
