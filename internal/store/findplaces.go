@@ -19,7 +19,7 @@ type FoundLocation struct {
 	ID, ProjectID int64
 	// UpdatedAt is when it was altered last: never the same for two states of a place.
 	UpdatedAt time.Time
-	// Distance in metres, of a search around a point.
+	// Distance in metres, of a search around a point or, from its middle, in an area.
 	Distance float64
 	// Withdrawn says that it is no longer public, and is there for those who keep copies.
 	Withdrawn bool
@@ -72,9 +72,6 @@ func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now ti
 	case f.Area != nil:
 		middle, radius := f.Area.Circle()
 		s.around(&found, middle, radius)
-		for i := range found.Places {
-			found.Places[i].Distance = 0
-		}
 	case !f.UpdatedSince.IsZero():
 		s.edits(&found)
 	default:
@@ -200,12 +197,7 @@ func (s *search) around(found *FoundLocations, middle wallet.Position, radius fl
 		q.Filter = and(q.Filter, s.inArea)
 	}
 	if s.After != nil {
-		after := *s.After
-		if s.Near == nil {
-			if p, ok := s.Get(after.ID); ok {
-				after.Distance = nearby.Distance(p.Lat, p.Lng, q.Lat, q.Lng)
-			}
-		}
+		after := s.After
 		count := q
 		count.Limit = 0
 		_, found.Total = s.Search(count)

@@ -54,7 +54,7 @@ func (f *LocationFilter) WithWithdrawn() bool {
 // LocationMark is where a page of a list ends: a place, with what the list is ordered by.
 type LocationMark struct {
 	ID int64
-	// Distance in metres is that of a search around a point, UpdatedAt of a list of what was edited.
+	// Distance in metres is that of a search around a point or, from its middle, in an area, UpdatedAt of a list of what was edited.
 	Distance  float64
 	UpdatedAt time.Time
 }
