@@ -72,3 +72,22 @@ func (db *DB) Unnamed() bool { return db.money.engine.(*postgresMoney).unnamed.L
 
 // FollowPlaces takes over what others wrote of places, as happens every half second.
 func (db *DB) FollowPlaces(ctx context.Context) error { return db.atlas.follow(ctx) }
+
+// SetPlacesAtEase has searches wait for their turn that look at more places than so many, and returns how to take that back.
+func SetPlacesAtEase(n int) (restore func()) {
+	before := placesAtEase
+	placesAtEase = n
+	return func() { placesAtEase = before }
+}
+
+// Crowd takes every turn there is for searches that look at very many places, and returns how to give them back.
+func (db *DB) Crowd() (leave func()) {
+	for range cap(db.crowd) {
+		db.crowd <- struct{}{}
+	}
+	return func() {
+		for range cap(db.crowd) {
+			<-db.crowd
+		}
+	}
+}

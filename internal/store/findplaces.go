@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -52,8 +51,27 @@ func (f FoundLocations) Mark(filter *wallet.LocationFilter) *wallet.LocationMark
 const clustersMost = 256
 
 // FindLocations returns a page of the places that the filter matches, in the order of their ids, nearest first, or in the
-// order of their edits where those count. Whether they are open is said of now. It waits until the places were read.
+// order of their edits where those count. Whether they are open is said of now. It waits until the places were read. What anybody may search
+// for, but has to look at very many places for, is searched for by a few at once, and the others wait: it fails with ServiceUnavailable
+// when their time is over.
 func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now time.Time) (FoundLocations, error) {
+	if !f.PublicOnly {
+		return db.find(ctx, f, now, nil)
+	}
+	effort := nearby.NewEffort(placesAtEase)
+	if found, err := db.find(ctx, f, now, effort); err != nil || !effort.Spent() {
+		return found, err
+	}
+	leave, err := db.crowd.enter(ctx)
+	if err != nil {
+		return FoundLocations{}, err
+	}
+	defer leave()
+	return db.find(ctx, f, now, nil)
+}
+
+// find searches as long as the effort lasts; where that is spent, what it returns is worth nothing.
+func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, effort *nearby.Effort) (FoundLocations, error) {
 	sheet, err := db.atlas.view(ctx)
 	if err != nil {
 		return FoundLocations{}, err
@@ -61,6 +79,7 @@ func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now ti
 	var found FoundLocations
 	s := search{sheet: sheet, LocationFilter: &f}
 	s.read()
+	s.filter.Effort = effort
 	if f.Area != nil {
 		found.Clusters = sheet.Clusters(s.filter, nearby.Box{
 			South: int32(f.Area.South), West: int32(f.Area.West), North: int32(f.Area.North), East: int32(f.Area.East),
@@ -249,80 +268,6 @@ func (s *search) listed(found *FoundLocations) {
 			return
 		}
 	}
-}
-
-// edits finds places in the order of their last edits, with those that are no longer public where that matters.
-func (s *search) edits(found *FoundLocations) {
-	f := s.filter
-	withdrawn := s.WithWithdrawn()
-	if withdrawn {
-		f.PublicOnly, f.Status = false, nearby.AnyStatus
-	}
-	since := micros(s.UpdatedSince)
-	most := s.Offset + s.limit()
-	var first []FoundLocation // a heap of the first ones, the last of them on top
-	for p := range s.All(f, 0) {
-		one := foundAs(p)
-		if withdrawn && !p.Public {
-			gone, _ := s.shelf.get(p.Slot)
-			if gone == 0 || gone < since {
-				continue
-			}
-			one.Withdrawn, one.UpdatedAt = true, fromMicros(gone)
-		} else if withdrawn && p.Active && s.filter.Status == nearby.OnlyInactive {
-			continue
-		}
-		found.Total++
-		if s.After != nil && !later(&one, s.After) {
-			continue
-		}
-		first = pushFirst(first, one, most)
-	}
-	slices.SortFunc(first, byEdit)
-	found.Places = first[min(s.Offset, len(first)):]
-}
-
-// later says whether a place comes after a mark in a list of edits.
-func later(f *FoundLocation, mark *wallet.LocationMark) bool {
-	return cmp.Or(f.UpdatedAt.Compare(mark.UpdatedAt), cmp.Compare(f.ID, mark.ID)) > 0
-}
-
-func byEdit(a, b FoundLocation) int {
-	return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
-}
-
-// pushFirst adds a place to a heap of the first ones, of which there are at most so many.
-func pushFirst(heap []FoundLocation, one FoundLocation, most int) []FoundLocation {
-	if len(heap) == most {
-		if most == 0 || byEdit(one, heap[0]) >= 0 {
-			return heap
-		}
-		heap[0] = one
-		for at := 0; ; {
-			child := 2*at + 1
-			if child >= len(heap) {
-				return heap
-			}
-			if child+1 < len(heap) && byEdit(heap[child+1], heap[child]) > 0 {
-				child++
-			}
-			if byEdit(heap[at], heap[child]) >= 0 {
-				return heap
-			}
-			heap[at], heap[child] = heap[child], heap[at]
-			at = child
-		}
-	}
-	heap = append(heap, one)
-	for at := len(heap) - 1; at > 0; {
-		parent := (at - 1) / 2
-		if byEdit(heap[parent], heap[at]) >= 0 {
-			break
-		}
-		heap[at], heap[parent] = heap[parent], heap[at]
-		at = parent
-	}
-	return heap
 }
 
 // Locations returns a page of the places that the filter matches, and how many it matches in all, in the order of
