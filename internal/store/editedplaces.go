@@ -14,15 +14,17 @@ import (
 // a page far behind has to keep it of all places before.
 type edit struct{ at, id int64 }
 
-// byEdit is the order of a list of edits.
-func byEdit(a, b edit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) }
+// byEdit is the order of a list of edits: the newest first. Whatever is edited while somebody pages by offset goes to the front and
+// moves the rest to the back, so that pages show something twice and leave out nothing that stays as it is; and what they did not
+// show is newer than all that they did.
+func byEdit(a, b edit) int { return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(a.id, b.id)) }
 
 // editsAtEase is how far behind a page may be that edits are collected for before they are counted.
 const editsAtEase = 10_000
 
 // edits finds places in the order of their last edits, with those that are no longer public where that matters.
 func (s *search) edits(found *FoundLocations) {
-	after := edit{at: -1 << 63}
+	after := edit{at: 1<<63 - 1}
 	if s.After != nil {
 		after = edit{micros(s.After.UpdatedAt), s.After.ID}
 	}
@@ -46,7 +48,8 @@ func (s *search) edits(found *FoundLocations) {
 	for _, one := range first.page(s.Offset) {
 		p, _ := s.Get(one.id)
 		place := foundAs(&p)
-		place.UpdatedAt, place.Withdrawn = fromMicros(one.at), s.WithWithdrawn() && !p.Public
+		place.UpdatedAt, place.Told = fromMicros(one.at), s.WithWithdrawn()
+		place.Withdrawn = place.Told && !p.Public
 		found.Places = append(found.Places, place)
 	}
 }
@@ -142,6 +145,21 @@ func split(some []edit, first int) {
 			return
 		}
 	}
+}
+
+// caughtUp has the atlas of this process hold all that is committed by now, and returns it. A list of edits must not show less than the
+// page before, which may have come from another server.
+func (a *atlas) caughtUp(ctx context.Context) (*sheet, error) {
+	last, err := a.db.placeChanges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.now.Load().seq < last {
+		if err := a.follow(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a.now.Load(), nil
 }
 
 // placesAtEase is how many places a search for strangers may look at without waiting for its turn: a fraction of a millisecond to some

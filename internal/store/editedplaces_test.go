@@ -7,14 +7,39 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/purserhq/purser/internal/nearby"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
-// listOfEdits is places without a database.
+// listOfEdits is places without a database, and the time of the last edit.
 type listOfEdits struct {
 	index *nearby.Index
 	shelf shelf
+	// now is in microseconds; state is what is true of each place.
+	now   int64
+	state map[int64]nearby.Place
+	gone  map[int64]int64
+}
+
+// edit makes, changes, hides and shows some places at once.
+func (l *listOfEdits) edit(t *rapid.T) {
+	l.now += rapid.SampledFrom([]int64{1, 1, 1, 400_000, 1_000_000, 3_000_000}).Draw(t, "later")
+	var some []nearby.Place
+	for _, id := range rapid.SliceOfNDistinct(rapid.Int64Range(1, 12), 1, 5, rapid.ID).Draw(t, "places") {
+		p := nearby.Place{ID: id, UpdatedAt: l.now, Active: rapid.Bool().Draw(t, "active"), Public: rapid.IntRange(0, 3).Draw(t, "public") > 0}
+		switch {
+		case p.Public:
+			delete(l.gone, id)
+		case l.state[id].Public:
+			l.gone[id] = l.now
+		}
+		p.Slot = l.shelf.put(l.gone[id], nil)
+		l.state[id] = p
+		some = append(some, p)
+	}
+	l.index.Put(some...)
 }
 
 // ask is a page as everybody gets it.
@@ -23,6 +48,56 @@ func (l *listOfEdits) ask(f wallet.LocationFilter) (found FoundLocations) {
 	s.read()
 	s.edits(&found)
 	return found
+}
+
+// An SDK that pages by offset, with pages of any length, and then asks for what is newer than the newest that it has seen, loses
+// nothing, whatever is edited between its pages: the pages of a round hold all that stays as it is, and what it did not see is newer.
+func TestPagesByOffsetLoseNoEdit(t *testing.T) {
+	for range 50 { // times the hundred histories that rapid tells
+		rapid.Check(t, func(t *rapid.T) {
+			l := &listOfEdits{index: nearby.New(), now: 5_000_000, state: map[int64]nearby.Place{}, gone: map[int64]int64{}}
+			copied := map[int64]int64{} // when the state of each public place is of
+			newest := time.Unix(1, 0)
+			for range rapid.IntRange(2, 6).Draw(t, "rounds") {
+				seen := newest
+				for offset, more := 0, true; more; {
+					for range rapid.IntRange(0, 3).Draw(t, "edits") {
+						l.edit(t)
+					}
+					limit := rapid.IntRange(1, 4).Draw(t, "limit")
+					found := l.ask(wallet.LocationFilter{PublicOnly: true, Statuses: []wallet.LocationStatus{wallet.Active, wallet.Inactive}, UpdatedSince: newest, Offset: offset, Limit: limit})
+					for _, one := range found.Places {
+						if copied[one.ID] = one.UpdatedAt.UnixMicro(); one.Withdrawn {
+							delete(copied, one.ID)
+						}
+						if second := one.UpdatedAt.Truncate(time.Second); second.After(seen) {
+							seen = second
+						}
+					}
+					switch rapid.IntRange(0, 2).Draw(t, "how the SDK sees the end") {
+					case 0:
+						more = len(found.Places) > 0
+					case 1:
+						more = len(found.Places) == limit
+					case 2:
+						more = offset+len(found.Places) < found.Total
+					}
+					offset += limit
+				}
+				newest = seen
+			}
+			for _, one := range l.ask(wallet.LocationFilter{PublicOnly: true, Statuses: []wallet.LocationStatus{wallet.Active, wallet.Inactive}, UpdatedSince: newest, Limit: 1000}).Places {
+				if copied[one.ID] = one.UpdatedAt.UnixMicro(); one.Withdrawn {
+					delete(copied, one.ID)
+				}
+			}
+			for id, p := range l.state {
+				if at, ok := copied[id]; ok != p.Public || ok && at != p.UpdatedAt {
+					t.Fatalf("place %d, public %v, was edited at %d; the copy has %d, of %d", id, p.Public, p.UpdatedAt, at, len(copied))
+				}
+			}
+		})
+	}
 }
 
 // A page of edits is what stands there when all are put in order, however far behind, and however the edits lie.
@@ -62,6 +137,19 @@ func TestAPageOfEditsIsAPageOfAll(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A million places that were imported by ten thousand are cut in two in no time. (Divided by what stands in the middle, they took a minute.)
+func TestEditsOfAnImportAreSplitSoon(t *testing.T) {
+	const count, batch, page = 1_000_000, 10_000, 20
+	first := firstEdits{most: count/2 + page}
+	for i := range int64(count) {
+		first.add(edit{i / batch, i})
+	}
+	got := first.page(count / 2)
+	if len(got) != page || got[0] != (edit{count/batch/2 - 1, count/2 - batch}) || got[page-1].id != got[0].id+page-1 {
+		t.Errorf("in the middle stand %v", got)
 	}
 }
 

@@ -64,6 +64,32 @@ func TestAMarkInAnAreaKeepsItsDistance(t *testing.T) {
 	})
 }
 
+// Two places are edited between a search and the reading of what it found. Who asks for what is newer than the newest that it was
+// shown learns of both; and who is told of what is hidden learns of a place that was hidden just then.
+func TestAPageShowsNothingNewerThanItself(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		seed(t, db)
+		putPublic(t, db, 1, 2, 3)
+		f := wallet.LocationFilter{PublicOnly: true, Statuses: []wallet.LocationStatus{wallet.Active, wallet.Inactive}, UpdatedSince: time.Unix(1, 0), Limit: 10}
+		found, err := db.FindLocations(context.Background(), f, wallettest.Epoch)
+		if err != nil || len(found.Places) != 3 || !found.Places[0].Told {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		for _, id := range []int64{3, 2} {
+			putPublic(t, db, id)
+		}
+		read, err := db.FoundDocuments(context.Background(), found.Places)
+		if err != nil || len(read) != 3 {
+			t.Fatal(len(read), err)
+		}
+		for i, l := range read {
+			if !l.UpdatedAt.Equal(found.Places[i].UpdatedAt) {
+				t.Errorf("place %d is shown as edited at %s and was found at %s", l.ID, l.UpdatedAt, found.Places[i].UpdatedAt)
+			}
+		}
+	})
+}
+
 // However many strangers search for what takes very many places to find, the server looks for a few of them at once. The others wait until
 // their time is over, and are told so; who searches as people do never waits, nor does who looks after the places.
 func TestLargeSearchesWaitForTheirTurn(t *testing.T) {

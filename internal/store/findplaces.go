@@ -20,8 +20,8 @@ type FoundLocation struct {
 	UpdatedAt time.Time
 	// Distance in metres, of a search around a point or, from its middle, in an area.
 	Distance float64
-	// Withdrawn says that it is no longer public, and is there for those who keep copies.
-	Withdrawn bool
+	// Withdrawn says that it is no longer public, and is there for those who keep copies. Told says that the list would tell so.
+	Withdrawn, Told bool
 	// State is whether it is open, and NextChange when that changes in UNIX seconds, 0 where it is not known to.
 	State      hours.State
 	NextChange int64
@@ -50,8 +50,8 @@ func (f FoundLocations) Mark(filter *wallet.LocationFilter) *wallet.LocationMark
 // clustersMost is how many clusters a map gets at most.
 const clustersMost = 256
 
-// FindLocations returns a page of the places that the filter matches, in the order of their ids, nearest first, or in the
-// order of their edits where those count. Whether they are open is said of now. It waits until the places were read. What anybody may search
+// FindLocations returns a page of the places that the filter matches, in the order of their ids, nearest first, or the last
+// edited first where edits count. Whether they are open is said of now. It waits until the places were read. What anybody may search
 // for, but has to look at very many places for, is searched for by a few at once, and the others wait: it fails with ServiceUnavailable
 // when their time is over.
 func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now time.Time) (FoundLocations, error) {
@@ -73,6 +73,10 @@ func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now ti
 // find searches as long as the effort lasts; where that is spent, what it returns is worth nothing.
 func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, effort *nearby.Effort) (FoundLocations, error) {
 	sheet, err := db.atlas.view(ctx)
+	edits := f.Near == nil && f.Area == nil && !f.UpdatedSince.IsZero()
+	if err == nil && edits && db.postgres {
+		sheet, err = db.atlas.caughtUp(ctx)
+	}
 	if err != nil {
 		return FoundLocations{}, err
 	}
@@ -91,7 +95,7 @@ func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, 
 	case f.Area != nil:
 		middle, radius := f.Area.Circle()
 		s.around(&found, middle, radius)
-	case !f.UpdatedSince.IsZero():
+	case edits:
 		s.edits(&found)
 	default:
 		s.listed(&found)
@@ -284,7 +288,8 @@ func (db *DB) Locations(ctx context.Context, f wallet.LocationFilter) (page []wa
 	return page, found.Total, err
 }
 
-// FoundDocuments reads places that were found, in their order.
+// FoundDocuments reads places that were found, in their order. What was edited since is as it is now, but for UpdatedAt: who asks
+// for what is newer than all that was found must not miss what was edited between.
 func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wallet.Location, error) {
 	page := make([]wallet.Location, 0, len(found))
 	for some := range slices.Chunk(found, 500) {
@@ -301,8 +306,11 @@ func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wall
 		for _, one := range some {
 			switch {
 			case one.Withdrawn:
-				page = append(page, withdrawnPlace(one.ID, one.ProjectID, one.UpdatedAt))
+				page = append(page, WithdrawnPlace(one.ID, one.ProjectID, one.UpdatedAt))
 			case len(places) > 0 && places[0].ID == one.ID:
+				if places[0].UpdatedAt.After(one.UpdatedAt) {
+					places[0].UpdatedAt = one.UpdatedAt
+				}
 				page, places = append(page, places[0]), places[1:]
 			}
 		}
@@ -310,8 +318,8 @@ func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wall
 	return page, nil
 }
 
-// withdrawnPlace is all that is told of a place that is no longer public.
-func withdrawnPlace(id, project int64, at time.Time) wallet.Location {
+// WithdrawnPlace is all that is told of a place that is no longer public.
+func WithdrawnPlace(id, project int64, at time.Time) wallet.Location {
 	return wallet.Location{ID: id, ProjectID: project, UpdatedAt: at, Status: wallet.Inactive}
 }
 
@@ -350,7 +358,7 @@ func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit 
 			return l, err
 		}
 		if withdrawn.Valid {
-			l = withdrawnPlace(l.ID, l.ProjectID, fromMicros(withdrawn.Int64))
+			l = WithdrawnPlace(l.ID, l.ProjectID, fromMicros(withdrawn.Int64))
 		}
 		if more = limit == 0; !more {
 			now.Seq, now.ID = seq, l.ID

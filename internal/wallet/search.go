@@ -16,8 +16,8 @@ type LocationFilter struct {
 	// Projects nil means all projects; empty means none.
 	Projects   []int64
 	PublicOnly bool
-	// UpdatedSince leaves out what was not edited at this time or later. A list of what is public then comes in the order
-	// of the edits, unless there is a point, and holds what is no longer public too: see WithWithdrawn.
+	// UpdatedSince leaves out what was not edited at this time or later. The list then has the last edited first, unless
+	// there is a point or an area, and one of what is public holds what is no longer public too: see WithWithdrawn.
 	UpdatedSince time.Time
 	// Services: places that offer any of these; Categories: where one pays in any of these.
 	Services   []Service
