@@ -44,7 +44,7 @@ const (
 func main() {
 	bare := flag.String("bare", "", "be the bare server on this `address`: how the benchmark starts the one it compares with")
 	purser := flag.String("purser", "", "measure this `binary` instead of building one, to compare two of them")
-	part := flag.String("part", "", "measure only this `part`: reads, payments, places, or large, which the rest leaves out")
+	part := flag.String("part", "", "measure only this `part`: reads, payments, places, or large or strangers, which the rest leaves out")
 	bareSize := flag.Int("bare-answer", 0, "the bare server answers with so many `bytes`")
 	naive := flag.String("naive", "", "be the naive control on this `address`, for the database and key below")
 	database := flag.String("database", "", "`address` of the control's database")
@@ -121,9 +121,10 @@ func (b *bench) parts(ctx context.Context) error {
 		{"payments", "payments", b.money},
 		{"places", "places", b.places},
 		{"large", "many wallets and payments", b.large},
+		{"strangers", "searches that strangers make large", b.strangers},
 	}
 	for _, one := range all {
-		if b.part != one.part && (b.part != "" || one.part == "large") {
+		if b.part != one.part && (b.part != "" || one.part == "large" || one.part == "strangers") {
 			continue
 		}
 		if err := one.measure(ctx); err != nil {

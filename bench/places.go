@@ -119,7 +119,7 @@ func (b *bench) placesOf(ctx context.Context, count int, radius, least float64) 
 	if err != nil {
 		return err
 	}
-	if err := b.fillPlaces(ctx, data, r, count); err != nil {
+	if err := b.fillPlaces(ctx, data, r, count, b.searchInside); err != nil {
 		return err
 	}
 	asked := make([]string, strangePoints)
@@ -130,8 +130,8 @@ func (b *bench) placesOf(ctx context.Context, count int, radius, least float64) 
 	return b.searchOverWire(ctx, data, asked, count, radius, least)
 }
 
-// fillPlaces writes the places through the store, and searches among them in this process.
-func (b *bench) fillPlaces(ctx context.Context, data string, r *region, count int) (err error) {
+// fillPlaces writes the places through the store, and does something with them in this process.
+func (b *bench) fillPlaces(ctx context.Context, data string, r *region, count int, then func(context.Context, *store.DB, *region, int) error) (err error) {
 	text, err := os.ReadFile(filepath.Join(data, "kek"))
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (b *bench) fillPlaces(ctx context.Context, data string, r *region, count in
 	took := b.now().Sub(began)
 	b.judge(result{what: fmt.Sprintf("%d places written, by %d in a transaction", count, putAtOnce), limit: "–",
 		measured: fmt.Sprintf("%.1f s", took.Seconds()), verdict: informative}, nil)
-	return b.searchInside(ctx, db, r, count)
+	return then(ctx, db, r, count)
 }
 
 // searchInside counts searches in this process.

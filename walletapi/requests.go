@@ -529,7 +529,7 @@ type LocationQuery struct {
 	// Services are of those constants; Categories are the numbers of pay categories.
 	Services   []string
 	Categories []int64
-	// UpdatedAfter has what was changed since. To keep a copy there is SyncLocations, which misses nothing.
+	// UpdatedAfter has what was changed since, the last changed first. To keep a copy there is SyncLocations, which misses nothing.
 	UpdatedAfter time.Time
 	Locale       string
 	// OpenAt has those that are open then, OpenFrom and OpenUntil those that are open all the while. These, Text and BBox are purser's own.

@@ -117,6 +117,49 @@ func TestPagesGoOnAfterAPlace(t *testing.T) {
 	})
 }
 
+// Today's apps page by offset and then ask for what is newer than the newest that they have. What is edited between their pages, a place of
+// a page already read above all, makes them lose nothing: the last edited comes first.
+func TestAnSDKThatPagesByOffsetLosesNothing(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		have, newest := map[int64]walletapi.Location{}, int64(0)
+		round := func(between func(page int)) {
+			seen := newest
+			for offset, page := 0, 0; ; page++ {
+				list, ids := listed(t, server, fmt.Sprintf("updated_after=%d&status=active%%2Cinactive&limit=3&offset=%d", newest, offset))
+				for _, l := range list.Locations {
+					have[l.ID], seen = l, max(seen, l.UpdatedAt)
+				}
+				if offset += len(ids); offset >= list.Metadata.Total {
+					break
+				}
+				between(page)
+			}
+			newest = seen
+		}
+		round(func(page int) {
+			server.Business.Advance(2 * time.Second)
+			put(t, server, placePath, fmt.Sprintf(`{"title":"Edited after page %d"}`, page))
+			if page == 1 {
+				put(t, server, "/rest/v1/location/105", `{"status":"inactive"}`)
+			}
+		})
+		round(func(int) {})
+		truth, _ := listed(t, server, "status=active,inactive&limit=200")
+		if len(have) != len(truth.Locations) {
+			t.Errorf("the app has %d of %d places", len(have), len(truth.Locations))
+		}
+		for _, l := range truth.Locations {
+			if got := have[l.ID]; got.UpdatedAt != l.UpdatedAt || got.Title != l.Title || got.Status != l.Status {
+				t.Errorf("of place %d the app has %+v, want %+v", l.ID, got, l)
+			}
+		}
+		_, ids := listed(t, server, "updated_after=1&status=active,inactive&limit=2")
+		if !slices.Equal(ids, []int64{105, 106}) && !slices.Equal(ids, []int64{106, 105}) {
+			t.Errorf("the last edited are %v", ids)
+		}
+	})
+}
+
 // A copy learns of what is new, of what changes, and of what is hidden.
 func TestACopyIsKeptOverTheWire(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {

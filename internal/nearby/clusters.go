@@ -96,6 +96,9 @@ type clustering struct {
 }
 
 func (c *clustering) visit(n *node) {
+	if !c.afford(n) {
+		return
+	}
 	for i := range n.kids {
 		k := n.kids[i].node
 		if !c.mayHold(k) {

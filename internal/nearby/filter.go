@@ -38,7 +38,19 @@ type Filter struct {
 	// Match is asked last, once for each place that everything else lets through. It must
 	// not keep or alter the place. It may take its time: it holds nobody up.
 	Match func(*Place) bool
+	// Effort, where there is one, bounds how many places are looked at.
+	Effort *Effort
 }
+
+// Effort is how many places searches may look at, all together that are given it. A search that would look at more ends early,
+// and what it returns then is worth nothing: ask [Effort.Spent]. What counters answer costs nothing.
+type Effort struct{ left int }
+
+// NewEffort is enough for looking at so many places.
+func NewEffort(places int) *Effort { return &Effort{left: places} }
+
+// Spent says that a search was not worth its effort, and has no result.
+func (e *Effort) Spent() bool { return e != nil && e.left < 0 }
 
 // classes are the four kinds of places that have counters: in use or not, public or not.
 const classes = 4
@@ -96,6 +108,14 @@ func (m *matcher) mayHold(n *node) bool {
 		(m.Projects == nil || n.projects&m.projects != 0) &&
 		(m.Services == 0 || n.services&m.Services != 0) &&
 		(len(m.Categories) == 0 || n.categories&m.categories != 0))
+}
+
+// afford pays for looking at the places of a node, and says whether there was enough for that.
+func (m *matcher) afford(n *node) bool {
+	if m.Effort != nil {
+		m.Effort.left -= len(n.places)
+	}
+	return !m.Effort.Spent()
 }
 
 // matches judges one place.

@@ -29,6 +29,9 @@ type list struct {
 
 // visit looks at every place.
 func (l *list) visit(n *node) {
+	if !l.afford(n) {
+		return
+	}
 	for i := range n.kids {
 		if l.mayHold(n.kids[i].node) {
 			l.visit(n.kids[i].node)
@@ -83,6 +86,9 @@ func (v *View) All(f Filter, after int64) iter.Seq[*Place] {
 }
 
 func (m *matcher) walk(n *node, after int64, yield func(*Place) bool) bool {
+	if !m.afford(n) {
+		return false
+	}
 	for i := range n.kids {
 		if i+1 < len(n.kids) && n.kids[i+1].first.id <= after {
 			continue

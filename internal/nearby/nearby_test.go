@@ -380,3 +380,60 @@ func TestCategorySetsHaveOneName(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A search that has not effort enough says so; one that has answers as if there were no end of it. What is near by, and what
+// counters know, takes little, however many places there are.
+func TestASearchEndsWithItsEffort(t *testing.T) {
+	world := anywhere(20_000, 3)
+	ix := New()
+	ix.Replace(world)
+	v, random := ix.View(), rand.New(rand.NewPCG(3, 3))
+	all := func(*Place) bool { return true }
+	for i := range 400 {
+		q := anyQuery(random, world)
+		if q.Offset = random.IntN(100); i%2 == 0 {
+			q.Match = all
+		}
+		if i%20 == 0 {
+			q.Offset, q.Radius = 15_000, Farthest
+		}
+		want, wantTotal := v.Search(q)
+		q.Effort = NewEffort(random.IntN(20_000))
+		got, total := v.Search(q)
+		if !q.Effort.Spent() && (total != wantTotal || !slices.Equal(got, want)) {
+			t.Fatalf("%+v found %d of %d", q, total, wantTotal)
+		}
+		q.Effort = NewEffort(20_000)
+		if got, total = v.Search(q); q.Effort.Spent() || total != wantTotal || !slices.Equal(got, want) {
+			t.Fatalf("%+v found %d of %d with enough for every place, spent %v", q, total, wantTotal, q.Effort.Spent())
+		}
+	}
+	for name, look := range map[string]func(Filter){
+		"a list": func(f Filter) { v.List(f, 0, 1) }, "all": func(f Filter) { f.Match = all; v.All(f, 0)(all) },
+		"clusters": func(f Filter) { v.Clusters(f, Box{-quarterTurn, -halfTurn, quarterTurn, halfTurn}, 100) },
+		"far behind": func(f Filter) {
+			f.Match = nil
+			v.Search(Query{Filter: f, Radius: Farthest, Offset: 15_000, Limit: 1})
+		},
+	} {
+		if f := (Filter{Match: all, Effort: NewEffort(1000)}); !spends(look, f) {
+			t.Errorf("%s of all places takes less than 1000", name)
+		}
+	}
+	for name, look := range map[string]func(Filter){
+		"a page of a list far behind": func(f Filter) { v.List(f, 19_000, 20) },
+		"the nearest of all":          func(f Filter) { v.Search(Query{Filter: f, Radius: Farthest, Limit: 20}) },
+		"clusters of a map": func(f Filter) {
+			v.Clusters(f, Box{-quarterTurn, -halfTurn, quarterTurn, halfTurn}, 16)
+		},
+	} {
+		if f := (Filter{PublicOnly: true, Effort: NewEffort(1000)}); spends(look, f) {
+			t.Errorf("%s takes more than 1000", name)
+		}
+	}
+}
+
+func spends(look func(Filter), f Filter) bool {
+	look(f)
+	return f.Effort.Spent()
+}

@@ -141,6 +141,9 @@ func (s *search) count(n *node) int {
 
 // visit looks at every place within the radius, keeps the nearest and counts those that match.
 func (s *search) visit(n *node) int {
+	if !s.afford(n) {
+		return 0
+	}
 	total := 0
 	for i := range n.kids {
 		k := &n.kids[i]
@@ -170,7 +173,7 @@ func (s *search) nearest(root *node) {
 	queue[0] = near{node: root}
 	for len(queue) > 0 {
 		n := queue[0]
-		if n.chord2 > s.bound2 {
+		if n.chord2 > s.bound2 || !s.afford(n.node) {
 			return
 		}
 		queue = pop(queue)

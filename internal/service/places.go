@@ -27,7 +27,7 @@ func (s *Service) SearchLocations(ctx context.Context, c wallet.Caller, f wallet
 }
 
 // ReadFoundLocations reads places that were found, in their order, with the prices and offers that count now. What is not
-// public any more is left out.
+// public any more is left out, or comes as nothing but a place that is not in use where the list tells of such.
 func (s *Service) ReadFoundLocations(ctx context.Context, c wallet.Caller, found []store.FoundLocation) ([]PublicLocation, error) {
 	if err := wallet.May(c, wallet.ReadPublic, wallet.Subject{}).Err(); err != nil {
 		return nil, err
@@ -36,15 +36,19 @@ func (s *Service) ReadFoundLocations(ctx context.Context, c wallet.Caller, found
 	if err != nil {
 		return nil, err
 	}
-	withdrawn := map[int64]bool{}
+	told := map[int64]bool{}
 	for _, one := range found {
-		withdrawn[one.ID] = one.Withdrawn
+		told[one.ID] = one.Told
 	}
 	var public []PublicLocation
-	for i := range places {
-		if places[i].Public || withdrawn[places[i].ID] {
-			public = append(public, s.public(places[i]))
+	for _, l := range places {
+		if !l.Public && !told[l.ID] {
+			continue
 		}
+		if !l.Public { // since it was found, or before
+			l = store.WithdrawnPlace(l.ID, l.ProjectID, l.UpdatedAt)
+		}
+		public = append(public, s.public(l))
 	}
 	return public, nil
 }

@@ -52,6 +52,8 @@ type sheet struct {
 	*nearby.View
 	shelf  shelf
 	tables []*timetable
+	// seq is the change of places up to which all are here.
+	seq int64
 }
 
 // shelf keeps bytes of many places, one after another, by where they begin. What was put there stays until the atlas is
@@ -164,7 +166,7 @@ func (db *DB) ReadPlaces() { db.atlas.want() }
 
 // publish shows what was altered. The caller holds altering.
 func (a *atlas) publish() {
-	shown := &sheet{View: a.index.View(), tables: a.tables, shelf: a.shelf}
+	shown := &sheet{View: a.index.View(), tables: a.tables, shelf: a.shelf, seq: a.seq}
 	a.now.Store(shown)
 }
 

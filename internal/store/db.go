@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,7 @@ type DB struct {
 	money       *moneyWriter
 	uses        *uses
 	atlas       *atlas
+	crowd       crowd
 	timetables  timetables
 	nextLane    nextLane
 	// turn is held by the one Update of this process that runs. They all raise the same rows, so
@@ -99,7 +101,7 @@ var operationTimeout = 30 * time.Second
 // checks that opts.Box is the one that its secrets were sealed with.
 func Open(ctx context.Context, address string, opts Options) (*DB, error) {
 	db := &DB{Options: opts, turn: make(chan struct{}, 1), broken: make(chan error, 1)}
-	db.atlas = newAtlas(db)
+	db.atlas, db.crowd = newAtlas(db), make(crowd, runtime.GOMAXPROCS(0))
 	var err error
 	switch {
 	case strings.HasPrefix(address, "sqlite:"):

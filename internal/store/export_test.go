@@ -105,3 +105,22 @@ func (db *DB) Timetables() (all, read int, size int64, added bool) {
 	}
 	return all, read, size, size == db.atlas.plans.size.Load() && len(db.atlas.named) == all
 }
+
+// SetPlacesAtEase has searches wait for their turn that look at more places than so many, and returns how to take that back.
+func SetPlacesAtEase(n int) (restore func()) {
+	before := placesAtEase
+	placesAtEase = n
+	return func() { placesAtEase = before }
+}
+
+// Crowd takes every turn there is for searches that look at very many places, and returns how to give them back.
+func (db *DB) Crowd() (leave func()) {
+	for range cap(db.crowd) {
+		db.crowd <- struct{}{}
+	}
+	return func() {
+		for range cap(db.crowd) {
+			<-db.crowd
+		}
+	}
+}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,10 +18,10 @@ type FoundLocation struct {
 	ID, ProjectID int64
 	// UpdatedAt is when it was altered last: never the same for two states of a place.
 	UpdatedAt time.Time
-	// Distance in metres, of a search around a point.
+	// Distance in metres, of a search around a point or, from its middle, in an area.
 	Distance float64
-	// Withdrawn says that it is no longer public, and is there for those who keep copies.
-	Withdrawn bool
+	// Withdrawn says that it is no longer public, and is there for those who keep copies. Told says that the list would tell so.
+	Withdrawn, Told bool
 	// State is whether it is open, and NextChange when that changes in UNIX seconds, 0 where it is not known to.
 	State      hours.State
 	NextChange int64
@@ -51,16 +50,40 @@ func (f FoundLocations) Mark(filter *wallet.LocationFilter) *wallet.LocationMark
 // clustersMost is how many clusters a map gets at most.
 const clustersMost = 256
 
-// FindLocations returns a page of the places that the filter matches, in the order of their ids, nearest first, or in the
-// order of their edits where those count. Whether they are open is said of now. It waits until the places were read.
+// FindLocations returns a page of the places that the filter matches, in the order of their ids, nearest first, or the last
+// edited first where edits count. Whether they are open is said of now. It waits until the places were read. What anybody may search
+// for, but has to look at very many places for, is searched for by a few at once, and the others wait: it fails with ServiceUnavailable
+// when their time is over.
 func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now time.Time) (FoundLocations, error) {
+	if !f.PublicOnly {
+		return db.find(ctx, f, now, nil)
+	}
+	effort := nearby.NewEffort(placesAtEase)
+	if found, err := db.find(ctx, f, now, effort); err != nil || !effort.Spent() {
+		return found, err
+	}
+	leave, err := db.crowd.enter(ctx)
+	if err != nil {
+		return FoundLocations{}, err
+	}
+	defer leave()
+	return db.find(ctx, f, now, nil)
+}
+
+// find searches as long as the effort lasts; where that is spent, what it returns is worth nothing.
+func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, effort *nearby.Effort) (FoundLocations, error) {
 	sheet, err := db.atlas.view(ctx)
+	edits := f.Near == nil && f.Area == nil && !f.UpdatedSince.IsZero()
+	if err == nil && edits && db.postgres {
+		sheet, err = db.atlas.caughtUp(ctx)
+	}
 	if err != nil {
 		return FoundLocations{}, err
 	}
 	var found FoundLocations
 	s := search{sheet: sheet, LocationFilter: &f}
 	s.read()
+	s.filter.Effort = effort
 	if f.Area != nil {
 		found.Clusters = sheet.Clusters(s.filter, nearby.Box{
 			South: int32(f.Area.South), West: int32(f.Area.West), North: int32(f.Area.North), East: int32(f.Area.East),
@@ -72,10 +95,7 @@ func (db *DB) FindLocations(ctx context.Context, f wallet.LocationFilter, now ti
 	case f.Area != nil:
 		middle, radius := f.Area.Circle()
 		s.around(&found, middle, radius)
-		for i := range found.Places {
-			found.Places[i].Distance = 0
-		}
-	case !f.UpdatedSince.IsZero():
+	case edits:
 		s.edits(&found)
 	default:
 		s.listed(&found)
@@ -200,12 +220,7 @@ func (s *search) around(found *FoundLocations, middle wallet.Position, radius fl
 		q.Filter = and(q.Filter, s.inArea)
 	}
 	if s.After != nil {
-		after := *s.After
-		if s.Near == nil {
-			if p, ok := s.Get(after.ID); ok {
-				after.Distance = nearby.Distance(p.Lat, p.Lng, q.Lat, q.Lng)
-			}
-		}
+		after := s.After
 		count := q
 		count.Limit = 0
 		_, found.Total = s.Search(count)
@@ -259,80 +274,6 @@ func (s *search) listed(found *FoundLocations) {
 	}
 }
 
-// edits finds places in the order of their last edits, with those that are no longer public where that matters.
-func (s *search) edits(found *FoundLocations) {
-	f := s.filter
-	withdrawn := s.WithWithdrawn()
-	if withdrawn {
-		f.PublicOnly, f.Status = false, nearby.AnyStatus
-	}
-	since := micros(s.UpdatedSince)
-	most := s.Offset + s.limit()
-	var first []FoundLocation // a heap of the first ones, the last of them on top
-	for p := range s.All(f, 0) {
-		one := foundAs(p)
-		if withdrawn && !p.Public {
-			gone, _ := s.shelf.get(p.Slot)
-			if gone == 0 || gone < since {
-				continue
-			}
-			one.Withdrawn, one.UpdatedAt = true, fromMicros(gone)
-		} else if withdrawn && p.Active && s.filter.Status == nearby.OnlyInactive {
-			continue
-		}
-		found.Total++
-		if s.After != nil && !later(&one, s.After) {
-			continue
-		}
-		first = pushFirst(first, one, most)
-	}
-	slices.SortFunc(first, byEdit)
-	found.Places = first[min(s.Offset, len(first)):]
-}
-
-// later says whether a place comes after a mark in a list of edits.
-func later(f *FoundLocation, mark *wallet.LocationMark) bool {
-	return cmp.Or(f.UpdatedAt.Compare(mark.UpdatedAt), cmp.Compare(f.ID, mark.ID)) > 0
-}
-
-func byEdit(a, b FoundLocation) int {
-	return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
-}
-
-// pushFirst adds a place to a heap of the first ones, of which there are at most so many.
-func pushFirst(heap []FoundLocation, one FoundLocation, most int) []FoundLocation {
-	if len(heap) == most {
-		if most == 0 || byEdit(one, heap[0]) >= 0 {
-			return heap
-		}
-		heap[0] = one
-		for at := 0; ; {
-			child := 2*at + 1
-			if child >= len(heap) {
-				return heap
-			}
-			if child+1 < len(heap) && byEdit(heap[child+1], heap[child]) > 0 {
-				child++
-			}
-			if byEdit(heap[at], heap[child]) >= 0 {
-				return heap
-			}
-			heap[at], heap[child] = heap[child], heap[at]
-			at = child
-		}
-	}
-	heap = append(heap, one)
-	for at := len(heap) - 1; at > 0; {
-		parent := (at - 1) / 2
-		if byEdit(heap[parent], heap[at]) >= 0 {
-			break
-		}
-		heap[at], heap[parent] = heap[parent], heap[at]
-		at = parent
-	}
-	return heap
-}
-
 // FindLocationsAfter finds places that the filter matches in the order of their ids, from the first above after on, at most so many
 // of them. It counts none and says nothing of their hours: who goes on until the end looks at each place once.
 func (db *DB) FindLocationsAfter(ctx context.Context, f wallet.LocationFilter, after int64, limit int) (found []FoundLocation, err error) {
@@ -364,7 +305,8 @@ func (db *DB) Locations(ctx context.Context, f wallet.LocationFilter) (page []wa
 	return page, found.Total, err
 }
 
-// FoundDocuments reads places that were found, in their order.
+// FoundDocuments reads places that were found, in their order. What was edited since is as it is now, but for UpdatedAt: who asks
+// for what is newer than all that was found must not miss what was edited between.
 func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wallet.Location, error) {
 	page := make([]wallet.Location, 0, len(found))
 	for some := range slices.Chunk(found, 500) {
@@ -381,8 +323,11 @@ func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wall
 		for _, one := range some {
 			switch {
 			case one.Withdrawn:
-				page = append(page, withdrawnPlace(one.ID, one.ProjectID, one.UpdatedAt))
+				page = append(page, WithdrawnPlace(one.ID, one.ProjectID, one.UpdatedAt))
 			case len(places) > 0 && places[0].ID == one.ID:
+				if places[0].UpdatedAt.After(one.UpdatedAt) {
+					places[0].UpdatedAt = one.UpdatedAt
+				}
 				page, places = append(page, places[0]), places[1:]
 			}
 		}
@@ -390,8 +335,8 @@ func (db *DB) FoundDocuments(ctx context.Context, found []FoundLocation) ([]wall
 	return page, nil
 }
 
-// withdrawnPlace is all that is told of a place that is no longer public.
-func withdrawnPlace(id, project int64, at time.Time) wallet.Location {
+// WithdrawnPlace is all that is told of a place that is no longer public.
+func WithdrawnPlace(id, project int64, at time.Time) wallet.Location {
 	return wallet.Location{ID: id, ProjectID: project, UpdatedAt: at, Status: wallet.Inactive}
 }
 
@@ -430,7 +375,7 @@ func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit 
 			return l, err
 		}
 		if withdrawn.Valid {
-			l = withdrawnPlace(l.ID, l.ProjectID, fromMicros(withdrawn.Int64))
+			l = WithdrawnPlace(l.ID, l.ProjectID, fromMicros(withdrawn.Int64))
 		}
 		if more = limit == 0; !more {
 			now.Seq, now.ID = seq, l.ID

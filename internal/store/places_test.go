@@ -163,7 +163,7 @@ func bruteForce(f wallet.LocationFilter, places []wallet.Location) (ids []int64)
 		})
 	}
 	if f.Near == nil && !f.UpdatedSince.IsZero() {
-		slices.SortStableFunc(found, func(a, b wallet.Location) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+		slices.SortStableFunc(found, func(a, b wallet.Location) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
 	}
 	for _, place := range found {
 		ids = append(ids, place.ID)

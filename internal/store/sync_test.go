@@ -21,7 +21,7 @@ import (
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
-// syncWorld is servers with places, what is true of the places, and two who keep copies of those that are public.
+// syncWorld is servers with places, what is true of the places, and three who keep copies of those that are public.
 type syncWorld struct {
 	t       *testing.T
 	address string
@@ -32,18 +32,24 @@ type syncWorld struct {
 	since  map[int64]time.Time
 	lastID int64
 
-	byCursor, byTime copyOfPlaces
+	byCursor, byTime, byOffset copyOfPlaces
 }
 
 // copyOfPlaces is what somebody keeps: the public places, and where the copy stands.
 type copyOfPlaces struct {
 	places map[int64]wallet.Location
 	since  store.LocationsSince
-	// newest is the newest updated_at in whole seconds, as the wire shows it; after is where the round under way goes on.
-	newest time.Time
+	// newest is the newest updated_at, in whole seconds as the wire shows it, of the rounds that were read to their end. It is what
+	// a round asks for; seen is the newest of the round under way.
+	newest, seen time.Time
+	// after and offset are where the round under way goes on.
 	after  *wallet.LocationMark
-	// asked is what the round under way asks for.
-	asked time.Time
+	offset int
+}
+
+// newCopy is an empty copy.
+func newCopy() copyOfPlaces {
+	return copyOfPlaces{places: map[int64]wallet.Location{}, newest: time.Unix(0, 0).UTC()}
 }
 
 func (c *copyOfPlaces) take(page []wallet.Location) {
@@ -189,13 +195,10 @@ func (w *syncWorld) cursor(t *rapid.T, db *store.DB, limit int) bool {
 	return more
 }
 
-// timed takes one page by updated_after.
-func (w *syncWorld) timed(t *rapid.T, db *store.DB, limit int) bool {
-	c := &w.byTime
-	if c.after == nil {
-		c.asked = c.newest
-	}
-	f := wallet.LocationFilter{PublicOnly: true, Statuses: []wallet.LocationStatus{wallet.Active, wallet.Inactive}, UpdatedSince: c.asked, After: c.after, Limit: limit}
+// timed takes one page by updated_after, after the one before or, as today's SDKs do, by offset. It says whether the round goes on.
+func (w *syncWorld) timed(t *rapid.T, db *store.DB, c *copyOfPlaces, byOffset bool, limit int) bool {
+	f := wallet.LocationFilter{PublicOnly: true, Statuses: []wallet.LocationStatus{wallet.Active, wallet.Inactive},
+		UpdatedSince: c.newest, After: c.after, Offset: c.offset, Limit: limit}
 	found, err := db.FindLocations(context.Background(), f, w.clock.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -205,13 +208,25 @@ func (w *syncWorld) timed(t *rapid.T, db *store.DB, limit int) bool {
 		t.Fatal(err)
 	}
 	c.take(page)
-	c.after = found.Mark(&f)
-	for _, l := range found.Places {
-		if second := l.UpdatedAt.Truncate(time.Second); second.After(c.newest) {
-			c.newest = second
+	for _, l := range page {
+		if second := l.UpdatedAt.Truncate(time.Second); second.After(c.seen) {
+			c.seen = second
 		}
 	}
-	return c.after != nil
+	more := false
+	if byOffset {
+		c.offset += len(page)
+		more = c.offset < found.Total && len(page) > 0
+	} else {
+		c.after = found.Mark(&f)
+		more = c.after != nil
+	}
+	if !more {
+		if c.after, c.offset = nil, 0; c.seen.After(c.newest) {
+			c.newest = c.seen
+		}
+	}
+	return more
 }
 
 // public are the places that a copy must be.
@@ -225,7 +240,7 @@ func (w *syncWorld) public() map[int64]wallet.Location {
 	return public
 }
 
-// settle lets both finish, and compares.
+// settle lets all finish, and compares.
 func (w *syncWorld) settle(t *rapid.T) {
 	for i, db := range w.dbs {
 		if err := db.FollowPlaces(context.Background()); err != nil {
@@ -233,9 +248,11 @@ func (w *syncWorld) settle(t *rapid.T) {
 		}
 		for w.cursor(t, db, 3) {
 		}
-		for w.timed(t, db, 3) {
-		}
-		for w.timed(t, db, 200) { // a round that began before the last write ended; this one sees it
+		for _, c := range []*copyOfPlaces{&w.byTime, &w.byOffset} {
+			for w.timed(t, db, c, c == &w.byOffset, 3) {
+			}
+			for w.timed(t, db, c, c == &w.byOffset, 200) { // a round that began before the last write ended; this one sees it
+			}
 		}
 		want := w.public()
 		if diff := cmp.Diff(want, w.byCursor.places, cmpopts.EquateEmpty()); diff != "" {
@@ -243,6 +260,9 @@ func (w *syncWorld) settle(t *rapid.T) {
 		}
 		if diff := cmp.Diff(want, w.byTime.places, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("the copy by time differs at server %d (-true +copy):\n%s", i, diff)
+		}
+		if diff := cmp.Diff(want, w.byOffset.places, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("the copy of an SDK that pages by offset differs at server %d (-true +copy):\n%s", i, diff)
 		}
 	}
 }
@@ -278,17 +298,19 @@ func tellOfCopies(t *testing.T, address string) {
 	defer func() { w.close() }()
 	seed(t, w.dbs[0])
 	rapid.Check(t, func(t *rapid.T) {
-		w.byCursor, w.byTime = copyOfPlaces{places: map[int64]wallet.Location{}}, copyOfPlaces{places: map[int64]wallet.Location{}, newest: time.Unix(0, 0).UTC()}
+		w.byCursor, w.byTime, w.byOffset = newCopy(), newCopy(), newCopy()
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			server := rapid.SampledFrom(w.dbs)
 			limit := rapid.SampledFrom([]int{1, 2, 3, 50})
-			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "clock", "turn", "restart", "settle"}).Draw(t, "step"); step {
+			switch step := rapid.SampledFrom([]string{"write", "write", "write", "cursor", "time", "offset", "offset", "clock", "turn", "restart", "settle"}).Draw(t, "step"); step {
 			case "write":
 				w.write(t)
 			case "cursor":
 				w.cursor(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
 			case "time":
-				w.timed(t, server.Draw(t, "server"), limit.Draw(t, "limit"))
+				w.timed(t, server.Draw(t, "server"), &w.byTime, false, limit.Draw(t, "limit"))
+			case "offset":
+				w.timed(t, server.Draw(t, "server"), &w.byOffset, true, limit.Draw(t, "limit"))
 			case "clock":
 				w.clock.Advance(time.Duration(rapid.IntRange(-2000, 3000).Draw(t, "milliseconds")) * time.Millisecond)
 			case "turn":

@@ -16,8 +16,8 @@ type LocationFilter struct {
 	// Projects nil means all projects; empty means none.
 	Projects   []int64
 	PublicOnly bool
-	// UpdatedSince leaves out what was not edited at this time or later. A list of what is public then comes in the order
-	// of the edits, unless there is a point, and holds what is no longer public too: see WithWithdrawn.
+	// UpdatedSince leaves out what was not edited at this time or later. The list then has the last edited first, unless
+	// there is a point or an area, and one of what is public holds what is no longer public too: see WithWithdrawn.
 	UpdatedSince time.Time
 	// Services: places that offer any of these; Categories: where one pays in any of these.
 	Services   []Service
@@ -54,7 +54,7 @@ func (f *LocationFilter) WithWithdrawn() bool {
 // LocationMark is where a page of a list ends: a place, with what the list is ordered by.
 type LocationMark struct {
 	ID int64
-	// Distance in metres is that of a search around a point, UpdatedAt of a list of what was edited.
+	// Distance in metres is that of a search around a point or, from its middle, in an area, UpdatedAt of a list of what was edited.
 	Distance  float64
 	UpdatedAt time.Time
 }
