@@ -436,7 +436,7 @@ func placeFileVerbs(mux *http.ServeMux, s *service.Service) {
 		}
 		if q.Apply && q.AllOrNothing {
 			// Others wait for these rows. Where that cannot be set it is a request within the process, as above.
-			rows.wait = func() { control.SetReadDeadline(time.Now().Add(rowPatience)) }
+			rows.wait = func() { control.SetReadDeadline(s.WallClock().Add(rowPatience)) }
 		}
 		report, err := s.ImportPlaces(r.Context(), operatorOf(r), q.options(), rows.all)
 		replyOperator(w, importToAnswer(report), err)

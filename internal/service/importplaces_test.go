@@ -263,6 +263,30 @@ func rowsUntil(n int, more []mapfile.Row, end error) iter.Seq2[mapfile.Row, erro
 	}
 }
 
+// badFile are rows of which one is refused for what place id has become, and two for what they say, one of them long after.
+func badFile(id int64) iter.Seq2[mapfile.Row, error] {
+	bad := []mapfile.Row{
+		{Where: "line 1500", Record: mapfile.Record{ID: id, PinOpen: new("https://pins.example/open.png")}},
+		{Where: "line 1501", Record: mapfile.Record{Title: map[string]string{"en": "Nowhere"}}},
+	}
+	return func(yield func(mapfile.Row, error) bool) {
+		for row, err := range rowsUntil(1500, bad, nil) {
+			if !yield(row, err) {
+				return
+			}
+		}
+		for row, err := range rowsUntil(2200, nil, nil) {
+			row.Title["en"] += " again"
+			if row.Where == "line 2000" {
+				row.Position.Lat = 91
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
 // All of a file goes in, or nothing: not where a row is refused while others are written already, one for what its place has become,
 // and not where the rows break off. All that is wrong is told, and a file that was mended goes in.
 func TestAllOfAFileOrNothing(t *testing.T) {
@@ -280,28 +304,7 @@ func TestAllOfAFileOrNothing(t *testing.T) {
 				t.Fatalf("%s left %v in the trail", what, trail)
 			}
 		}
-		bad := []mapfile.Row{
-			{Where: "line 1500", Record: mapfile.Record{ID: id, PinOpen: new("https://pins.example/open.png")}},
-			{Where: "line 1501", Record: mapfile.Record{Title: map[string]string{"en": "Nowhere"}}},
-		}
-		late := rowsUntil(1500, bad, nil)
-		wrongLater := func(yield func(mapfile.Row, error) bool) {
-			for row, err := range late {
-				if !yield(row, err) {
-					return
-				}
-			}
-			for row, err := range rowsUntil(2200, nil, nil) {
-				row.Title["en"] += " again"
-				if row.Where == "line 2000" {
-					row.Position.Lat = 91
-				}
-				if !yield(row, err) {
-					return
-				}
-			}
-		}
-		report, err := o.ImportPlaces(o.ctx, o.operator, options, wrongLater)
+		report, err := o.ImportPlaces(o.ctx, o.operator, options, badFile(id))
 		if err != nil || report.Applied || counts(report) != "3699 created, 0 changed, 0 unchanged, 3 refused" || report.FirstID != 0 || report.New[0].Place.ID != 0 {
 			t.Fatalf("%s, applied: %v, numbers from %d, %v", counts(report), report.Applied, report.FirstID, err)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // rowsToInsert are rows of one table, a value after another.
@@ -26,18 +24,7 @@ func (r *rowsToInsert) add(row ...any) { r.values = append(r.values, row...) }
 func (tx *Tx) insert(into string, r *rowsToInsert, conflict string) error {
 	width := len(r.types)
 	if tx.db.postgres {
-		columns := make([]any, width)
-		arrays := make([]string, width)
-		for c := range columns {
-			column := make([]any, 0, len(r.values)/width)
-			for at := c; at < len(r.values); at += width {
-				column = append(column, r.values[at])
-			}
-			columns[c] = column
-			arrays[c] = "CAST($" + strconv.Itoa(c+1) + " AS " + r.types[c] + "[])"
-		}
-		_, err := tx.exec(into+`SELECT * FROM unnest(`+strings.Join(arrays, ", ")+`)`+conflict, columns...)
-		return err
+		return tx.insertArrays(into, r, conflict)
 	}
 	statement, err := tx.prepared(into + `VALUES (` + parameters(1, width) + `)` + conflict)
 	if err != nil {

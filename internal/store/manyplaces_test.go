@@ -43,6 +43,24 @@ func watch(t *testing.T, db *store.DB) (stop func() []int) {
 	return func() []int { close(end); watching.Wait(); return seen }
 }
 
+// copyAll copies all public places, which have numbers up to last, and says how many it got.
+func copyAll(t *testing.T, db *store.DB, last int64) (copied int) {
+	t.Helper()
+	var since store.LocationsSince
+	for more := true; more; {
+		var page []wallet.Location
+		var err error
+		if page, since, more, err = db.ChangedLocations(context.Background(), since, 3000); err != nil {
+			t.Fatal(err)
+		}
+		copied += len(page)
+		if len(page) > 0 && page[len(page)-1].ID > last {
+			t.Fatalf("place %d has a number that was given up", page[len(page)-1].ID)
+		}
+	}
+	return copied
+}
+
 // Twenty-five thousand places are written in one transaction. Whoever counts places meanwhile, at this server or another one, counts none or
 // all; nobody sees a place of a transaction that was given up, and who keeps a copy gets each place once.
 func TestManyPlacesAreSeenAtOnce(t *testing.T) {
@@ -88,20 +106,7 @@ func TestManyPlacesAreSeenAtOnce(t *testing.T) {
 				t.Errorf("server %d counted %v", i, seen)
 			}
 		}
-		var copied int
-		var since store.LocationsSince
-		for more := true; more; {
-			var page []wallet.Location
-			var err error
-			if page, since, more, err = all[0].ChangedLocations(context.Background(), since, 3000); err != nil {
-				t.Fatal(err)
-			}
-			copied += len(page)
-			if len(page) > 0 && page[0].ID > many {
-				t.Fatalf("place %d has a number that was given up", page[0].ID)
-			}
-		}
-		if copied != many {
+		if copied := copyAll(t, all[0], many); copied != many {
 			t.Errorf("a copy got %d places", copied)
 		}
 		hidden := make([]wallet.Location, many-100)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -496,4 +497,20 @@ func (p *postgresMoney) committed(ctx context.Context, writer, batch int64, at t
 	var last int64
 	err := p.pool.QueryRow(ctx, settleWriter, writer, batch, micros(at)).Scan(&last)
 	return last == batch, err
+}
+
+// insertArrays is insert in PostgreSQL.
+func (tx *Tx) insertArrays(into string, r *rowsToInsert, conflict string) error {
+	width := len(r.types)
+	columns, arrays := make([]any, width), make([]string, width)
+	for c := range columns {
+		column := make([]any, 0, len(r.values)/width)
+		for at := c; at < len(r.values); at += width {
+			column = append(column, r.values[at])
+		}
+		columns[c] = column
+		arrays[c] = "CAST($" + strconv.Itoa(c+1) + " AS " + r.types[c] + "[])"
+	}
+	_, err := tx.exec(into+`SELECT * FROM unnest(`+strings.Join(arrays, ", ")+`)`+conflict, columns...)
+	return err
 }
