@@ -85,6 +85,8 @@ type placeImport struct {
 	timetables timetables
 	report     ImportReport
 	begun      bool
+	// newest is the greatest number of a place of the project that is known here.
+	newest int64
 }
 
 // ErrCutOff is the last error of rows that somebody could not read to their end.
@@ -96,8 +98,8 @@ var errRefused = errors.New("a row was refused")
 // ImportPlaces makes places of rows, or changes those that are there: one with the number that a row gives, else the
 // nearest of the same name. It goes on past rows that are refused, and writes a thousand at a time, or all in one
 // transaction. An error of rows ends it; what came before stays, unless it is to be all. ErrCutOff is no error of the import:
-// the report says what became of the rows. It fails with Forbidden, NotFound, InvalidParameters and, where it
-// takes too long to be one transaction, ServiceUnavailable.
+// the report says what became of the rows. It fails with Forbidden, NotFound, InvalidParameters,
+// InvalidState where others add places to the project meanwhile and, where it takes too long to be one transaction, ServiceUnavailable.
 func (s *Service) ImportPlaces(ctx context.Context, c wallet.Caller, o ImportOptions, rows iter.Seq2[mapfile.Row, error]) (ImportReport, error) {
 	if err := wallet.May(c, wallet.OperateServer, wallet.Subject{}).Err(); err != nil {
 		return ImportReport{}, err
@@ -231,7 +233,7 @@ func (i *placeImport) prepare(ctx context.Context) error {
 		}
 		for _, l := range some {
 			i.known.addStored(l.ID, l.Title, l.Position)
-			after = l.ID
+			after, i.newest = l.ID, l.ID
 		}
 		if len(some) < page {
 			return nil
@@ -431,6 +433,14 @@ func (i *placeImport) changeBatch(ctx context.Context, plans []plan) error {
 
 // writePlans carries plans out in a transaction.
 func (i *placeImport) writePlans(tx *store.Tx, plans []plan) (out outcome, err error) {
+	overtaken, err := tx.HasLocationAfter(i.Project, i.newest)
+	if err != nil {
+		return out, err
+	}
+	if overtaken {
+		return out, wallet.Errorf(wallet.InvalidState, "Somebody else has added places to project %d meanwhile, which the rest of the file was not compared with: "+
+			"run the import again. What it has written so far stays, with --all-or-nothing it has written nothing.", i.Project)
+	}
 	now, err := tx.LocationsByID(idsOf(plans))
 	if err != nil {
 		return out, err
@@ -464,7 +474,7 @@ func (i *placeImport) note(out outcome) {
 	}
 	for n, place := range out.created {
 		if place.ID != 0 {
-			r.FirstID, r.LastID = cmp.Or(r.FirstID, place.ID), place.ID
+			r.FirstID, r.LastID, i.newest = cmp.Or(r.FirstID, place.ID), place.ID, place.ID
 		}
 		if len(r.New) < i.List {
 			r.New = append(r.New, ImportedPlace{out.rows[n], place})

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,6 +212,47 @@ func TestTheNearestNamesakeIsFound(t *testing.T) {
 		again, err := o.ImportPlaces(o.ctx, o.operator, options, rowsOf(file.String(), mapfile.CSV))
 		if err != nil || again.Unchanged != first.Created || again.Refused != first.Refused {
 			t.Errorf("the same again: %s, %v", counts(again), err)
+		}
+	})
+}
+
+// Two who import the same file at once do not double the map: one of them is told to begin again, and then finds all there.
+func TestTwoImportsAtOnceDoubleNothing(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		var file strings.Builder
+		file.WriteString("title,lat,lng\n")
+		const all = 5000
+		for n := range all {
+			fmt.Fprintf(&file, "Shop %d,%f,25\n", n, 54+float64(n)/10_000)
+		}
+		for _, options := range []service.ImportOptions{
+			{Project: 1, Apply: true, Distance: 5, List: 5}, {Project: 2, Apply: true, Distance: 5, List: 5, AllOrNothing: true},
+		} {
+			created, told := [2]int{}, [2]error{}
+			var both sync.WaitGroup
+			for n := range 2 {
+				both.Go(func() {
+					report, err := o.ImportPlaces(o.ctx, o.operator, options, rowsOf(file.String(), mapfile.CSV))
+					created[n], told[n] = report.Created, err
+					if options.AllOrNothing && !report.Applied {
+						created[n] = 0
+					}
+				})
+			}
+			both.Wait()
+			var known *wallet.Error
+			if told[0] == nil && told[1] == nil && created[0]+created[1] != all {
+				t.Errorf("both went well, with %d places", created)
+			}
+			for _, err := range told {
+				if err != nil && (!errors.As(err, &known) || known.Code != wallet.InvalidState) {
+					t.Errorf("one ended with %v", err)
+				}
+			}
+			again, err := o.ImportPlaces(o.ctx, o.operator, options, rowsOf(file.String(), mapfile.CSV))
+			if sum := created[0] + created[1] + again.Created; err != nil || sum != all || again.Created+again.Unchanged != all {
+				t.Errorf("together they made %d places, the last time %s, %v", sum, counts(again), err)
+			}
 		}
 	})
 }

@@ -68,6 +68,12 @@ func (tx *Tx) InsertLocations(places []wallet.Location) error {
 	return tx.writeLocations(places, ``, ``)
 }
 
+// HasLocationAfter says whether a project has a place with a greater number than that.
+func (tx *Tx) HasLocationAfter(project, id int64) (has bool, err error) {
+	err = tx.queryRow(tx.ctx, `SELECT EXISTS (SELECT 1 FROM locations WHERE id > $1 AND project_id = $2)`, id, project).Scan(&has)
+	return has, err
+}
+
 // LocationsByID returns places as the transaction sees them, by number, leaving out what is not there.
 func (tx *Tx) LocationsByID(ids []int64) ([]wallet.Location, error) {
 	return tx.db.someLocations(tx.ctx, tx.Tx, ids)
