@@ -85,7 +85,7 @@ type placeImport struct {
 	timetables timetables
 	report     ImportReport
 	begun      bool
-	// newest is the greatest number of a place of the project that is known here.
+	// newest is the number of a place up to which all of the project are known here.
 	newest int64
 }
 
@@ -225,6 +225,9 @@ func (i *placeImport) prepare(ctx context.Context) error {
 	for _, category := range categories {
 		i.categories[category.ID] = true
 	}
+	if i.newest, err = i.db.NewestLocation(ctx); err != nil {
+		return err
+	}
 	const page = 5000
 	for after := int64(0); ; {
 		some, err := i.db.Landmarks(ctx, i.Project, after, page)
@@ -233,7 +236,7 @@ func (i *placeImport) prepare(ctx context.Context) error {
 		}
 		for _, l := range some {
 			i.known.addStored(l.ID, l.Title, l.Position)
-			after, i.newest = l.ID, l.ID
+			after = l.ID
 		}
 		if len(some) < page {
 			return nil
@@ -330,6 +333,8 @@ func (i *placeImport) fresh(change LocationChange, at wallet.Position) wallet.Lo
 
 // outcome is what becomes of a batch.
 type outcome struct {
+	// newest is what placeImport.newest becomes when it is committed.
+	newest    int64
 	created   []wallet.Location
 	rows      []string // of created, where they stand
 	changed   []ImportedChange
@@ -433,7 +438,7 @@ func (i *placeImport) changeBatch(ctx context.Context, plans []plan) error {
 
 // writePlans carries plans out in a transaction.
 func (i *placeImport) writePlans(tx *store.Tx, plans []plan) (out outcome, err error) {
-	overtaken, err := tx.HasLocationAfter(i.Project, i.newest)
+	overtaken, newest, err := tx.NewerLocations(i.Project, i.newest)
 	if err != nil {
 		return out, err
 	}
@@ -446,6 +451,7 @@ func (i *placeImport) writePlans(tx *store.Tx, plans []plan) (out outcome, err e
 		return out, err
 	}
 	out = i.carryOut(plans, now)
+	out.newest = newest
 	changed := make([]wallet.Location, len(out.changed))
 	for n, change := range out.changed {
 		changed[n] = change.After
@@ -453,7 +459,12 @@ func (i *placeImport) writePlans(tx *store.Tx, plans []plan) (out outcome, err e
 	if err := tx.PutLocations(changed); err != nil {
 		return out, err
 	}
-	return out, tx.InsertLocations(out.created)
+	if len(out.created) == 0 {
+		return out, nil
+	}
+	err = tx.InsertLocations(out.created)
+	out.newest = out.created[len(out.created)-1].ID
+	return out, err
 }
 
 func (i *placeImport) refuse(row RefusedRow) {
@@ -466,6 +477,7 @@ func (i *placeImport) refuse(row RefusedRow) {
 // note adds a batch to the report.
 func (i *placeImport) note(out outcome) {
 	r := &i.report
+	i.newest = max(i.newest, out.newest)
 	r.Created += len(out.created)
 	r.Changed += len(out.changed)
 	r.Unchanged += out.unchanged
@@ -474,7 +486,7 @@ func (i *placeImport) note(out outcome) {
 	}
 	for n, place := range out.created {
 		if place.ID != 0 {
-			r.FirstID, r.LastID, i.newest = cmp.Or(r.FirstID, place.ID), place.ID, place.ID
+			r.FirstID, r.LastID = cmp.Or(r.FirstID, place.ID), place.ID
 		}
 		if len(r.New) < i.List {
 			r.New = append(r.New, ImportedPlace{out.rows[n], place})

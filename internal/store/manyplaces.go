@@ -68,10 +68,29 @@ func (tx *Tx) InsertLocations(places []wallet.Location) error {
 	return tx.writeLocations(places, ``, ``)
 }
 
-// HasLocationAfter says whether a project has a place with a greater number than that.
-func (tx *Tx) HasLocationAfter(project, id int64) (has bool, err error) {
-	err = tx.queryRow(tx.ctx, `SELECT EXISTS (SELECT 1 FROM locations WHERE id > $1 AND project_id = $2)`, id, project).Scan(&has)
-	return has, err
+// NewerLocations says whether any place with a greater number than that is of the project, and which number is the greatest of all.
+func (tx *Tx) NewerLocations(project, than int64) (has bool, newest int64, err error) {
+	const page = 1000
+	for newest = than; ; {
+		// Asked for like this, PostgreSQL takes the numbers in their order, also where it does not know yet how many there are.
+		rows, err := tx.db.query(tx.ctx, tx.Tx, `SELECT id, project_id FROM locations WHERE id > $1 ORDER BY id LIMIT $2`, newest, page)
+		some, err := collect(rows, err, func(rows *sql.Rows) (one [2]int64, err error) { return one, rows.Scan(&one[0], &one[1]) })
+		if err != nil {
+			return false, 0, err
+		}
+		for _, one := range some {
+			newest, has = one[0], has || one[1] == project
+		}
+		if has || len(some) < page {
+			return has, newest, nil
+		}
+	}
+}
+
+// NewestLocation is the greatest number of a place, 0 where there is none.
+func (db *DB) NewestLocation(ctx context.Context) (id int64, err error) {
+	err = db.queryRow(ctx, db.read, `SELECT COALESCE(MAX(id), 0) FROM locations`).Scan(&id)
+	return id, err
 }
 
 // LocationsByID returns places as the transaction sees them, by number, leaving out what is not there.
