@@ -55,7 +55,11 @@ func TestNextDailyIsTheDayThatDailyTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		date := func(name string, year int) hours.Date {
-			return hours.Date{Year: int16(year), Month: uint8(rapid.IntRange(1, 12).Draw(t, name+" month")), Day: uint8(rapid.SampledFrom([]int{1, 2, 15, 27, 28, 29}).Draw(t, name+" day"))}
+			d := hours.Date{Year: int16(year), Month: uint8(rapid.IntRange(1, 12).Draw(t, name+" month")), Day: uint8(rapid.SampledFrom([]int{1, 2, 15, 27, 28, 29}).Draw(t, name+" day"))}
+			if year == 2027 && d.Month == 2 && d.Day == 29 {
+				d.Day = 28
+			}
+			return d
 		}
 		var rules []hours.Rule
 		for i := range rapid.IntRange(1, 4).Draw(t, "rules") {
@@ -74,19 +78,20 @@ func TestNextDailyIsTheDayThatDailyTurns(t *testing.T) {
 		}
 		schedule, err := hours.New(rules, nil)
 		if err != nil {
-			t.Skip(err) // 29 February of a year that has none
+			t.Fatal(err)
 		}
 		at := time.Unix(rapid.Int64Range(1_790_000_000, 1_860_000_000).Draw(t, "at"), 0)
 		shown := func(at time.Time) map[time.Weekday]hours.Span { return schedule.Daily(hours.DateOf(at.In(zone))) }
+		const step = 6 * time.Hour
 		horizon, want := at.AddDate(1, 1, 0), ""
-		for look := at; look.Before(horizon) && want == ""; look = look.Add(6 * time.Hour) {
+		for look := at; look.Before(horizon) && want == ""; look = look.Add(step) {
 			if !maps.Equal(shown(at), shown(look)) {
 				want = hours.DateOf(look.In(zone)).String()
 			}
 		}
 		turn, turns := schedule.NextDaily(at, zone)
 		if want == "" {
-			if turns && turn.Before(horizon) {
+			if turns && turn.Before(horizon.Add(-step)) { // what comes between the last look and the horizon was not seen
 				t.Fatalf("%s in %s at %s turns at %s, want never", schedule.Text(), zone, at, turn)
 			}
 			return

@@ -19,7 +19,8 @@ const (
 	offerType = "offer"
 )
 
-// place reads a place, and what is refused of it, which is told together with what is wrong with the place; locale is what the query says of the language that plain texts are in.
+// place reads a place, and what is refused of it, which is told together with what is wrong with the place; locale is what the query
+// says of the language that plain texts are in.
 func (b *body) place(locale string) service.LocationEdit {
 	if own := b.textOr("locale"); own != "" && locale != "" && own != locale {
 		b.refused.Refuse("locale", "is %s in the query: give one of them", locale)

@@ -9,7 +9,7 @@ import (
 )
 
 // net/http hands an answer on in pieces of 4 KiB. One that is longer with its header, as most lists are, would leave in two
-// writes and arrive in two packets, and both ends would be woken twice: a quarter of what a list costs. So a connection may be
+// writes and arrive in two packets, and both ends would be woken twice (docs/performance.md, places). So a connection may be
 // told that two writes are coming, and then sends both at once.
 
 // WholeAnswers makes the connections of a listener send long answers in one piece. The server also needs [ConnContext].
