@@ -527,6 +527,10 @@ func (s *stepper) step(line string) (string, error) {
 	select {
 	case said, ok := <-s.steps:
 		if !ok {
+			select { // what it complained of is whole once it has ended
+			case <-s.program.ended:
+			case <-time.After(blockLimit):
+			}
 			return s.rest.String(), errors.New("the program ended here")
 		}
 		return said, nil
