@@ -29,7 +29,7 @@ func newClient(p *program) *cobra.Command {
 			"certificates change without downtime.",
 	}
 	command.AddCommand(
-		newClientCreate(p), newClientList(p), newClientShow(p), newClientUpdate(p),
+		newClientCreate(p), newClientList(p), newShow[clientAnswer](p, "client", "Show all about a client but its keys themselves"), newClientUpdate(p),
 		newClientRotate(p), newClientRetire(p), newClientRevoke(p), newClientExpiring(p), newClientPermissions(p),
 	)
 	return command
@@ -380,30 +380,6 @@ func newClientList(p *program) *cobra.Command {
 			p.table([]string{"ID", "TITLE", "TYPE", "SIGNS AS", "PROJECTS", "APPLICATION", "SAME DEVICE", "STATUS"}, rows)
 			p.rest(len(found.Clients), found.Total, found.paging)
 		})
-	})
-}
-
-// idQuery names one thing.
-type idQuery struct {
-	ID int64 `json:"id"`
-}
-
-func newClientShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show CLIENT",
-		Short: "Show all about a client but its keys themselves",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "client")
-		if err != nil {
-			return err
-		}
-		c, err := ask[clientAnswer](v, "client/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(c, func(p *page) { c.write(p) })
 	})
 }
 

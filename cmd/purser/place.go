@@ -32,7 +32,10 @@ func newPlace(p *program) *cobra.Command {
 		Long: "A place is where a project is in the world: what maps show, and what a client can be based on. Places\n" +
 			"are never deleted, so that apps which keep copies learn that one is gone: `place update --status inactive`.",
 	}
-	command.AddCommand(newPlaceCreate(p), newPlaceList(p), newPlaceShow(p), newPlaceUpdate(p), newPlaceImport(p), newPlaceExport(p), newPlaceCodes(p), newPlaceRenewCopies(p))
+	command.AddCommand(
+		newPlaceCreate(p), newPlaceList(p), newShow[placeDocument](p, "place", "Show all about a place"),
+		newPlaceUpdate(p), newPlaceImport(p), newPlaceExport(p), newPlaceCodes(p), newPlaceRenewCopies(p),
+	)
 	return command
 }
 
@@ -528,36 +531,10 @@ func (d placeDocument) position() string {
 	return fmt.Sprintf("%.6f, %.6f", *d.Lat, *d.Lng)
 }
 
-func newPlaceShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show PLACE",
-		Short: "Show all about a place",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "place")
-		if err != nil {
-			return err
-		}
-		d, err := ask[placeDocument](v, "place/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(d, d.write)
-	})
-}
-
 // write shows a place for people.
 func (d placeDocument) write(p *page) {
 	pairs := []string{"id", number(d.ID), "project", number(d.ProjectID), "status", *d.Status, "public", yesNo(*d.Public)}
-	for _, text := range []struct {
-		name string
-		text wallet.Text
-	}{{"title", d.Title}, {"description", d.Description}, {"address", d.Address}} {
-		for _, language := range sortedKeys(text.text) {
-			pairs = append(pairs, text.name+" "+language, text.text[language])
-		}
-	}
+	pairs = slices.Concat(pairs, spoken("title", d.Title), spoken("description", d.Description), spoken("address", d.Address))
 	pairs = append(pairs, "position", d.position())
 	if *d.Radius > 0 {
 		pairs = append(pairs, "radius", fmt.Sprintf("%d m", *d.Radius))

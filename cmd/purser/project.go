@@ -21,7 +21,7 @@ func newProject(p *program) *cobra.Command {
 		Short: "Make, show and change projects",
 		Long:  "A project is an owner's business unit: what clients speak for, and where its payments go.",
 	}
-	command.AddCommand(newProjectCreate(p), newProjectList(p), newProjectShow(p), newProjectUpdate(p))
+	command.AddCommand(newProjectCreate(p), newProjectList(p), newShow[projectDetails](p, "project", "Show a project with its clients and how many places it has"), newProjectUpdate(p))
 	return command
 }
 
@@ -179,25 +179,6 @@ func writeProjects(p *page, projects []projectAnswer) {
 		rows = append(rows, []string{number(one.ID), one.Title, fmt.Sprintf("%d %s", one.Owner, one.OwnerDisplayName), number(one.WalletID)})
 	}
 	p.table([]string{"PROJECT", "TITLE", "OWNER", "WALLET"}, rows)
-}
-
-func newProjectShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show PROJECT",
-		Short: "Show a project with its clients and how many places it has",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "project")
-		if err != nil {
-			return err
-		}
-		d, err := ask[projectDetails](v, "project/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(d, d.write)
-	})
 }
 
 // write shows a project for people.

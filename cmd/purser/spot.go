@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,7 +22,10 @@ func newSpot(p *program) *cobra.Command {
 		Long: "A spot is a table, a till or a seat of a place with a code of its own, which guests scan to check in and to see\n" +
 			"what they are to pay. `purser place codes` draws the codes.",
 	}
-	command.AddCommand(newSpotCreate(p), newSpotList(p), newSpotShow(p), newSpotUpdate(p), newSpotClose(p), newSpotRemove(p))
+	command.AddCommand(
+		newSpotCreate(p), newSpotList(p), newShow[spotDetails](p, "spot", "Show a table or a till, who is checked in, and what they are to pay"),
+		newSpotUpdate(p), newSpotClose(p), newSpotRemove(p),
+	)
 	return command
 }
 
@@ -204,37 +208,11 @@ func newSpotList(p *program) *cobra.Command {
 	})
 }
 
-func newSpotShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show SPOT",
-		Short: "Show a table or a till, who is checked in, and what they are to pay",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "spot")
-		if err != nil {
-			return err
-		}
-		d, err := ask[spotDetails](v, "spot/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(d, d.write)
-	})
-}
-
 // write shows a spot for people.
 func (d spotDetails) write(p *page) {
 	pairs := []string{"id", number(d.ID), "place", fmt.Sprintf("%d %s", d.LocationID, d.Place), "project", number(d.ProjectID),
 		"identifier", d.Identifier, "code", d.Code, "status", d.Status}
-	for _, text := range []struct {
-		name string
-		text wallet.Text
-	}{{"title", d.Title}, {"description", d.Description}, {"address", d.Address}} {
-		for _, language := range sortedKeys(text.text) {
-			pairs = append(pairs, text.name+" "+language, text.text[language])
-		}
-	}
+	pairs = slices.Concat(pairs, spoken("title", d.Title), spoken("description", d.Description), spoken("address", d.Address))
 	pairs = append(pairs, "logo", d.LogoURI)
 	if d.Remote {
 		pairs = append(pairs, "orders before visits", "here")

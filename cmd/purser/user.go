@@ -30,7 +30,10 @@ func newUser(p *program) *cobra.Command {
 		Short: "Make, show and change persons and companies",
 		Long:  "A user is a person or a company: who owns wallets and projects. Persons act for companies.",
 	}
-	command.AddCommand(newUserCreate(p), newUserList(p), newUserShow(p), newUserUpdate(p), newUserLimit(p), newUserApps(p), newUserRevokeApp(p))
+	command.AddCommand(
+		newUserCreate(p), newUserList(p), newShow[userDetails](p, "user", "Show all about a person or a company but their secrets"),
+		newUserUpdate(p), newUserLimit(p), newUserApps(p), newUserRevokeApp(p),
+	)
 	return command
 }
 
@@ -216,25 +219,6 @@ func newUserList(p *program) *cobra.Command {
 			p.table([]string{"ID", "TYPE", "NAME", "E-MAIL", "PHONE", "COMPANY CODE", "ADMINISTRATORS", "STANDING", "IDENTIFICATION"}, rows)
 			p.rest(len(found.Users), found.Total, found.paging)
 		})
-	})
-}
-
-func newUserShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show USER",
-		Short: "Show all about a person or a company but their secrets",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "user")
-		if err != nil {
-			return err
-		}
-		u, err := ask[userDetails](v, "user/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(u, u.write)
 	})
 }
 

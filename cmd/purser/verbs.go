@@ -88,6 +88,27 @@ func newVerb(p *program, command *cobra.Command, bind func(*pflag.FlagSet), run 
 	return command
 }
 
+// idQuery names one thing.
+type idQuery struct {
+	ID int64 `json:"id"`
+}
+
+// newShow is the verb show of an object that its number names, such as client: it shows all that client/show answers.
+func newShow[Out interface{ write(*page) }](p *program, object, short string) *cobra.Command {
+	command := &cobra.Command{Use: "show " + strings.ToUpper(object), Short: short, Args: cobra.ExactArgs(1)}
+	return newVerb(p, command, nil, func(v *verb) error {
+		id, err := v.id(0, object)
+		if err != nil {
+			return err
+		}
+		found, err := ask[Out](v, object+"/show", idQuery{id})
+		if err != nil {
+			return err
+		}
+		return v.answer(found, found.write)
+	})
+}
+
 // applyFlag adds --apply, for what destroys something; applies reads it.
 func applyFlag(flags *pflag.FlagSet) {
 	flags.Bool("apply", false, "do it, rather than say what would be done")
@@ -368,4 +389,12 @@ func (p *page) rest(shown, total int, from paging) {
 	if shown < total {
 		p.line("%d to %d of %d; --offset %d shows the next", min(from.Offset+1, total), from.Offset+shown, total, from.Offset+shown)
 	}
+}
+
+// spoken are pairs of names and values for page.fields: a text in each of its languages.
+func spoken(name string, t wallet.Text) (pairs []string) {
+	for _, language := range sortedKeys(t) {
+		pairs = append(pairs, name+" "+language, t[language])
+	}
+	return pairs
 }

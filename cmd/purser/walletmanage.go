@@ -14,7 +14,8 @@ import (
 
 // newWalletManagement are the commands of `purser wallet` that do not move money.
 func newWalletManagement(p *program) []*cobra.Command {
-	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newWalletShow(p), newWalletUpdate(p), newWalletLimit(p), newCreditLimit(p)}
+	return []*cobra.Command{newWalletCreate(p), newWalletList(p), newShow[walletDetails](p, "wallet", "Show a wallet with what it holds"),
+		newWalletUpdate(p), newWalletLimit(p), newCreditLimit(p)}
 }
 
 // walletAnswer is a wallet in JSON.
@@ -121,25 +122,6 @@ func writeWallets(p *page, wallets []walletAnswer) {
 		rows = append(rows, []string{number(w.ID), w.AccountNumber, fmt.Sprintf("%d %s", w.Owner, w.OwnerDisplayName), w.Description, words(w.Projects)})
 	}
 	p.table([]string{"WALLET", "ACCOUNT", "OWNER", "DESCRIPTION", "PROJECTS"}, rows)
-}
-
-func newWalletShow(p *program) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "show WALLET",
-		Short: "Show a wallet with what it holds",
-		Args:  cobra.ExactArgs(1),
-	}
-	return newVerb(p, command, nil, func(v *verb) error {
-		id, err := v.id(0, "wallet")
-		if err != nil {
-			return err
-		}
-		d, err := ask[walletDetails](v, "wallet/show", idQuery{id})
-		if err != nil {
-			return err
-		}
-		return v.answer(d, d.write)
-	})
 }
 
 // write shows a wallet for people.
