@@ -26,6 +26,8 @@ type view struct {
 	Groups  []group
 	Version string
 	Sandbox bool
+	// Scripted says that it is the page for searching.
+	Scripted bool
 }
 
 // put renders a page and keeps it; the caller holds the lock.
