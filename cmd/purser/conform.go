@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -104,8 +105,13 @@ func (v *verb) conform(c conforming) error {
 		return err
 	}
 	run.Vectors = chosenVectors(append(run.Vectors, exchange.Dialects(target.live(v))), v.args)
-	if len(run.Files)+len(run.Vectors) == 0 {
-		return fmt.Errorf("no file is called %s", strings.Join(v.args, " or "))
+	for _, pattern := range v.args {
+		if !finds(pattern, run) {
+			return fmt.Errorf("no file is called %s", pattern)
+		}
+	}
+	if _, err := target.send(v.ctx, exchange.Message{Method: http.MethodGet, Target: "/rest/v1/server"}); err != nil {
+		return fmt.Errorf("nothing can be said of the server at %s: %w", target.origin, err)
 	}
 	if !v.json {
 		run.Done = func(r exchange.Result) { fmt.Fprint(v.out, visibleLines(r.String())) }
@@ -192,6 +198,16 @@ func chosenVectors(all []exchange.VectorFile, patterns []string) (files []exchan
 		}
 	}
 	return files
+}
+
+// finds says whether a pattern is the name of something that is played.
+func finds(pattern string, run exchange.Run) bool {
+	for _, file := range run.Files {
+		if isChosen(file.Name, []string{pattern}) {
+			return true
+		}
+	}
+	return len(chosenVectors(run.Vectors, []string{pattern})) > 0
 }
 
 // isChosen says whether the name of a file, with or without its end, matches one of the patterns, or there is none.
