@@ -1,7 +1,7 @@
 // Package manual is the documentation as a small site of plain pages: the Markdown of the repository, and a reference
 // made of api/openapi.yaml. `serve` and `dev` answer with it at /docs, and `purser docs` writes it into a folder.
 //
-// Nothing of it comes from elsewhere, and no page but the one for searching has a script. All links are relative, so that the site works below any
+// Nothing of it comes from elsewhere, and what scripts there are, for searching and for choosing a language, nothing else depends on. All links are relative, so that the site works below any
 // address and from a folder. A page is rendered when it is first asked for, and kept compressed. In a sandbox each route of
 // the reference can be tried: the server signs the request as one of the sample world's clients, sends it to itself over
 // HTTP, and shows what was signed and what was answered.
@@ -101,7 +101,7 @@ func isBrowser(r *http.Request) bool {
 // ServeHTTP answers with a page or a file of the site, at and below /docs.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, Root)
-	s.secure(w.Header(), name == "/"+searchPage)
+	s.secure(w.Header(), !strings.HasPrefix(name, "/"+tryFolder))
 	if name == "" {
 		http.Redirect(w, r, Root+"/", http.StatusPermanentRedirect)
 		return
@@ -132,7 +132,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // secure sets the headers that every answer has. The referrer's policy is not no-referrer: with that, browsers send "Origin:
-// null" with a form, and over plain http nothing else tells a form of ours from another site's. Scripts run on one page alone.
+// null" with a form, and over plain http nothing else tells a form of ours from another site's. Scripts of ours
+// run where nothing is shown that somebody typed.
 func (s *Site) secure(h http.Header, scripted bool) {
 	policy := "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	if scripted {
@@ -276,9 +277,11 @@ func (s *Site) make(name string) error {
 	case isPage:
 		return s.renderPage(p)
 	case name == searchPage:
-		return s.fill(name, "search", view{Title: "Search", Scripted: true}, nil)
+		return s.fill(name, "search", view{Title: "Search", Scripts: []string{passagesFile, searchScript}}, nil)
 	case name == searchScript:
-		s.keep(name, scriptKind, script)
+		s.keep(name, scriptKind, searching)
+	case name == sheetsScript:
+		s.keep(name, scriptKind, choosing)
 	case name == passagesFile:
 		err := s.index()
 		debug.FreeOSMemory() // of the reference, as below
@@ -368,7 +371,7 @@ func (s *Site) files() ([]string, error) {
 	for _, p := range s.order {
 		names = append(names, p.path)
 	}
-	names = append(append(names, s.names...), styleFile, contractFile, searchPage, searchScript, passagesFile)
+	names = append(append(names, s.names...), styleFile, contractFile, searchPage, searchScript, passagesFile, sheetsScript)
 	for _, folder := range []string{"docs/", exchangesRoot} {
 		assets, err := s.assets(folder)
 		if err != nil {

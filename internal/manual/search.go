@@ -10,17 +10,22 @@ import (
 	"strings"
 )
 
-// Names of what searching is made of: a page, the one script of the site, and what that looks through.
+// Names of what searching is made of: a page, its script, and what that looks through. And of the script of pages with code in
+// several languages.
 const (
 	searchPage    = "search.html"
 	searchScript  = "search.js"
 	passagesFile  = "passages.js"
+	sheetsScript  = "sheets.js"
 	scriptKind    = "text/javascript; charset=utf-8"
 	passagesBegin = "const passages = "
 )
 
 //go:embed search.js
-var script []byte
+var searching []byte
+
+//go:embed sheets.js
+var choosing []byte
 
 // passage is what stands under one heading of a page: its address, the title of the page, the heading, the text.
 type passage [4]string

@@ -61,10 +61,10 @@ func TestEveryHeadingCanBeSearched(t *testing.T) {
 	}
 }
 
-// Scripts run on the page for searching, and nowhere else.
-func TestScriptsRunWhereOneSearches(t *testing.T) {
-	url := served(t, nil)
-	for name, scripts := range map[string]bool{"search.html": true, "search.html?q=%3Cscript%3E": true, "": false, "start.html": false, "reference/": false, "nowhere.html": false} {
+// Scripts of the site run, and none that stands in a page; and none where it is shown what somebody typed.
+func TestScriptsRunWhereNobodyTypes(t *testing.T) {
+	_, url := sandboxed(t)
+	for name, scripts := range map[string]bool{"search.html": true, "search.html?q=%3Cscript%3E": true, "": true, "guides/till.html": true, "reference/": true, "try/getProject": false} {
 		answer, page := ask(t, "GET", url+"/docs/"+name)
 		if policy := answer.Header.Get("Content-Security-Policy"); strings.Contains(policy, "script-src 'self'") != scripts || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: %s", name, policy)
@@ -73,7 +73,7 @@ func TestScriptsRunWhereOneSearches(t *testing.T) {
 			t.Errorf("%s cannot be searched from", name)
 		}
 	}
-	for _, name := range []string{"search.js", "passages.js"} {
+	for _, name := range []string{"search.js", "passages.js", "sheets.js"} {
 		if answer, _ := ask(t, "GET", url+"/docs/"+name); answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
 			t.Errorf("%s: %d %v", name, answer.StatusCode, answer.Header)
 		}
@@ -138,5 +138,24 @@ func TestABrowserIsLedToTheManual(t *testing.T) {
 		if story.status == http.StatusFound && answer.Header.Get("Vary") != "Accept" {
 			t.Errorf("%s is kept for programs too: %v", story.path, answer.Header)
 		}
+	}
+}
+
+// A language that is chosen once holds for the whole page, and for the next one.
+func TestALanguageIsChosenOnce(t *testing.T) {
+	root := served(t, nil) + "/docs/guides/"
+	b := wallettest.NewBrowser(t)
+	b.Open(root + "dashboard.html")
+	b.See("walletapi.EachProject")
+	b.NotSee("Promise.allSettled")
+	b.Tick("Command line") // there is one; elsewhere the shell calls curl
+	b.See("for wallet in 2112 2113")
+	b.See("projects/overview --as $as")
+	b.NotSee("walletapi.EachProject")
+	b.Open(root + "configuration.html")
+	b.See("setting() { sed")
+	b.NotSee("walletapi.LoadConfig")
+	if faults := b.ConsoleErrors(); len(faults) > 0 {
+		t.Error(faults)
 	}
 }

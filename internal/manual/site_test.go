@@ -97,7 +97,10 @@ func TestLinksOfTheSiteLeadSomewhere(t *testing.T) {
 	}
 }
 
-// The site is read offline and, but for searching, without script: nothing is loaded but its own style sheet and pictures, and
+// ownScript is one of the site's own.
+var ownScript = regexp.MustCompile(`<script src="(?:(?:\.\./)*sheets|passages|search)\.js" defer>`)
+
+// The site is read offline, and without scripts of others: nothing is loaded but its own style sheet and pictures, and
 // pages have a title and say what they are.
 func TestTheSiteLoadsNothingFromElsewhere(t *testing.T) {
 	_, files := written(t)
@@ -106,9 +109,7 @@ func TestTheSiteLoadsNothingFromElsewhere(t *testing.T) {
 		if path.Ext(name) != ".html" && path.Ext(name) != ".css" {
 			continue
 		}
-		if name == "search.html" {
-			content = strings.NewReplacer(`<script src="passages.js" defer>`, "", `<script src="search.js" defer>`, "").Replace(content)
-		}
+		content = ownScript.ReplaceAllString(content, "")
 		if bad := foreign.FindString(content); bad != "" {
 			t.Errorf("%s holds %s", name, bad)
 		}
@@ -119,6 +120,18 @@ func TestTheSiteLoadsNothingFromElsewhere(t *testing.T) {
 	}
 	if !strings.Contains(files["style.css"], "prefers-color-scheme: dark") {
 		t.Error("there is no style for the dark")
+	}
+}
+
+// Blocks of code that say the same in several languages are shown one at a time, and those of the guides alone do: on other pages each
+// is another step, and must not be hidden behind the one before.
+func TestStepsAreNotHiddenBehindEachOther(t *testing.T) {
+	_, files := written(t)
+	for name, content := range files {
+		inGuides := strings.HasPrefix(name, "guides/") && name != "guides/index.html"
+		if has := strings.Contains(content, `<div class="sheets"`); has != inGuides && strings.HasSuffix(name, ".html") {
+			t.Errorf("%s: code in several languages side by side: %v; put a sentence between blocks that are steps", name, has)
+		}
 	}
 }
 
@@ -278,7 +291,7 @@ func TestServingTheSite(t *testing.T) {
 	if answer.StatusCode != 200 || h.Get("Content-Type") != "text/html; charset=utf-8" || h.Get("Cache-Control") != "no-cache" || tag == "" || h.Get("Vary") != "Accept-Encoding" || !strings.Contains(plain, "<h1") {
 		t.Errorf("%d %v", answer.StatusCode, h)
 	}
-	if policy := h.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'" {
+	if policy := h.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; script-src 'self'" {
 		t.Errorf("the policy is %s", policy)
 	}
 	answer, packed := ask(t, "GET", url+"/docs/index.html", "Accept-Encoding", "br, gzip;q=0.5")
