@@ -72,11 +72,11 @@ type kept struct {
 // New returns the site, and reads nothing yet.
 func New(o Options) *Site { return &Site{Options: o, kept: map[string]kept{}} }
 
-// Beside is a server with a site at /docs, to which a browser is led that opens the server's address, or that of the API.
-// Programs do not ask for HTML there, and are answered by the server.
+// Beside is a server with a site at /docs, to which a browser is led that opens the address of the API or, of a sandbox, the server's
+// own. Programs do not ask for HTML there, and are answered by the server.
 func Beside(server http.Handler, site *Site) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if to, ok := entrances[r.URL.Path]; ok && isBrowser(r) {
+		if to, ok := entrances[r.URL.Path]; ok && isBrowser(r) && (to != "/" || site.Sandbox != nil) {
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("Vary", "Accept")
 			http.Redirect(w, r, Root+to, http.StatusFound)

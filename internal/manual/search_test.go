@@ -114,9 +114,16 @@ func TestSearching(t *testing.T) {
 	b.See("Index of everything")
 }
 
-// Who opens the server's address in a browser is led to the manual; programs learn from the server what there is.
+// Who opens the address of a sandbox or of an API in a browser is led to the manual; programs learn from the server what there is.
 func TestABrowserIsLedToTheManual(t *testing.T) {
-	url := served(t, nil)
+	production := served(t, nil)
+	if answer, _ := ask(t, "GET", production+"/", "Accept", "text/html"); answer.StatusCode != 404 {
+		t.Errorf("people who come to a server for production are not the manual's: %d", answer.StatusCode)
+	}
+	if answer, _ := ask(t, "GET", production+"/rest/v1", "Accept", "text/html"); answer.Header.Get("Location") != "/docs/reference/" {
+		t.Errorf("%d %v", answer.StatusCode, answer.Header)
+	}
+	_, url := sandboxed(t)
 	for _, story := range []struct {
 		method, path, accept string
 		status               int
