@@ -38,7 +38,7 @@ func TestEveryHeadingCanBeSearched(t *testing.T) {
 	}
 	for to, words := range map[string]string{
 		"index.html": "An open, self-hosted Wallet API", "start.html#1-start": "go build -o bin/purser ./cmd/purser",
-		"reference/transaction.html#createTransaction": "POST /rest/v1/transaction Ask for money.", "errors.html#invalid_grant": "invalid_grant",
+		"reference/transaction.html#createTransaction": "POST /rest/v1/transaction Ask for money.", "errors.html#invalid_grant": "invalid_grant 400. The description",
 		"reference/objects.html#Transaction": "transaction_key", "callbacks.html": "webhook", "concepts.html#places": "one_time_bar_code",
 	} {
 		if !strings.Contains(found[to], words) {
