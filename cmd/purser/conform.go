@@ -68,7 +68,7 @@ func newConform(p *program) *cobra.Command {
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
 		switch {
-		case c.listen != "" && (c.against != "" || c.manifest != "" || c.files != "" || c.change || len(v.args) > 0):
+		case c.listen != "" && (c.against != "" || c.manifest != "" || c.files != "" || c.change || len(v.args) > 0 || namesFolder(v)):
 			return errors.New("--listen is for a client, and has its own world and no files: give it alone, or with --for")
 		case c.listen == "" && v.given("for"):
 			return errors.New("--for belongs to --listen")
@@ -79,14 +79,16 @@ func newConform(p *program) *cobra.Command {
 	})
 }
 
+// namesFolder says whether the command line has --data. The environment does not do: the folder's world is thrown away and restored.
+func namesFolder(v *verb) bool { return strings.Contains(v.reachGiven+" ", " --data ") }
+
 // conform holds a server against the files.
 func (v *verb) conform(c conforming) error {
 	files, vectors, err := c.folders()
 	if err != nil {
 		return err
 	}
-	// The environment does not do: the folder's world is thrown away and restored.
-	steered := strings.Contains(v.reachGiven+" ", " --data ")
+	steered := namesFolder(v)
 	if c.manifest == "" {
 		if !steered && c.against != "" {
 			return errors.New("name the file with the credentials of that server: --sandbox FILE; docs/conform.md says what is in it")

@@ -188,6 +188,14 @@ func TestConformSaysWhatItCannotTry(t *testing.T) {
 			t.Errorf("%v: %v\n%.500s", story.args, err, said)
 		}
 	}
+	t.Setenv("PURSER_DATA", folder) // which is for other commands
+	if said, _ := exec.Command(purser, "conform", "--listen", "127.0.0.1:0", "--for", "1ms").CombinedOutput(); !strings.HasPrefix(string(said), "Listening at ") {
+		t.Errorf("%.500s", said)
+	}
+	said, err := exec.Command(purser, "conform", "--listen", "127.0.0.1:0", "--for", "1ms", "--data", folder).CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(said), "purser: --listen is for a client") {
+		t.Errorf("a folder that is not looked at: %v\n%.500s", err, said)
+	}
 }
 
 // heardBy runs `purser conform --listen` with a client, and returns what was said and the status that it ended with.

@@ -39,12 +39,13 @@ function marked(element, text, words) {
   element.append(text.slice(at));
 }
 
-// around is the part of a text in which the first of the words stands.
+// around is the part of a text in which the first of the words stands, in whole words.
 function around(text, words) {
   const places = words.map((word) => text.toLowerCase().indexOf(word)).filter((at) => at >= 0);
-  const from = Math.max(0, Math.min(...places, text.length) - 80);
-  if (places.length === 0 || from === 0) return text.slice(0, 240) + (text.length > 240 ? " …" : "");
-  return "… " + text.slice(from, from + 240) + (text.length > from + 240 ? " …" : "");
+  const near = places.length === 0 ? 0 : Math.max(0, Math.min(...places) - 80);
+  const from = near === 0 ? 0 : text.indexOf(" ", near) + 1;
+  const to = text.length > from + 240 ? text.lastIndexOf(" ", from + 240) : text.length;
+  return (from > 0 ? "… " : "") + text.slice(from, to > from ? to : from + 240) + (to < text.length ? " …" : "");
 }
 
 function show() {
