@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -67,7 +68,7 @@ func newConform(p *program) *cobra.Command {
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
 		switch {
-		case c.listen != "" && (c.against != "" || c.manifest != "" || c.files != "" || c.change || len(v.args) > 0):
+		case c.listen != "" && (c.against != "" || c.manifest != "" || c.files != "" || c.change || len(v.args) > 0 || namesFolder(v)):
 			return errors.New("--listen is for a client, and has its own world and no files: give it alone, or with --for")
 		case c.listen == "" && v.given("for"):
 			return errors.New("--for belongs to --listen")
@@ -78,14 +79,16 @@ func newConform(p *program) *cobra.Command {
 	})
 }
 
+// namesFolder says whether the command line has --data. The environment does not do: the folder's world is thrown away and restored.
+func namesFolder(v *verb) bool { return strings.Contains(v.reachGiven+" ", " --data ") }
+
 // conform holds a server against the files.
 func (v *verb) conform(c conforming) error {
 	files, vectors, err := c.folders()
 	if err != nil {
 		return err
 	}
-	// The environment does not do: the folder's world is thrown away and restored.
-	steered := strings.Contains(v.reachGiven+" ", " --data ")
+	steered := namesFolder(v)
 	if c.manifest == "" {
 		if !steered && c.against != "" {
 			return errors.New("name the file with the credentials of that server: --sandbox FILE; docs/conform.md says what is in it")
@@ -104,8 +107,13 @@ func (v *verb) conform(c conforming) error {
 		return err
 	}
 	run.Vectors = chosenVectors(append(run.Vectors, exchange.Dialects(target.live(v))), v.args)
-	if len(run.Files)+len(run.Vectors) == 0 {
-		return fmt.Errorf("no file is called %s", strings.Join(v.args, " or "))
+	for _, pattern := range v.args {
+		if !finds(pattern, run) {
+			return fmt.Errorf("no file is called %s", pattern)
+		}
+	}
+	if _, err := target.send(v.ctx, exchange.Message{Method: http.MethodGet, Target: "/rest/v1/server"}); err != nil {
+		return fmt.Errorf("nothing can be said of the server at %s: %w", target.origin, err)
 	}
 	if !v.json {
 		run.Done = func(r exchange.Result) { fmt.Fprint(v.out, visibleLines(r.String())) }
@@ -192,6 +200,16 @@ func chosenVectors(all []exchange.VectorFile, patterns []string) (files []exchan
 		}
 	}
 	return files
+}
+
+// finds says whether a pattern is the name of something that is played.
+func finds(pattern string, run exchange.Run) bool {
+	for _, file := range run.Files {
+		if isChosen(file.Name, []string{pattern}) {
+			return true
+		}
+	}
+	return len(chosenVectors(run.Vectors, []string{pattern})) > 0
 }
 
 // isChosen says whether the name of a file, with or without its end, matches one of the patterns, or there is none.

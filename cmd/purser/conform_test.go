@@ -162,6 +162,42 @@ func TestABrokenServerIsFoundOut(t *testing.T) {
 	}
 }
 
+// What is no server is said once, and what is no file too: neither is a difference, and neither passes.
+func TestConformSaysWhatItCannotTry(t *testing.T) {
+	folder := t.TempDir()
+	manifest := filepath.Join(folder, "other.json")
+	if err := os.WriteFile(manifest, []byte(`{"clients":[{"name":"shop","id":"a","mac_key":"b"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	purser, err := exec.LookPath("purser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	defer server.Close()
+	for _, story := range []struct {
+		args []string
+		said string
+	}{
+		{[]string{"--against", "http://127.0.0.1:1"}, "purser: nothing can be said of the server at http://127.0.0.1:1: "},
+		{[]string{"--against", server.URL, "server.txt", "walet.txt"}, "purser: no file is called walet.txt\n"},
+		{[]string{"--against", server.URL, "server.txt"}, "differs   server.txt"},
+	} {
+		said, err := exec.Command(purser, append([]string{"conform", "--sandbox", manifest}, story.args...)...).CombinedOutput()
+		if err == nil || !strings.HasPrefix(string(said), story.said) {
+			t.Errorf("%v: %v\n%.500s", story.args, err, said)
+		}
+	}
+	t.Setenv("PURSER_DATA", folder) // which is for other commands
+	if said, _ := exec.Command(purser, "conform", "--listen", "127.0.0.1:0", "--for", "1ms").CombinedOutput(); !strings.HasPrefix(string(said), "Listening at ") {
+		t.Errorf("%.500s", said)
+	}
+	said, err := exec.Command(purser, "conform", "--listen", "127.0.0.1:0", "--for", "1ms", "--data", folder).CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(said), "purser: --listen is for a client") {
+		t.Errorf("a folder that is not looked at: %v\n%.500s", err, said)
+	}
+}
+
 // heardBy runs `purser conform --listen` with a client, and returns what was said and the status that it ended with.
 func heardBy(t *testing.T, client func(world *sandbox.Manifest), flags ...string) (said string, code int) {
 	t.Helper()

@@ -37,7 +37,7 @@ type manualBlock struct {
 
 // The languages of blocks: those that are run, and those that are only read.
 var (
-	runLanguages  = []string{"sh", "go", "js", "python", "php"}
+	runLanguages  = []string{"sh", "go", "js", "python"}
 	readLanguages = []string{"json", "toml", "yaml", "text", "http"}
 )
 
@@ -169,8 +169,6 @@ func (p *manualPage) check(b *manualBlock) {
 	case !known && b.mark != "", known && !slices.Contains([]string{"", markStays, markFails, markElsewhere}, b.mark),
 		(b.mark == markStays || b.mark == markFails) && b.language != "sh":
 		p.fault(b.line-1, "the mark %q means nothing here", b.mark)
-	case b.language == "php" && b.mark != markElsewhere:
-		p.fault(b.line-1, "there is no PHP here")
 	case (b.mark == markElsewhere) != (b.reason != ""):
 		p.fault(b.line-1, "write why a block is run elsewhere, and nothing else: elsewhere: REASON")
 	}

@@ -116,13 +116,19 @@ func ReadAnswer(method, raw string) (a *Answer, extra int, err error) {
 	stream := bufio.NewReader(strings.NewReader(raw))
 	response, err := http.ReadResponse(stream, &http.Request{Method: method})
 	if err != nil || !whole {
-		return nil, 0, fmt.Errorf("this is no answer: %v: %q", err, raw)
+		return nil, 0, fmt.Errorf("this is no answer: %v: %q", err, beginning(raw))
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, 0, fmt.Errorf("the body ends too early: %w: %q", err, raw)
+		return nil, 0, fmt.Errorf("the body ends too early: %w: %q", err, beginning(raw))
 	}
 	return &Answer{Status: response.StatusCode, Header: response.Header, Head: head, Body: string(body)}, stream.Buffered(), nil
+}
+
+// beginning is the first line of an answer that cannot be read. The rest may hold secrets that nobody can find in it.
+func beginning(raw string) string {
+	line, _, _ := strings.Cut(raw, "\n")
+	return shortened(strings.TrimSpace(line))
 }
 
 // requestIDHeader names a request in its answer.

@@ -313,3 +313,16 @@ func TestHeadersSayWhatAnswersGave(t *testing.T) {
 		}
 	}
 }
+
+// An answer that breaks off may hold anything: no secret of it is in what is said of it.
+func TestAnAnswerThatBreaksOffIsNotShown(t *testing.T) {
+	for _, raw := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"access_token\":\"SECRETSECRETSECRET\"}",
+		"HTTP/1.1 200 OK\r\nX: SECRETSECRETSECRET\r\n", "HTTP/1.1 200 OK " + strings.Repeat("x", 1<<20),
+	} {
+		_, _, err := ReadAnswer("GET", raw)
+		if err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "HTTP/1.1 200 OK") || len(err.Error()) > 1000 {
+			t.Errorf("%.300v", err)
+		}
+	}
+}

@@ -214,7 +214,8 @@ func (r Run) probe(ctx context.Context, p Probe) (d Difference, differs bool) {
 	for _, m := range messages {
 		var err error
 		if answer, err = r.World.Send(ctx, m); err != nil {
-			d.What, d.Got = "answer", err.Error()
+			d.What, d.Got = "answer", shortened(err.Error())
+			d.mask(r.World.Secrets)
 			return d, true
 		}
 	}

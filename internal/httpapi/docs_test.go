@@ -481,7 +481,7 @@ func TestEveryErrorCodeIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	sections := map[string]string{}
-	for _, found := range regexp.MustCompile("(?m)^## `([a-z_]+)`\n\n([0-9]{3})").FindAllStringSubmatch(string(text), -1) {
+	for _, found := range regexp.MustCompile("(?m)^## `([a-z_]+)`\n\n\\*\\*([0-9]{3})\\.\\*\\* ").FindAllStringSubmatch(string(text), -1) {
 		sections[found[1]] = found[2]
 	}
 	schema := contract(t).Components.Schemas["ErrorCode"].Value

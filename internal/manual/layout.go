@@ -26,6 +26,8 @@ type view struct {
 	Groups  []group
 	Version string
 	Sandbox bool
+	// Scripts are those of the site that the page loads.
+	Scripts []string
 }
 
 // put renders a page and keeps it; the caller holds the lock.

@@ -1,7 +1,7 @@
 // Package manual is the documentation as a small site of plain pages: the Markdown of the repository, and a reference
 // made of api/openapi.yaml. `serve` and `dev` answer with it at /docs, and `purser docs` writes it into a folder.
 //
-// Nothing of it comes from elsewhere, and no page has a script. All links are relative, so that the site works below any
+// Nothing of it comes from elsewhere, and what scripts there are, for searching and for choosing a language, nothing else depends on. All links are relative, so that the site works below any
 // address and from a folder. A page is rendered when it is first asked for, and kept compressed. In a sandbox each route of
 // the reference can be tried: the server signs the request as one of the sample world's clients, sends it to itself over
 // HTTP, and shows what was signed and what was answered.
@@ -72,9 +72,16 @@ type kept struct {
 // New returns the site, and reads nothing yet.
 func New(o Options) *Site { return &Site{Options: o, kept: map[string]kept{}} }
 
-// Beside is a server with a site at /docs.
+// Beside is a server with a site at /docs, to which a browser is led that opens the address of the API or, of a sandbox, the server's
+// own. Programs do not ask for HTML there, and are answered by the server.
 func Beside(server http.Handler, site *Site) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to, ok := entrances[r.URL.Path]; ok && isBrowser(r) && (to != "/" || site.Sandbox != nil) {
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Vary", "Accept")
+			http.Redirect(w, r, Root+to, http.StatusFound)
+			return
+		}
 		if below, ours := strings.CutPrefix(r.URL.Path, Root); ours && (below == "" || below[0] == '/') {
 			site.ServeHTTP(w, r)
 			return
@@ -83,10 +90,18 @@ func Beside(server http.Handler, site *Site) http.Handler {
 	})
 }
 
+// entrances are the addresses that people open who have been told where the server is, and where in the site they are led.
+var entrances = map[string]string{"/": "/", "/rest/v1": "/" + referenceFolder, "/rest/v1/": "/" + referenceFolder}
+
+// isBrowser says whether somebody wants to read: browsers alone ask for HTML by name.
+func isBrowser(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/html")
+}
+
 // ServeHTTP answers with a page or a file of the site, at and below /docs.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.secure(w.Header())
 	name := strings.TrimPrefix(r.URL.Path, Root)
+	s.secure(w.Header(), !strings.HasPrefix(name, "/"+tryFolder))
 	if name == "" {
 		http.Redirect(w, r, Root+"/", http.StatusPermanentRedirect)
 		return
@@ -117,13 +132,14 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // secure sets the headers that every answer has. The referrer's policy is not no-referrer: with that, browsers send "Origin:
-// null" with a form, and over plain http nothing else tells a form of ours from another site's.
-func (s *Site) secure(h http.Header) {
-	forms := "'none'"
-	if s.Sandbox != nil {
-		forms = "'self'"
+// null" with a form, and over plain http nothing else tells a form of ours from another site's. Scripts of ours
+// run where nothing is shown that somebody typed.
+func (s *Site) secure(h http.Header, scripted bool) {
+	policy := "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	if scripted {
+		policy += "; script-src 'self'"
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action "+forms+"; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
 	h.Set("Referrer-Policy", "same-origin")
@@ -260,6 +276,16 @@ func (s *Site) make(name string) error {
 		s.keep(name, "text/css; charset=utf-8", style)
 	case isPage:
 		return s.renderPage(p)
+	case name == searchPage:
+		return s.fill(name, "search", view{Title: "Search", Scripts: []string{passagesFile, searchScript}}, nil)
+	case name == searchScript:
+		s.keep(name, scriptKind, searching)
+	case name == sheetsScript:
+		s.keep(name, scriptKind, choosing)
+	case name == passagesFile:
+		err := s.index()
+		debug.FreeOSMemory() // of the reference, as below
+		return err
 	case name == everythingPage || strings.HasPrefix(name, referenceFolder):
 		err := s.reference()
 		debug.FreeOSMemory() // of the description as it was read, which is some twenty times what is kept
@@ -345,7 +371,7 @@ func (s *Site) files() ([]string, error) {
 	for _, p := range s.order {
 		names = append(names, p.path)
 	}
-	names = append(append(names, s.names...), styleFile, contractFile)
+	names = append(append(names, s.names...), styleFile, contractFile, searchPage, searchScript, passagesFile, sheetsScript)
 	for _, folder := range []string{"docs/", exchangesRoot} {
 		assets, err := s.assets(folder)
 		if err != nil {

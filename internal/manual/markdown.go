@@ -314,7 +314,11 @@ func (s *Site) renderPage(p *page) error {
 	if err != nil {
 		return err
 	}
-	return s.put(p.path, view{Title: p.title, Body: out.html, Headings: out.headings})
+	v := view{Title: p.title, Body: out.html, Headings: out.headings}
+	if strings.Contains(string(out.html), `<div class="sheets"`) {
+		v.Scripts = []string{sheetsScript}
+	}
+	return s.put(p.path, v)
 }
 
 // resolver leads from a file of the repository, which is shown on a page.

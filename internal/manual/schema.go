@@ -116,7 +116,10 @@ func limits(schema value) string {
 	for _, b := range bounds {
 		if bound := schema.own(b.key); bound.exists() {
 			shown := template.HTMLEscapeString(bound.compact())
-			if b.key == "pattern" || b.key == "default" {
+			switch b.key {
+			case "pattern":
+				shown = code(bound.text()) // as it is written in a program, not in JSON
+			case "default":
 				shown = code(bound.compact())
 			}
 			all = append(all, fmt.Sprintf(b.words, shown))

@@ -81,9 +81,15 @@ func New(o Options) http.Handler {
 }
 
 // Beside is an API, and the pages at and below /frontend. What the protocol has there and purser leaves out stays
-// the API's to refuse.
+// the API's to refuse. A person who opens the server's address is led to their account; programs do not ask for HTML there.
 func Beside(api, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/html") {
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Vary", "Accept")
+			http.Redirect(w, r, root+"/account", http.StatusFound)
+			return
+		}
 		below, ours := strings.CutPrefix(r.URL.Path, root)
 		if ours && (below == "" || below[0] == '/') && !strings.HasPrefix(below, "/wallet/upload-funds") {
 			pages.ServeHTTP(w, r)
