@@ -96,6 +96,11 @@ func (c *Client) Project(ctx context.Context, id int64, embed ...string) (*Proje
 	return get[Project](ctx, c, embedding(embed), "/project/{}", id)
 }
 
+// UpdateProject changes of a project what the edit mentions (spec/wallet-api.md §4.3). The title must be given.
+func (c *Client) UpdateProject(ctx context.Context, id int64, p ProjectEdit) (*Project, error) {
+	return send[Project](ctx, c, http.MethodPut, nil, p, "/project/{}", id)
+}
+
 // embedding asks for what is to be embedded.
 func embedding(paths []string) params {
 	p := params{}

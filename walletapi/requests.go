@@ -597,6 +597,14 @@ func (w Words) MarshalJSON() ([]byte, error) {
 	return encode(texts)
 }
 
+// ProjectEdit is a project as programs write it (spec/wallet-api.md §4.3): what is nil stays.
+type ProjectEdit struct {
+	Title       string  `json:"title"`
+	Description *string `json:"description,omitempty"`
+	// WalletID is a wallet of the project's owner, who alone may name another one than the project has.
+	WalletID *int64 `json:"wallet_id,omitempty"`
+}
+
 // LocationEdit is a place as programs write it (spec/wallet-api.md §4.4): what it does not mention stays. Lists and maps are all
 // that there is to be; an empty one that is not nil takes what there was away.
 type LocationEdit struct {

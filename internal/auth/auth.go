@@ -73,6 +73,8 @@ const (
 	// NotCertified is the one answer to a certificate that does not stand for a client.
 	NotCertified = "The TLS client certificate does not stand for a client here: it is not known, not valid at this time, not made for " +
 		"clients, or revoked. The operator of this server can see which, by the paysera-correlation-id of this answer."
+	// FromAnotherSite is the answer to what a page of another site had a browser send.
+	FromAnotherSite = "A page of another site had a browser send this: a certificate that a browser shows by itself proves no change that its user did not ask for."
 	// OtherCertificate is the answer to credentials of one client over the certificate of another.
 	OtherCertificate = "The TLS client certificate is another client's than the one that signed: use the two of one client."
 	// TooOld and InFuture are matched by the phone SDKs, to the letter (spec/mobile-sdks.md §0.2).
@@ -140,7 +142,7 @@ func (a *Authenticator) whoCalls(ctx context.Context, r *http.Request, body []by
 		return wallet.Caller{}, walletapi.Ext{}, err
 	}
 	if len(r.Header["Authorization"]) == 0 && certificate != nil {
-		caller, err = a.byCertificate(ctx, certificate, from)
+		caller, err = a.byCertificate(ctx, r, certificate, from)
 	} else if caller, ext, err = a.byMAC(ctx, r, body, from); err == nil && certificate != nil {
 		if err = a.sameClient(ctx, certificate, caller); err != nil {
 			a.Settle(caller)
@@ -378,7 +380,7 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 	case len(body) > 0 && !ext.HasBodyHash:
 		return ext, wallet.Errorf(wallet.Unauthorized, "A request with a body needs body_hash in ext: the SHA-256 of the raw body, in base64, URL-encoded.")
 	case ext.HasBodyHash && !ext.Matches(body):
-		return ext, wallet.Errorf(wallet.Unauthorized, "body_hash in ext is not the SHA-256 of the body that arrived: hash exactly the bytes that are sent.")
+		return ext, wallet.Errorf(wallet.Unauthorized, "The body_hash in ext is not the SHA-256 of the body that arrived: hash exactly the bytes that are sent.")
 	}
 	return ext, nil
 }
@@ -388,7 +390,7 @@ func readExt(raw string, body []byte) (walletapi.Ext, error) {
 func (a *Authenticator) checkTime(header walletapi.Authorization) (seconds int64, record uint64, err error) {
 	ts, ok := parseTS(header.TS)
 	if !ok {
-		return 0, 0, wallet.Errorf(wallet.Unauthorized, "ts must be UNIX seconds, such as 1343811600.")
+		return 0, 0, wallet.Errorf(wallet.Unauthorized, "The ts must be UNIX seconds, such as 1343811600.")
 	}
 	now := a.WallClock()
 	switch off := ts - now.UnixMicro(); {

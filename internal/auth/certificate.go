@@ -35,8 +35,15 @@ func (a *Authenticator) certificate(r *http.Request) (*x509.Certificate, error) 
 	return r.TLS.PeerCertificates[0], nil
 }
 
-// byCertificate proves a request by the certificate of its connection.
-func (a *Authenticator) byCertificate(ctx context.Context, x *x509.Certificate, from wallet.Origin) (wallet.Caller, error) {
+// foreign tells what a page of another site had a browser send.
+var foreign http.CrossOriginProtection
+
+// byCertificate proves a request by the certificate of its connection. A browser shows one to whatever page asks it to send
+// something there, and the body may be of any content type: no form of another site is to move money.
+func (a *Authenticator) byCertificate(ctx context.Context, r *http.Request, x *x509.Certificate, from wallet.Origin) (wallet.Caller, error) {
+	if foreign.Check(r) != nil {
+		return wallet.Caller{}, wallet.Errorf(wallet.Forbidden, FromAnotherSite)
+	}
 	client, err := a.certified(ctx, x)
 	if err != nil {
 		return wallet.Caller{}, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/purserhq/purser/internal/wallet"
 )
@@ -15,7 +16,7 @@ import (
 // body reads the JSON object of a request and gathers what is wrong with its fields, so that a caller
 // learns of all of them at once (decisions.md 7). Unknown fields are ignored, and null is not
 // given. [] is an empty object and an object a list with holes, since PHP writes them like that
-// (spec/php-client.md §6).
+// (spec/php-client.md §6). What is no UTF-8 is refused: read all the same, each odd byte would become another sign, in silence.
 type body struct {
 	fields  map[string]json.RawMessage
 	refused wallet.FieldErrors
@@ -27,6 +28,9 @@ func newBody(raw []byte) (*body, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || isEmptyList(raw) {
 		return b, nil
+	}
+	if !utf8.Valid(raw) {
+		return nil, wallet.Errorf(wallet.InvalidRequest, "The body must be UTF-8.")
 	}
 	if err := json.Unmarshal(raw, &b.fields); err != nil || b.fields == nil {
 		return nil, wallet.Errorf(wallet.InvalidRequest, "The body must be a JSON object.")

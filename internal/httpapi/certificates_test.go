@@ -43,6 +43,22 @@ func TestCertificatesAndMACsSpeakForAProject(t *testing.T) {
 	})
 }
 
+// A browser shows its certificate to whichever page has it send something: what another site's page sends is refused,
+// whatever it is called, while programs, which name no site, and whoever signs are served.
+func TestABrowserIsNotLedByAnotherSite(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		shop, paid := wallettest.OverTLS(server.ShopCertificate()), wallettest.Body(`{"description":"x","price":100,"currency":"EUR"}`)
+		for _, header := range [][2]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
+			from := wallettest.Header(header[0], header[1])
+			expect(t, server.Send(wallettest.Anonymous, "POST", "/rest/v1/payment", shop, paid, from), 403, wallet.Forbidden)
+			expect(t, server.Send("shop", "POST", "/rest/v1/payment", paid, from), 200, "")
+			expect(t, server.Send(wallettest.Anonymous, "GET", clientPath, shop, from), 200, "")
+		}
+		expect(t, server.Send(wallettest.Anonymous, "POST", "/rest/v1/payment", shop, paid, wallettest.Header("Sec-Fetch-Site", "same-origin")), 200, "")
+		expect(t, server.Send(wallettest.Anonymous, "POST", "/rest/v1/payment", shop, paid), 200, "")
+	})
+}
+
 // Headers that do not say a number are refused by the name of the field.
 func TestContextHeadersBesideACertificate(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {

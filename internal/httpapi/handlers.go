@@ -54,6 +54,29 @@ func (a *API) project(ctx context.Context, r *request) (any, error) {
 	return wireProject(p), nil
 }
 
+// updateProject: PUT /project/{id} (spec/wallet-api.md §4.3, spec/php-client.md §7.2). What the body does not mention stays, but
+// for the title, which it must.
+func (a *API) updateProject(ctx context.Context, r *request) (any, error) {
+	id, err := pathID(r, "id", "project_id", false)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBody(r.body)
+	if err != nil {
+		return nil, err
+	}
+	edit := service.ProjectEdit{Title: b.needed("title"), WalletID: b.id("wallet_id")}
+	if b.raw("description") != nil {
+		edit.Description = new(b.textOr("description"))
+	}
+	if err := b.err(); err != nil {
+		return nil, err
+	}
+	return once(r, plain, func(c wallet.Caller) (service.ProjectView, error) {
+		return a.Service.EditProject(ctx, c, id, edit)
+	}, wireProject)
+}
+
 // userProjects: GET /user/{id|me}/projects, a bare array (spec/wallet-api.md §4.3).
 func (a *API) userProjects(ctx context.Context, r *request) (any, error) {
 	user, err := pathID(r, "user", "user_id", true)

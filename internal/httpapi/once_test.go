@@ -41,6 +41,9 @@ var repeatables = map[string]func(t *testing.T, server *wallettest.Server) repea
 	"PUT /rest/v1/client/{id}": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "app", target: clientPath + "/7", options: body(`{"title":"Till 4"}`)}
 	},
+	"PUT /rest/v1/project/{id}": func(*testing.T, *wallettest.Server) repeatable {
+		return repeatable{as: "shop", target: "/rest/v1/project/1221", options: body(`{"title":"My Better Store"}`)}
+	},
 	"POST /rest/v1/project/{id}/administrators": func(*testing.T, *wallettest.Server) repeatable {
 		return repeatable{as: "token:1234", target: "/rest/v1/project/1221/administrators", options: body(`{"email":"ona@example.com"}`)}
 	},

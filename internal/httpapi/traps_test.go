@@ -1046,6 +1046,22 @@ func TestUncleanPaths(t *testing.T) {
 	})
 }
 
+// A program that writes Latin-1 is told so: read all the same, its letters would be stored as signs that nobody wrote.
+func TestABodyIsUTF8(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
+		for _, body := range []string{
+			`{"description":"Caf` + "\xe9" + `","price":100,"currency":"EUR"}`, `{"description":"x","price":100,"currency":"EUR","parameters":{"` + "\xff" + `":1}}`,
+		} {
+			answer := server.Send("shop", "POST", "/rest/v1/payment", wallettest.Body(body))
+			expect(t, answer, 400, wallet.InvalidRequest)
+			if answer.Error.Description != "The body must be UTF-8." {
+				t.Errorf("%q: %s", body, answer.Body)
+			}
+		}
+		expect(t, server.Send("shop", "POST", "/rest/v1/payment", wallettest.Body(`{"description":"Café","price":100,"currency":"EUR"}`)), 200, "")
+	})
+}
+
 // What the protocol has and this server leaves out is told apart from a mistyped path, whichever
 // method it is asked with; the slash at the end is still a mistake.
 func TestWhatIsNotOffered(t *testing.T) {

@@ -67,7 +67,7 @@ func (s *Service) IdentifyUser(ctx context.Context, c wallet.Caller, n wallet.Id
 func checkIdentification(n *wallet.IdentificationRequest) error {
 	refused := wallet.FieldErrors{}
 	if !slices.Contains(wallet.DocumentKinds(), n.Kind) {
-		refused.Refuse("document.type", "must be one of %v", wallet.DocumentKinds())
+		refused.Refuse("document.type", "must be one of %s", listWords(wallet.DocumentKinds()))
 	}
 	n.Number = wallet.DocumentNumber(strings.ToUpper(strings.ReplaceAll(string(n.Number), " ", "")))
 	if !personCodeForm.MatchString(string(n.Number)) {
@@ -160,7 +160,7 @@ func (s *Service) ListIdentifications(ctx context.Context, c wallet.Caller, f Id
 		return nil, err
 	}
 	if f.Status != "" && !slices.Contains(wallet.IdentificationStatuses(), f.Status) {
-		return nil, wallet.FieldError("status", "must be one of %v", wallet.IdentificationStatuses())
+		return nil, wallet.FieldError("status", "must be one of %s", listWords(wallet.IdentificationStatuses()))
 	}
 	return s.db.Identifications(ctx, f)
 }

@@ -597,6 +597,15 @@ func checkWords(refused wallet.FieldErrors, field, words string, least, most int
 	}
 }
 
+// listWords lists words for people.
+func listWords[T ~string](words []T) string {
+	list := make([]string, len(words))
+	for i, word := range words {
+		list[i] = string(word)
+	}
+	return strings.Join(list, ", ")
+}
+
 // isWords says whether text is UTF-8 without control characters but line breaks: what both engines
 // can keep, and people can read.
 func isWords(text string) bool {

@@ -98,7 +98,7 @@ func checkRestrictions(refused wallet.FieldErrors, r *wallet.Restrictions) {
 		refused.Refuse("restrictions.account_owner.type", "must be natural or legal")
 	}
 	if r.Level != "" && !slices.Contains(wallet.IdentificationLevels(), r.Level) {
-		refused.Refuse("restrictions.account_owner.level", "must be one of %v", wallet.IdentificationLevels())
+		refused.Refuse("restrictions.account_owner.level", "must be one of %s", listWords(wallet.IdentificationLevels()))
 	}
 }
 
@@ -248,7 +248,7 @@ func checkPriceRules(refused wallet.FieldErrors, field string, rules *wallet.Pri
 
 func checkFundsSource(refused wallet.FieldErrors, at string, source wallet.FundsSource) {
 	if source.Type != "" && !slices.Contains(wallet.FundsSourceTypes(), source.Type) {
-		refused.Refuse(at+".type", "must be one of %v", wallet.FundsSourceTypes())
+		refused.Refuse(at+".type", "must be one of %s", listWords(wallet.FundsSourceTypes()))
 	}
 	if source.Type == "" && source.Details == "" {
 		refused.Refuse(at, "must say a type, or details")

@@ -378,7 +378,7 @@ func (s *Service) eventTime(ctx context.Context, m ClockMove, now time.Time) (ti
 	case WallTime:
 		return s.WallClock(), nil
 	default:
-		return at, wallet.FieldError("event", "%q is not one of %v", m.Event, ClockEvents())
+		return at, wallet.FieldError("event", "%q is not one of %s", m.Event, listWords(ClockEvents()))
 	}
 	if at.IsZero() {
 		return at, wallet.Errorf(wallet.InvalidState, "%s: the clock cannot be moved to that.", none)

@@ -78,6 +78,7 @@ func TestExchangesAtOnceNeverOverdraw(t *testing.T) {
 		if err != nil || entries[0].Action != "convert" || !strings.Contains(entries[0].After, `"From":"0.99 EUR"`) {
 			t.Errorf("the trail says %+v, %v", entries[0], err)
 		}
+		w.balanced()
 	})
 }
 

@@ -252,7 +252,7 @@ func judgeAccount(a *ledger.Account, walletExists bool) *Difference {
 	switch {
 	case err != nil:
 		return &Difference{name, "its currency", fmt.Sprintf("%q", a.Currency), "a currency"}
-	case !ofWallet && a.Purpose != ledger.Funding && a.Purpose != ledger.Commission:
+	case !ofWallet && a.Purpose != ledger.Funding && a.Purpose != ledger.Commission && a.Purpose != ledger.Conversion:
 		return &Difference{name, "its purpose", fmt.Sprintf("%q", a.Purpose), "one that there is"}
 	case ofWallet != (a.WalletID != 0) || ofWallet && !walletExists:
 		return &Difference{name, "its wallet", strconv.FormatInt(a.WalletID, 10), "one that there is, and none of the system's"}

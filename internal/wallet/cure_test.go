@@ -162,7 +162,7 @@ func TestTheProposedGrantsAreTheSmallest(t *testing.T) {
 		}
 		checkKept(t, d, cure)
 	}
-	for _, a := range []Action{ReadProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects,
+	for _, a := range []Action{ReadProject, UpdateProject, ReadWallet, ReadBalance, ReadClient, UpdateClient, ListClients, RegisterDevice, ReadRefusal, ListUserProjects,
 		UseOAuth, ExchangePassword, ReadUser, ReadUserData, FindUserByPersonCode, RegisterUser, ChangeUser, ManageAdministrators,
 		FindWallet, FindWalletByPersonCode, DescribeWallet, CheckFunds, CalculateConversion, ConvertCurrency,
 		ReadStatements, ReadAllStatements, ReadIncomingPayments, ReadOutgoingPayments, TakePaymentBack,

@@ -39,7 +39,7 @@ var permissionMeaning = map[Permission]string{
 	ClientMakeBankTransfers:       "may make bank transfers; kept for compatibility, purser offers none",
 	UseOAuthAPI:                   "may use the OAuth API",
 	UseWalletAPI:                  "may use the wallet API: projects, wallets, places, payments",
-	UseClientAPI:                  "may use the client API: read and manage other clients",
+	UseClientAPI:                  "may use the client API: read and manage other clients, and say what its projects are called",
 	ProvideRegistrationParameters: "may pass parameters when it registers a user",
 	ManageLocations:               "may create and change the places of its projects",
 	ServeCash:                     "may pay cash in and out at the places of its projects",

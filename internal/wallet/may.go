@@ -44,6 +44,9 @@ const (
 	// was sent to the user.
 	ChangeUser    Action = "change_user"
 	ConfirmByCode Action = "confirm_by_code"
+	// UpdateProject is changing the title and the description of a project, MoveProject which wallet of its owner its money goes to.
+	UpdateProject Action = "update_project"
+	MoveProject   Action = "move_project"
 	// ManageAdministrators is saying who administers a project.
 	ManageAdministrators Action = "manage_administrators"
 	// UsePages is what anybody may do on the pages: sign in, register, ask for a new password.
@@ -990,6 +993,8 @@ var policies = map[Action]*policy{
 		gates: walletArea, about: []rule{representsProject},
 		missing: noProject,
 	},
+	UpdateProject:    {gates: walletArea, missing: noProject, grounds: []rule{administersPlaces, managesProject}},
+	MoveProject:      {gates: append(slices.Clone(walletArea), usersToken), missing: noProject, about: []rule{agreedToProjects, ownsProject}},
 	ReadStatistics:   {gates: figuresArea, missing: noProject, grounds: []rule{administersFigures, ownFigures}},
 	ReadOverview:     {gates: walletArea, about: []rule{byToken, agreed(ScopeProjects), agreed(ScopeBalance)}},
 	ListUserProjects: {gates: walletArea, missing: noUser, about: []rule{byToken, ownUser, agreed(ScopeProjects)}},

@@ -99,6 +99,14 @@ var managesPlaces = byServer("manages_places", func(q *question) (lacks []Grant)
 	return append(lacks, lacksProject(q)...)
 })
 
+// managesProject is the ground of a server of the project that manages its other clients too.
+var managesProject = byServer("manages_project", func(q *question) (lacks []Grant) {
+	if !q.Client.Has(UseClientAPI) {
+		lacks = append(lacks, Grant{Kind: GrantPermission, Name: string(UseClientAPI)})
+	}
+	return append(lacks, lacksProject(q)...)
+})
+
 // servesPlaces is the ground of a server of the project: what a till does. A device does it with the token of who
 // administers the project, since its own credentials may be in the hands of any customer.
 var servesPlaces = byServer("serves_places", lacksProject)
@@ -123,7 +131,7 @@ func byServer(name string, lacks func(q *question) []Grant) rule {
 			case !q.Client.Represents(q.subject.Project.ID):
 				return fmt.Sprintf("%s, not %d", q.ProjectsSentence(), q.subject.Project.ID)
 			case len(lacks(q)) > 0:
-				return fmt.Sprintf("client %d lacks the permission %s", q.Client.ID, ManageLocations)
+				return fmt.Sprintf("client %d lacks the permission %s", q.Client.ID, lacks(q)[0].Name)
 			}
 			return q.ProjectsSentence()
 		},

@@ -4,7 +4,7 @@ import type {
   Conversion, CurrencyConversion, IdentificationRequest, InquiryResults, Location, LocationEdit, LogConsistency,
   LogReceipt, NewAllowance, NewCash, NewClient, NewIdentification, NewPayment, NewTransaction, NewUser,
   OneTimeBarcode, Overview, PasswordChange, PasswordReset, PayCategory, Payment, PendingPayment, Period, Price,
-  Project, Refusal, Reservation, ReserveCode, Spot, SpotOrder, Statement, Statistics, StatisticsQuery, Transaction,
+  Project, ProjectEdit, Refusal, Reservation, ReserveCode, Spot, SpotOrder, Statement, Statistics, StatisticsQuery, Transaction,
   TransactionRequest, User, Wallet,
 } from "./types.js";
 
@@ -184,6 +184,11 @@ export abstract class Calls {
   /** The projects that a user administers, with a token that has the scope `projects`. */
   async getUserProjects(user: number | "me" = "me", query?: Query): Promise<Project[]> {
     return this.request(`/user/${segment(user)}/projects`, { query });
+  }
+
+  /** Changes of a project what the edit mentions. */
+  async updateProject(id: number, project: ProjectEdit, options: RequestOptions = {}): Promise<Project> {
+    return this.#write("PUT", `/project/${segment(id)}`, project, options);
   }
 
   /** A project's places. */

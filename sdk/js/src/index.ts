@@ -15,7 +15,7 @@ export type {
   ClientInfo, Contact, Conversion, CurrencyConversion, Flows, Funds, Grant, Host, IdentificationRequest,
   InquiryResults, Location, LocationEdit, LogConsistency, LogReceipt, MaxPrice, Metadata, NewAllowance, NewCash,
   NewClient, NewIdentification, NewItem, NewPayment, NewTransaction, NewUser, OneTimeBarcode, Overview,
-  PasswordChange, PasswordReset, PayCategory, Payment, PendingPayment, Period, Price, Project, Refusal, Reservation,
+  PasswordChange, PasswordReset, PayCategory, Payment, PendingPayment, Period, Price, Project, ProjectEdit, Refusal, Reservation,
   ReserveCode, Session, SessionRequest, Spot, SpotOrder, Statement, Statistics, StatisticsQuery, Tally, Token,
   Transaction, TransactionRequest, User, Wallet, Words,
 } from "./types.js";

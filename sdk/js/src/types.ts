@@ -544,6 +544,14 @@ export interface PayCategory {
 /** A text, or one in several languages by their codes. */
 export type Words = string | Record<string, string>;
 
+/** A project as programs write it: what is not mentioned stays. */
+export interface ProjectEdit {
+  title: string;
+  description?: string;
+  /** A wallet of the project's owner, who alone may name another one than the project has. */
+  wallet_id?: number;
+}
+
 /** A place as programs write it: what is not mentioned stays, lists and maps are replaced as a whole. */
 export interface LocationEdit {
   /** The language of texts that are in one. */
