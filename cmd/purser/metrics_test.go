@@ -88,4 +88,12 @@ func TestMetrics(t *testing.T) {
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) != 0 {
 		t.Errorf("what promtool would say: %v, %v", problems, err)
 	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // the database answers nothing in no time
+	for want, ctx := range map[int]context.Context{http.StatusOK: t.Context(), http.StatusServiceUnavailable: gone} {
+		w := httptest.NewRecorder()
+		if f.ready(w, httptest.NewRequest("GET", "/ready", nil).WithContext(ctx)); w.Code != want {
+			t.Errorf("/ready answers %d, want %d", w.Code, want)
+		}
+	}
 }
