@@ -312,6 +312,19 @@ func (c *config) check() error {
 	return nil
 }
 
+// checkSigns refuses settings below zero, which a typing error makes, and which would turn a limit off in silence.
+func (c *config) checkSigns() error {
+	for name, value := range map[string]int64{
+		"rate-limit": int64(c.rateLimit), "device-rate-limit": int64(c.deviceRateLimit), "address-rate-limit": int64(c.addressRateLimit),
+		"registrations-per-hour": int64(c.registrationsPerHour), "retire-quiet-keys": int64(c.retireQuietKeys), "shutdown-timeout": int64(c.shutdownTimeout),
+	} {
+		if value < 0 {
+			return fmt.Errorf("--%s must not be negative", name)
+		}
+	}
+	return nil
+}
+
 // leastAccessLifetime is how short the life of access tokens may be.
 const leastAccessLifetime = time.Minute
 

@@ -88,6 +88,11 @@ func TestMetrics(t *testing.T) {
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) != 0 {
 		t.Errorf("what promtool would say: %v, %v", problems, err)
 	}
+}
+
+// A load balancer sends nobody to a server whose database does not answer.
+func TestReady(t *testing.T) {
+	f := &figures{db: wallettest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "purser.db"), wallettest.NewClock())}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // the database answers nothing in no time
 	for want, ctx := range map[int]context.Context{http.StatusOK: t.Context(), http.StatusServiceUnavailable: gone} {

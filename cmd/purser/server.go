@@ -144,7 +144,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.config.checkLifetimes(); err != nil {
+	if err := errors.Join(s.config.checkLifetimes(), s.config.checkSigns()); err != nil {
 		return nil, nil, err
 	}
 	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
