@@ -74,6 +74,8 @@ type config struct {
 	identification identificationPolicy
 	// kek is the key-encryption key, from PURSER_KEK or the file.
 	kek secret.Text
+	// unknown are variables of the environment that look like settings and are none.
+	unknown []string
 }
 
 // defaultData is the data folder of all commands.
@@ -225,6 +227,7 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 	if refused != nil {
 		return refused
 	}
+	c.unknown = unknownVariables(p, flags)
 	c.smtpPassword = secret.Text(p.env("PURSER_SMTP_PASSWORD"))
 	if !kekFileGiven {
 		c.kek = secret.Text(p.env("PURSER_KEK"))
@@ -237,6 +240,24 @@ func (c *config) complete(p *program, flags *pflag.FlagSet) error {
 		c.kek = secret.Text(text)
 	}
 	return nil
+}
+
+// unknownVariables are those of the environment that look like settings and are none. They are told rather than refused: where a
+// service is called purser, a cluster sets PURSER_PORT by itself.
+func unknownVariables(p *program, flags *pflag.FlagSet) (names []string) {
+	if p.environ == nil {
+		return nil
+	}
+	known := map[string]bool{"PURSER_KEK": true, "PURSER_SMTP_PASSWORD": true}
+	flags.VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = !isAct(f.Name) })
+	for _, one := range p.environ() {
+		name, value, _ := strings.Cut(one, "=")
+		if strings.HasPrefix(name, "PURSER_") && !strings.HasPrefix(name, "PURSER_TEST_") && !known[name] && value != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // readTOML reads a flat TOML file as texts that flags understand.
@@ -287,6 +308,19 @@ func (c *config) check() error {
 		return errors.New("PURSER_SMTP_PASSWORD is set, and --smtp is not: name the mail server")
 	case c.behindProxy && len(c.origins) == 0:
 		return errors.New("behind a proxy, clients sign an address that purser does not see: name it with --origin https://wallet.example")
+	}
+	return nil
+}
+
+// checkSigns refuses settings below zero, which a typing error makes, and which would turn a limit off in silence.
+func (c *config) checkSigns() error {
+	for name, value := range map[string]int64{
+		"rate-limit": int64(c.rateLimit), "device-rate-limit": int64(c.deviceRateLimit), "address-rate-limit": int64(c.addressRateLimit),
+		"registrations-per-hour": int64(c.registrationsPerHour), "retire-quiet-keys": int64(c.retireQuietKeys), "shutdown-timeout": int64(c.shutdownTimeout),
+	} {
+		if value < 0 {
+			return fmt.Errorf("--%s must not be negative", name)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/purserhq/purser/internal/secret"
@@ -28,6 +29,8 @@ const (
 type folder struct {
 	path string
 	lock *os.File
+	// database is the lock of a SQLite database that is not the folder's own; nil where there is none.
+	database *os.File
 }
 
 // holder is what a process writes into the lock of its folder, for the next one to read.
@@ -43,23 +46,43 @@ type holder struct {
 	Database string `json:"database,omitempty"`
 }
 
-// databaseMark is a short hash of a database's address, which may hold a password.
+// databaseMark is a short hash of a database's address, which may hold a password. A file has one mark, however its path is written.
 func databaseMark(address string) string {
+	if path, is := strings.CutPrefix(address, sqliteScheme); is {
+		address = sqliteScheme + realPath(path)
+	}
 	return hex.EncodeToString(secret.Fingerprint(secret.Text(address))[:8])
 }
 
-// heldError says who holds a data folder.
+// sqliteScheme begins the address of a SQLite database.
+const sqliteScheme = "sqlite:"
+
+// realPath is the one path of a file that may have several, and need not be there yet.
+func realPath(path string) string {
+	path = absolute(path)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
+}
+
+// heldError says who holds a data folder, or a database outside of it.
 type heldError struct {
-	path string
+	what string
+	// instead is what else could be used.
+	instead string
 	holder
 }
 
 func (h *heldError) Error() string {
-	text := fmt.Sprintf("the data folder %s is held by process %d", h.path, h.PID)
+	text := fmt.Sprintf("%s is held by process %d", h.what, h.PID)
 	if h.Address != "" {
 		text += ", which answers at " + h.Address
 	}
-	return text + ": stop it, or use another folder with --data, and another port with --listen 127.0.0.1:0"
+	return text + ": stop it, or use " + h.instead
 }
 
 // openFolder makes the folder if need be and takes its lock. It returns a *heldError when
@@ -68,26 +91,53 @@ func openFolder(path string) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := takeLock(filepath.Join(path, lockFile), "the data folder "+path, "another folder with --data, and another port with --listen 127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("opening the lock of the data folder: %w", err)
+		return nil, err
+	}
+	f := &folder{path: path, lock: lock}
+	return f, f.announce(holder{PID: os.Getpid()})
+}
+
+// takeLock takes a lock file, of what it says. It returns a *heldError when another process has it.
+func takeLock(path, what, instead string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock of %s: %w", what, err)
 	}
 	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		held := &heldError{path: path}
+		held := &heldError{what: what, instead: instead}
 		text, _ := io.ReadAll(io.LimitReader(lock, 4096))
 		lock.Close()
 		if json.Unmarshal(text, &held.holder) != nil {
-			return nil, fmt.Errorf("the data folder %s is held by another process, which is just starting", path)
+			return nil, fmt.Errorf("%s is held by another process, which is just starting", what)
 		}
 		return nil, held
 	}
 	if err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("locking the data folder: %w", err)
+		return nil, fmt.Errorf("locking %s: %w", what, err)
 	}
-	f := &folder{path: path, lock: lock}
-	return f, f.announce(holder{PID: os.Getpid()})
+	return lock, nil
+}
+
+// holdDatabase takes the lock of a SQLite database that is not the folder's own, or two processes with a folder each would write to
+// one file. It is that which the database's own folder has: purser.lock beside purser.db.
+func (f *folder) holdDatabase(address string) error {
+	path, is := strings.CutPrefix(address, sqliteScheme)
+	if !is {
+		return nil
+	}
+	lock := strings.TrimSuffix(realPath(path), filepath.Ext(dataFile)) + filepath.Ext(lockFile)
+	if lock == realPath(f.file(lockFile)) {
+		return nil
+	}
+	var err error
+	if f.database, err = takeLock(lock, "the database "+path, "another one with --database"); err != nil {
+		return err
+	}
+	return f.announce(holder{PID: os.Getpid()})
 }
 
 // announce tells other processes who holds the folder.
@@ -96,19 +146,34 @@ func (f *folder) announce(h holder) error {
 	if err != nil {
 		return err
 	}
-	if err := f.lock.Truncate(0); err != nil {
-		return err
+	for _, lock := range f.locks() {
+		if err := lock.Truncate(0); err != nil {
+			return err
+		}
+		if _, err = lock.WriteAt(text, 0); err != nil {
+			return err
+		}
 	}
-	_, err = f.lock.WriteAt(text, 0)
-	return err
+	return nil
+}
+
+// locks are those that the folder holds.
+func (f *folder) locks() []*os.File {
+	if f.database == nil {
+		return []*os.File{f.lock}
+	}
+	return []*os.File{f.lock, f.database}
 }
 
 // file is the path of a name in the folder.
 func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 
 // close gives the folder back.
-func (f *folder) close() error {
-	return errors.Join(f.lock.Truncate(0), f.lock.Close())
+func (f *folder) close() (err error) {
+	for _, lock := range f.locks() {
+		err = errors.Join(err, lock.Truncate(0), lock.Close())
+	}
+	return err
 }
 
 // isNew says whether the folder has no database yet.

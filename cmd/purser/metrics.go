@@ -168,7 +168,21 @@ func (s *server) sample(ctx context.Context, f *figures) {
 	f.verified.Add(int64(n))
 }
 
-// serveMetrics answers /metrics on the operator's address.
+// readyTimeout is how long the database may take to say that it is there.
+const readyTimeout = 2 * time.Second
+
+// ready tells a load balancer whether requests are answered: not while the database is away.
+func (f *figures) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := f.db.Ready(ctx); err != nil {
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// serveMetrics answers /metrics and /ready on the operator's address.
 func (s *server) serveMetrics(f *figures) error {
 	if s.config.metrics == "" {
 		return nil
@@ -188,7 +202,8 @@ func (s *server) serveMetrics(f *figures) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f)
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	mux.HandleFunc("GET /ready", f.ready)
 	metrics := &http.Server{
 		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,

@@ -89,3 +89,16 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("what promtool would say: %v, %v", problems, err)
 	}
 }
+
+// A load balancer sends nobody to a server whose database does not answer.
+func TestReady(t *testing.T) {
+	f := &figures{db: wallettest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "purser.db"), wallettest.NewClock())}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // the database answers nothing in no time
+	for want, ctx := range map[int]context.Context{http.StatusOK: t.Context(), http.StatusServiceUnavailable: gone} {
+		w := httptest.NewRecorder()
+		if f.ready(w, httptest.NewRequest("GET", "/ready", nil).WithContext(ctx)); w.Code != want {
+			t.Errorf("/ready answers %d, want %d", w.Code, want)
+		}
+	}
+}

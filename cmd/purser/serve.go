@@ -30,6 +30,9 @@ func runServe(ctx context.Context, s *server) (err error) {
 	if err := s.openLog(s.err, false); err != nil {
 		return err
 	}
+	if len(s.config.unknown) > 0 {
+		s.log.Warn("the environment has variables that are no settings: are they spelled rightly?", "names", s.config.unknown)
+	}
 	sender, err := s.openSender()
 	if err != nil {
 		return err

@@ -103,12 +103,18 @@ func (s *server) close() error {
 	return all
 }
 
-// openFolder takes the data folder.
-func (s *server) openFolder() (err error) {
-	if s.folder, err = openFolder(s.config.data); err == nil {
-		s.closing(s.folder.close)
+// openFolder takes the data folder, and a database outside of it that one process alone may write to.
+func (s *server) openFolder() error {
+	held, err := openFolder(s.config.data)
+	if err != nil {
+		return err
 	}
-	return err
+	if err := held.holdDatabase(s.config.database); err != nil {
+		return errors.Join(err, held.close())
+	}
+	s.folder = held
+	s.closing(held.close)
+	return nil
 }
 
 // openService opens a database and the use cases on it; the caller closes the database.
@@ -138,7 +144,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.config.checkLifetimes(); err != nil {
+	if err := errors.Join(s.config.checkLifetimes(), s.config.checkSigns()); err != nil {
 		return nil, nil, err
 	}
 	s.templates = sync.OnceValues(func() (*message.Templates, error) { return message.Load(s.config.messageTemplates) })
@@ -320,11 +326,12 @@ func (s *server) serve(handler http.Handler) error {
 	s.address = "http://" + callable(listener.Addr())
 	serve := func() error { return s.http.Serve(listener) }
 	if s.config.tlsCertificate != "" {
-		pair, err := tls.LoadX509KeyPair(s.config.tlsCertificate, s.config.tlsKey)
-		if err != nil {
+		files := &certificateFiles{certificate: s.config.tlsCertificate, key: s.config.tlsKey, now: s.now, log: s.log}
+		if err := files.read(); err != nil {
 			return errors.Join(fmt.Errorf("reading the TLS certificate: %w", err), listener.Close())
 		}
-		s.http.TLSConfig = tlsConfig(s.config.clientCertificates, pair)
+		s.http.TLSConfig = tlsConfig(s.config.clientCertificates)
+		s.http.TLSConfig.GetCertificate = files.current
 		s.address = "https://" + callable(listener.Addr())
 		serve = func() error { return s.http.ServeTLS(listener, "", "") }
 	}
@@ -335,8 +342,8 @@ func (s *server) serve(handler http.Handler) error {
 
 // tlsConfig asks for a client certificate and does not verify it: auth does, for every request, also
 // on a connection that was resumed (decisions.md 30).
-func tlsConfig(clientCertificates bool, pairs ...tls.Certificate) *tls.Config {
-	config := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12}
+func tlsConfig(clientCertificates bool) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if clientCertificates {
 		config.ClientAuth = tls.RequestClientCert
 	}

@@ -343,6 +343,8 @@ func shown(err error) *wallet.Error {
 		return known
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return wallet.Errorf(wallet.ServiceUnavailable, "The server could not answer in time; try again.")
+	case service.Unreachable(err):
+		return wallet.Errorf(wallet.ServiceUnavailable, "The server cannot reach its database at the moment; try again.")
 	}
 	return wallet.Errorf(wallet.InternalServerError, "Something went wrong in the server; its log has this request's paysera-correlation-id.")
 }

@@ -2,7 +2,10 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"net"
+	"syscall"
 	"testing"
 
 	"github.com/purserhq/purser/internal/wallet"
@@ -94,4 +97,15 @@ func FuzzQuery(f *testing.F) {
 			}
 		}
 	})
+}
+
+// While the database is away, or the server stops, callers are told to come again; nobody is at fault.
+func TestADatabaseThatIsAwayIsNoFaultOfTheServer(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	if e := shown(fmt.Errorf("reading a wallet: %w", refused)); e.Code != wallet.ServiceUnavailable {
+		t.Errorf("it is answered %s", e.Code)
+	}
+	if e := shown(errors.New("a bug")); e.Code != wallet.InternalServerError {
+		t.Errorf("a fault is answered %s", e.Code)
+	}
 }

@@ -53,7 +53,7 @@ func (a *API) locations(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	metadata := walletapi.LocationsMetadata{Metadata: walletapi.Metadata{Total: found.Total, Offset: filter.Offset, Limit: filter.Limit}}
-	if mark := found.Mark(&filter); mark != nil && found.Total > filter.Offset+len(found.Places) {
+	if mark := found.Mark(); mark != nil {
 		metadata.After = q.markText(*mark)
 	}
 	if filter.Area != nil {

@@ -98,18 +98,20 @@ func TestPagesGoOnAfterAPlace(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, server *wallettest.Server) {
 		for _, query := range []string{"", "lat=54.6872&lng=25.2797&distance=500000", "updated_after=0&status=active,inactive", "bbox=20,54,26,56", "q=vilnius"} {
 			_, want := listed(t, server, query+"&limit=200")
-			var got []int64
-			after := ""
-			for range want {
-				list, ids := listed(t, server, query+"&limit=2"+after)
-				got = append(got, ids...)
-				if list.Metadata.After == "" {
-					break
+			for limit := 1; limit <= 2; limit++ {
+				var got []int64
+				for after := ""; ; {
+					list, ids := listed(t, server, fmt.Sprintf("%s&limit=%d%s", query, limit, after))
+					if got = append(got, ids...); len(ids) == 0 {
+						t.Errorf("%q: a page said that more follows, and there was none", query)
+					}
+					if after = "&after=" + list.Metadata.After; list.Metadata.After == "" {
+						break
+					}
 				}
-				after = "&after=" + list.Metadata.After
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%q: pages hold %v, the list %v", query, got, want)
+				if !slices.Equal(got, want) {
+					t.Errorf("%q: pages of %d hold %v, the list %v", query, limit, got, want)
+				}
 			}
 		}
 		list, _ := listed(t, server, "limit=1")

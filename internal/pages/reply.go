@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 )
 
@@ -215,7 +216,7 @@ func (p *pages) failure(h http.Header, r *request, err error) (out reply, code w
 	switch {
 	case errors.As(err, &known):
 		code, wait = known.Code, known.RetryAfter
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), service.Unreachable(err):
 		code = wallet.ServiceUnavailable
 	}
 	show := failed{Title: r.language.text("error.title"), Text: r.language.text("error.invalid_request"), ID: r.id}

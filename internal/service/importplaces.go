@@ -283,6 +283,10 @@ func (i *placeImport) decide(row mapfile.Row) (p plan, problems []mapfile.Proble
 		case i.known.at(mark).row != 0:
 			return p, []mapfile.Problem{{Field: "id", Reason: fmt.Sprintf("place %d is that of %s already", row.ID, i.known.where(i.known.at(mark)))}}
 		}
+		if row.Position != nil && i.known.isOther(mark, i.known.namesOf(row.Title), **change.Position) {
+			return p, []mapfile.Problem{{Field: "id", Reason: fmt.Sprintf("place %d has another name and is elsewhere: leave the ids out where they are not those that `place export` wrote, "+
+				"and give a place a new name and a new position one after the other", row.ID)}}
+		}
 		p.id = row.ID
 		i.known.claim(p.id, row.Where, ref)
 		return p, nil

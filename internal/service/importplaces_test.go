@@ -389,3 +389,30 @@ func TestAllOfAFileOrNothing(t *testing.T) {
 		}
 	})
 }
+
+// A file from elsewhere numbers its rows as it likes. A number that is a place's here changes nothing of that place, unless the row has
+// its name or stands where it is.
+func TestNumbersOfAStrangerAreNotOurs(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		options := service.ImportOptions{Project: 1, Apply: true, Distance: 50, List: 100}
+		const lat = "54.6873,25.2798"
+		for n, tc := range []struct{ row, want string }{
+			{"Pharmacy,55.7,21.1", "0 created, 0 changed, 0 unchanged, 1 refused"},
+			{"Stall %[1]d,54.70,25.28", "0 created, 1 changed, 0 unchanged, 0 refused"}, // it moved
+			{"Bakery," + lat, "0 created, 1 changed, 0 unchanged, 0 refused"},           // or was renamed
+			{"Pharmacy,,", "0 created, 1 changed, 0 unchanged, 0 refused"},              // somebody wrote this for purser
+		} {
+			at := wallet.At(54.6873, 25.2798)
+			id := o.must(o.CreateLocation(o.ctx, o.operator, wallet.Location{ProjectID: 1, Title: wallet.Text{"en": fmt.Sprint("Stall ", n)}, Address: wallet.Text{"en": "Vilnius"},
+				Position: &at, Status: wallet.Active}))
+			file := fmt.Sprintf("id,title,lat,lng\n%d,%s\n", id, strings.ReplaceAll(tc.row, "%[1]d", fmt.Sprint(n)))
+			report, err := o.ImportPlaces(o.ctx, o.operator, options, rowsOf(file, mapfile.CSV))
+			if err != nil || counts(report) != tc.want {
+				t.Errorf("%s: %s, %v, %v, want %s", tc.row, counts(report), err, refusedRows(report), tc.want)
+			}
+			if report.Refused > 0 && !strings.Contains(refusedRows(report)[0], fmt.Sprintf("id: place %d has another name and is elsewhere", id)) {
+				t.Errorf("%s: %q", tc.row, refusedRows(report))
+			}
+		}
+	})
+}

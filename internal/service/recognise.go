@@ -225,6 +225,17 @@ func (a *landmarks) ofPlace(id int64) int32 {
 	return 0
 }
 
+// isOther says whether a stored place is another one than that with these names, which is there: neither a name nor the position is its.
+func (a *landmarks) isOther(first int32, names []uint64, at wallet.Position) bool {
+	for number := first; number < a.stored && a.at(number).id == a.at(first).id; number++ {
+		l := a.at(number)
+		if slices.Contains(names, l.name) || l.located && nearby.Distance(l.lat, l.lng, int32(at.Lat), int32(at.Lng)) <= a.distance {
+			return false
+		}
+	}
+	return len(names) > 0
+}
+
 // claim says that a stored place is that of a row.
 func (a *landmarks) claim(id int64, where string, ref uint64) {
 	row := a.keepRow(where)

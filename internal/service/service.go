@@ -219,3 +219,6 @@ func (s *Service) ListUserProjects(ctx context.Context, c wallet.Caller, user in
 	}
 	return views, nil
 }
+
+// Unreachable says whether err is of the way to the database rather than of what was asked for: the same may succeed in a moment.
+func Unreachable(err error) bool { return store.Unreachable(err) }

@@ -213,6 +213,7 @@ func (db *DB) runAtlas(ctx context.Context) {
 	}
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
+	var told complaint
 	for {
 		select {
 		case <-ctx.Done():
@@ -222,7 +223,7 @@ func (db *DB) runAtlas(ctx context.Context) {
 		if !db.postgres && !db.atlas.behind.Load() {
 			continue
 		}
-		if err := db.atlas.follow(ctx); err != nil && ctx.Err() == nil {
+		if err := db.atlas.follow(ctx); told.due(err) && ctx.Err() == nil {
 			db.Log.Warn("cannot read what was written of places; searches may be stale", "error", err)
 		}
 	}

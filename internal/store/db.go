@@ -428,7 +428,10 @@ func (db *DB) transact(ctx context.Context, isolation sql.IsolationLevel, work f
 		if diskFailed(err) {
 			return db.breakDown(err)
 		}
-		return gone(ctx, err)
+		if err = gone(ctx, err); db.postgres && Unreachable(err) {
+			return &lostAnswer{cause: err}
+		}
+		return err
 	}
 	if len(tx.altered) > 0 {
 		db.directory.forget(tx.altered)

@@ -297,10 +297,24 @@ func (d *directory) keep(since int64, kind, name string, put func()) {
 	put()
 }
 
+// complaint lets what is tried every pollInterval say that it fails once, and every minute from then on.
+type complaint struct{ failed int }
+
+// due says whether a try that ended so is to be told.
+func (c *complaint) due(err error) bool {
+	if err == nil {
+		c.failed = 0
+		return false
+	}
+	c.failed++
+	return c.failed%int(time.Minute/pollInterval) == 1
+}
+
 // followChanges learns of what other processes on the same database changed.
 func (db *DB) followChanges(ctx context.Context) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
+	var told complaint
 	for {
 		select {
 		case <-ctx.Done():
@@ -308,7 +322,7 @@ func (db *DB) followChanges(ctx context.Context) {
 		case <-tick.C:
 		}
 		_, err := db.Refresh(ctx)
-		if err != nil && ctx.Err() == nil {
+		if told.due(err) && ctx.Err() == nil {
 			db.Log.Warn("cannot read what others changed; what is in memory may be stale", "error", err)
 		}
 	}

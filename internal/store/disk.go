@@ -1,7 +1,11 @@
 package store
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -54,3 +58,31 @@ func (db *DB) breakDown(cause error) error {
 // Broken gets the error with which the disk failed at a commit. The process must end without writing to the database again,
 // and start anew.
 func (db *DB) Broken() <-chan error { return db.broken }
+
+// Unreachable says whether err is of the way to the database, or of a file that somebody else has locked, rather than of what was
+// asked for: nothing was done, and the same may succeed in a moment. It is false where the answer to a commit was lost: nobody
+// knows then what was done.
+func Unreachable(err error) bool {
+	var lost *lostAnswer
+	if err == nil || errors.As(err, &lost) {
+		return false
+	}
+	var answered *pgconn.PgError
+	if errors.As(err, &answered) {
+		// A replica that does not write is what a server finds which was not told yet that another one took over.
+		return goingDown(answered) || answered.Code == "25006"
+	}
+	var connecting *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &connecting) || errors.As(err, &network) || sqliteBusy(err) || errors.Is(err, errNotReached) || errors.Is(err, ErrClosed) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed)
+}
+
+// Ready fails where requests cannot be answered: the database does not answer, or its disk failed.
+func (db *DB) Ready(ctx context.Context) error {
+	if db.stopped.Load() {
+		return ErrBroken
+	}
+	var seq int64
+	return db.queryRow(ctx, db.read, `SELECT seq FROM changes WHERE id = 1`).Scan(&seq)
+}

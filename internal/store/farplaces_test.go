@@ -51,7 +51,7 @@ func TestAMarkInAnAreaKeepsItsDistance(t *testing.T) {
 			for _, one := range found.Places {
 				got = append(got, one.ID)
 			}
-			if f.After = found.Mark(&f); f.After == nil {
+			if f.After = found.Mark(); f.After == nil {
 				break
 			}
 			if len(got) == 1 {

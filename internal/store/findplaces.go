@@ -36,11 +36,14 @@ type FoundLocations struct {
 	Total int
 	// Clusters are what there is in the area of the search; nil where none is given.
 	Clusters []nearby.Cluster
+
+	// more says that places follow behind the page.
+	more bool
 }
 
 // Mark is where a page ends that more follows, nil at the end of the list.
-func (f FoundLocations) Mark(filter *wallet.LocationFilter) *wallet.LocationMark {
-	if filter.Limit == 0 || len(f.Places) < filter.Limit {
+func (f FoundLocations) Mark() *wallet.LocationMark {
+	if !f.more {
 		return nil
 	}
 	last := f.Places[len(f.Places)-1]
@@ -81,6 +84,10 @@ func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, 
 		return FoundLocations{}, err
 	}
 	var found FoundLocations
+	limit := f.Limit
+	if f.After != nil && limit > 0 {
+		f.Limit++ // whether more follows
+	}
 	s := search{sheet: sheet, LocationFilter: &f}
 	s.read()
 	s.filter.Effort = effort
@@ -99,6 +106,10 @@ func (db *DB) find(ctx context.Context, f wallet.LocationFilter, now time.Time, 
 		s.edits(&found)
 	default:
 		s.listed(&found)
+	}
+	found.more = f.After == nil && len(found.Places) > 0 && found.Total > f.Offset+len(found.Places)
+	if limit > 0 && len(found.Places) > limit {
+		found.Places, found.more = found.Places[:limit], true
 	}
 	for i := range found.Places {
 		if one := &found.Places[i]; one.timetable != 0 && !one.Withdrawn {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing/fstest"
@@ -43,7 +44,15 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	if _, err = provider.Up(ctx); err != nil {
+		return err
+	}
+	sources, is := provider.ListSources(), int64(0)
+	err = db.queryRow(ctx, db.read, `SELECT max(version_id) FROM goose_db_version`).Scan(&is)
+	if known := sources[len(sources)-1].Version; err == nil && is > known {
+		// It would write without what newer versions keep beside the money, such as leaves of the log.
+		return fmt.Errorf("a newer version of purser has had the database: its schema is at version %d, and this program's at %d; start that one", is, known)
+	}
 	return err
 }
 

@@ -44,6 +44,22 @@ func atVersion(t *testing.T, address string, version int64) *sql.DB {
 	return db
 }
 
+// An older server is not started on what a newer one has written to: it knows nothing of what that keeps beside the money.
+func TestAnOlderServerLeavesTheDatabaseAlone(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		if err := wallettest.Open(t, address, wallettest.NewClock()).Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := raw(t, address).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Open(t.Context(), address, wallettest.StoreOptions(wallettest.NewClock()))
+		if err == nil || !strings.Contains(err.Error(), "a newer version of purser has had the database") {
+			t.Errorf("it is opened with %v", err)
+		}
+	})
+}
+
 // A server is replaced by a newer one while apps hold tokens: they go on with them, access and refresh
 // tokens alike, and their users find on the page what they once agreed to, all of it.
 func TestTokensOutliveTheMigration(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/internal/ledger"
+	"github.com/purserhq/purser/internal/store"
 	"github.com/purserhq/purser/internal/wallettest"
 )
 
@@ -115,6 +116,36 @@ func (p *postmaster) start(t *testing.T) {
 func (p *postmaster) kill() {
 	p.process.Process.Kill()
 	<-p.exited
+}
+
+// While PostgreSQL is away whoever reads, writes or moves money learns that it is, rather than that something went wrong; and the server
+// is not ready. When it is back all goes on.
+func TestPostgresThatIsAway(t *testing.T) {
+	postgres := newPostmaster(t)
+	if postgres == nil {
+		return
+	}
+	db, closeNow := open(t, postgres.address())
+	defer closeNow()
+	wallets(t, db, 1)
+	mustMove(t, db, 100, outside, purse(1), "before")
+	if err := postgres.process.Process.Signal(syscall.SIGQUIT); err != nil { // with all its children, at once
+		t.Fatal(err)
+	}
+	<-postgres.exited
+	_, reading := db.UserByContact(t.Context(), "nobody@example.com")
+	writing := db.Update(t.Context(), func(tx *store.Tx) error { return tx.SetSetting("away", []byte{1}) })
+	_, moving := move(db, 1, outside, purse(1), "while it is away")
+	for what, err := range map[string]error{"reading": reading, "writing": writing, "money": moving, "ready": db.Ready(t.Context())} {
+		if !store.Unreachable(err) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	postgres.start(t)
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("it is back, and the server is not ready: %v", err)
+	}
+	mustMove(t, db, 1, outside, purse(1), "after all")
 }
 
 // PostgreSQL itself is killed, and started again at once, while a server moves money for sixteen callers. The server

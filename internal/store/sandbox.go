@@ -52,12 +52,17 @@ func (db *DB) CopyTo(ctx context.Context, path string) (err error) {
 	if db.postgres {
 		return ErrNotAFile
 	}
+	return copyTo(ctx, db.write, path)
+}
+
+// copyTo is CopyTo from any connection to the database.
+func copyTo(ctx context.Context, from *sql.DB, path string) (err error) {
 	if file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil { // for its owner alone
 		return err
 	} else if err := file.Close(); err != nil {
 		return err
 	}
-	if _, err := db.write.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+	if _, err := from.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
 	}
 	copied, err := sql.Open("sqlite", "file:"+sqlitePath(path))

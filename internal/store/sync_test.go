@@ -218,7 +218,7 @@ func (w *syncWorld) timed(t *rapid.T, db *store.DB, c *copyOfPlaces, byOffset bo
 		c.offset += len(page)
 		more = c.offset < found.Total && len(page) > 0
 	} else {
-		c.after = found.Mark(&f)
+		c.after = found.Mark()
 		more = c.after != nil
 	}
 	if !more {
