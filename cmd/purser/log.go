@@ -95,20 +95,22 @@ func newLogConsistency(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		trees := make([]tlog.Tree, 2)
-		texts := []string{"", now.Checkpoint}
-		for i, path := range v.args {
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			texts[i] = string(content)
+		kept, err := keptCheckpoints(v.args)
+		if err != nil {
+			return err
 		}
-		for i, text := range texts {
-			if _, trees[i], err = merkle.ParseCheckpoint([]byte(text)); err != nil {
-				return err
-			}
+		origin, newest, err := merkle.ParseCheckpoint([]byte(now.Checkpoint))
+		if err != nil {
+			return err
 		}
+		trees := make([]tlog.Tree, 0, 3)
+		for _, k := range kept {
+			if k.Origin != origin || k.N > newest.N {
+				return &store.Behind{Kept: k, Origin: origin, Size: newest.N}
+			}
+			trees = append(trees, k.Tree)
+		}
+		trees = append(trees, newest)
 		proven, err := ask[walletapi.LogConsistency](v, "log/consistency", logConsistencyQuery{trees[0].N, trees[1].N})
 		if err != nil {
 			return err
@@ -118,7 +120,7 @@ func newLogConsistency(p *program) *cobra.Command {
 			err = tlog.CheckTree(hashes, trees[1].N, trees[1].Hash, trees[0].N, trees[0].Hash)
 		}
 		if err != nil {
-			return fmt.Errorf("the log is NOT the one of that checkpoint with more behind it: %w", err)
+			return fmt.Errorf("the log is NOT the one of that checkpoint with more behind it, as after a backup was restored (docs/log.md): %w", err)
 		}
 		return v.answer(proven, func(p *page) {
 			p.line("The log with %d leaves is the one of %d leaves, with %d more behind them.", trees[1].N, trees[0].N, trees[1].N-trees[0].N)

@@ -22,6 +22,8 @@ type verifiedAnswer struct {
 	Payments     int64             `json:"payments"`
 	Leaves       int64             `json:"leaves"`
 	Difference   *differenceAnswer `json:"difference,omitempty"`
+	// Behind says how the log does not go on from a checkpoint that was kept.
+	Behind string `json:"behind,omitempty"`
 }
 
 type differenceAnswer struct {
@@ -38,32 +40,48 @@ func newVerify(p *program) *cobra.Command {
 		Short: "Recompute all balances and reservations from the journal",
 		Long: "Recomputes every balance and every reservation from the journal, follows each account's chain of entries, and\n" +
 			"compares transactions and payments with what was moved for them, and the leaves of the log with all of that. It changes nothing, needs no key, and may run beside\n" +
-			"a server. The first difference ends it, with exit status 1.",
+			"a server. The first difference ends it, with exit status 1.\n\n" +
+			"That the books are right does not say that they are the latest: a database that was restored from a backup is right, and behind\n" +
+			"what was published since. Name checkpoints that were kept (GET /log/checkpoint) with --checkpoint, and it says so.",
 		Example: "  purser verify --data /var/lib/purser\n  purser verify --database postgres://purser@db/purser\n  purser verify --export ledger.txt --key PUBLIC-KEY",
 		Args:    cobra.NoArgs,
 	}
 	var export string
-	var keys []string
+	var keys, checkpoints []string
 	var allowWaiting bool
 	bind := func(flags *pflag.FlagSet) {
 		flags.StringVar(&export, "export", "", "check an exported ledger instead, offline: the `file` that purser log export wrote")
 		flags.StringSliceVar(&keys, "key", nil, "with --export: a public `key` that you trust; one that signed must be among them")
+		flags.StringSliceVar(&checkpoints, "checkpoint", nil, "a checkpoint of the log that was kept, as a `file`: the log must go on from it")
 		flags.BoolVar(&allowWaiting, "allow-waiting", false, "with --export: let leaves pass that were not in the log yet, and that nobody has signed")
 	}
 	return newVerb(p, command, bind, func(v *verb) error {
 		if export != "" {
+			if len(checkpoints) > 0 {
+				return errors.New("--checkpoint is about the database: leave it out with --export, or check with purser log consistency")
+			}
 			return v.verifyExport(export, allowWaiting, keys)
 		}
 		address, err := v.address()
 		if err != nil {
 			return err
 		}
+		kept, err := keptCheckpoints(checkpoints)
+		if err != nil {
+			return err
+		}
 		progress, done := v.progress()
-		seen, err := store.Verify(v.ctx, address, progress)
+		seen, err := store.Verify(v.ctx, address, progress, kept...)
 		done()
 		a := verifiedAnswer{Right: err == nil, Accounts: seen.Accounts, Entries: seen.Entries, Transactions: seen.Transactions, Payments: seen.Payments, Leaves: seen.Leaves}
 		var found *store.Difference
+		var behind *store.Behind
 		switch {
+		case errors.As(err, &behind) && v.json:
+			a.Behind = behind.Error()
+			return errors.Join(v.writeJSON(a), exitStatus(1))
+		case behind != nil:
+			return fmt.Errorf("the books are right by themselves, and not what was published: %w", behind)
 		case errors.As(err, &found) && v.json:
 			a.Difference = &differenceAnswer{found.Of, found.What, found.Stored, found.Computed}
 			return errors.Join(v.writeJSON(a), exitStatus(1))
@@ -75,8 +93,30 @@ func newVerify(p *program) *cobra.Command {
 		return v.answer(a, func(p *page) {
 			p.line("The books are right: %d accounts, %d entries, %d transactions, %d payments and %d leaves of the log.",
 				a.Accounts, a.Entries, a.Transactions, a.Payments, a.Leaves)
+			switch {
+			case len(kept) > 0:
+				p.line("The log goes on from each checkpoint that was named.")
+			case a.Leaves > 0:
+				p.line("Whether they are the latest, or a backup that is behind what was published, only a checkpoint that was kept can tell: --checkpoint.")
+			}
 		})
 	})
+}
+
+// keptCheckpoints reads checkpoints that somebody has kept.
+func keptCheckpoints(files []string) (all []store.KeptCheckpoint, err error) {
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		var k store.KeptCheckpoint
+		if k.Origin, k.Tree, err = merkle.ParseCheckpoint(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, k)
+	}
+	return all, nil
 }
 
 // ledgerAnswer is what an exported ledger holds, in JSON, with its first fault where there is one.

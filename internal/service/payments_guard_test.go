@@ -184,3 +184,53 @@ func TestAnothersYesIsNotRepeated(t *testing.T) {
 		refuses(t, "Ona, on the page", err, wallet.InvalidState)
 	})
 }
+
+// Who says yes again and says something else beside it is not told that this was done: another price, another answer, another
+// source of the money, an allowance, another transaction to be revoked for it. The same again is told the same.
+func TestAnotherYesIsNotTakenForARepeat(t *testing.T) {
+	atTheTill(t, func(t *testing.T, w world) {
+		made := w.offers(eur(1000), func(n *service.NewTransaction) {
+			n.Payments[0].PriceRules = &wallet.PriceRules{Min: 500, Max: 2000}
+			n.Inquiries = []wallet.Inquiry{{Identifier: "who", Items: []wallet.InquiryItem{{Identifier: "name", Type: wallet.AskIdentity}}}}
+			n.Allowance, n.AllowanceOptional = &service.NewAllowance{Allowance: wallet.Allowance{Currency: "EUR", Max: 100}}, true
+		})
+		payment := made.Payments[0].ID
+		yes := func(change func(r *service.Reservation)) (service.TransactionView, error) {
+			r := service.Reservation{
+				Payer: wallet.Contact{WalletID: 3}, PIN: ritasPIN, Prices: map[int64]money.Amount{payment: eur(1500)},
+				FundsSources: map[int64]wallet.FundsSource{payment: {Type: "gift"}},
+			}
+			change(&r)
+			return w.ReserveTransaction(ctx, w.by(till), made.Key, r)
+		}
+		same := func(*service.Reservation) {}
+		for range 2 {
+			view, err := yes(same)
+			w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
+		}
+		held := w.reserved(eur(300))
+		other := map[string]func(r *service.Reservation){
+			"another price":       func(r *service.Reservation) { r.Prices[payment] = eur(700) },
+			"another one, listed": func(r *service.Reservation) { r.Prices, r.PricesInOrder = nil, []money.Amount{eur(700)} },
+			"another currency":    func(r *service.Reservation) { r.Prices[payment] = money.Amount{Minor: 1500, Currency: "USD"} },
+			"another source":      func(r *service.Reservation) { r.FundsSources[payment] = wallet.FundsSource{Type: "loan"} },
+			"another answer": func(r *service.Reservation) {
+				r.Answers = map[string]wallet.InquiryAnswer{"who": wallet.InquiryAccepted}
+			},
+			"an allowance":      func(r *service.Reservation) { r.GiveAllowance = true },
+			"one to be revoked": func(r *service.Reservation) { r.RevokeKey = held.Key },
+		}
+		for what, change := range other {
+			_, err := yes(change)
+			refuses(t, what, err, wallet.InvalidState)
+		}
+		w.is(w.seen(held.Key), nil, wallet.TransactionReserved, wallet.PaymentReserved)
+		if _, err := w.ConfirmTransaction(ctx, w.by(till), made.Key, map[int64]money.Amount{payment: eur(900)}); err != nil {
+			t.Fatal(err)
+		}
+		view, err := yes(same) // as it was said then
+		w.is(view, err, wallet.TransactionConfirmed, wallet.PaymentDone)
+		_, err = yes(other["another price"])
+		refuses(t, "a lower price than was paid", err, wallet.InvalidState)
+	})
+}

@@ -681,6 +681,8 @@ func TestPayingInstead(t *testing.T) {
 		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
 		w.is(w.seen(held.Key), nil, wallet.TransactionRevoked, wallet.PaymentRevoked)
 		w.has(3, 5000, 5000)
+		view, err = instead(made.Key, held.Key) // repeated
+		w.is(view, err, wallet.TransactionReserved, wallet.PaymentReserved)
 		alone := w.offers(eur(1))
 		_, err = instead(alone.Key, alone.Key)
 		refuses(t, "instead of itself", err, wallet.InvalidParameters, "revoke_transaction_key")

@@ -145,6 +145,7 @@ func (s *Service) reserve(ctx context.Context, c wallet.Caller, t *wallet.Transa
 		view, err := s.accept(ctx, c, t, a, needs, before)
 		return view, s.spentMeanwhile(ctx, code, err)
 	}
+	a.Instead = first.ID
 	view, err := withPayer(ctx, s, first.WalletID, func(other *wallet.Holder) (TransactionView, error) {
 		needs.Add(moveNeeds(first, other))
 		return s.accept(ctx, c, t, a, needs, func(m *store.MoneyTx) error {
@@ -278,8 +279,16 @@ func (s *Service) accepted(m *store.MoneyTx, c wallet.Caller, id int64, a wallet
 	if err != nil {
 		return TransactionView{}, err
 	}
-	if t.WalletID == a.Payer.WalletID && t.PayerID == a.By && t.Type == a.Type && (t.Status.Accepted() || t.Status == wallet.TransactionConfirmed) {
-		return s.moneyView(m, t) // it was accepted like that before
+	repeated := t.AcceptedLike(a)
+	if repeated && a.Instead != 0 {
+		first, err := m.Transaction(a.Instead)
+		if err != nil {
+			return TransactionView{}, err
+		}
+		repeated = first.Status == wallet.TransactionRevoked || first.Status == wallet.TransactionDeleted
+	}
+	if repeated {
+		return s.moneyView(m, t)
 	}
 	if err := before(m); err != nil {
 		return TransactionView{}, err

@@ -187,13 +187,22 @@ func (db *DB) Callbacks(ctx context.Context, f CallbackFilter) (page []wallet.Ca
 	case CallbackGivenUp:
 		c.add("ended_at IS NOT NULL AND delivered = 0")
 	}
-	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM callbacks WHERE `+c.where(), c.args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	limit := cmp.Or(f.Limit, math.MaxInt32)
-	rows, err := db.query(ctx, db.read, `SELECT transaction_id, number, project_id, type, uri, event, at, attempts, next_at, ended_at, delivered FROM callbacks
-		WHERE `+c.where()+fmt.Sprintf(` ORDER BY transaction_id DESC, number DESC LIMIT %d OFFSET %d`, limit, f.Offset), c.args...)
-	page, err = collect(rows, err, func(rows *sql.Rows) (c wallet.Callback, err error) {
+	err = db.inSnapshot(ctx, func(q querier) error {
+		if err := db.queryRow(ctx, q, `SELECT count(*) FROM callbacks WHERE `+c.where(), c.args...).Scan(&total); err != nil {
+			return err
+		}
+		page, err = db.callbacksIn(ctx, q, c.where()+fmt.Sprintf(` ORDER BY transaction_id DESC, number DESC LIMIT %d OFFSET %d`,
+			cmp.Or(f.Limit, math.MaxInt32), f.Offset), c.args...)
+		return err
+	})
+	return page, total, err
+}
+
+// callbacksIn reads callbacks.
+func (db *DB) callbacksIn(ctx context.Context, q querier, condition string, args ...any) ([]wallet.Callback, error) {
+	rows, err := db.query(ctx, q, `SELECT transaction_id, number, project_id, type, uri, event, at, attempts, next_at, ended_at, delivered FROM callbacks
+		WHERE `+condition, args...)
+	return collect(rows, err, func(rows *sql.Rows) (c wallet.Callback, err error) {
 		var at int64
 		var next, ended sql.NullInt64
 		var arrived int
@@ -201,7 +210,6 @@ func (db *DB) Callbacks(ctx context.Context, f CallbackFilter) (page []wallet.Ca
 		c.At, c.NextAt, c.EndedAt, c.Delivered = fromMicros(at), timeOrZero(next), timeOrZero(ended), arrived == 1
 		return c, err
 	})
-	return page, total, err
 }
 
 // CallbackAttempts returns the attempts to send the callbacks of a transaction, by the callback's number, in their order.

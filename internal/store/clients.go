@@ -156,15 +156,18 @@ func (f ClientFilter) where() (string, []any) {
 // in all.
 func (db *DB) Clients(ctx context.Context, f ClientFilter) (page []*wallet.Client, total int, err error) {
 	condition, args := f.where()
-	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM clients c WHERE `+condition, args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	condition += ` ORDER BY c.id`
-	if f.Limit > 0 {
-		args = append(args, f.Limit, f.Offset)
-		condition += fmt.Sprintf(` LIMIT $%d OFFSET $%d`, len(args)-1, len(args))
-	}
-	page, err = db.clientsWhere(ctx, db.read, condition, args...)
+	err = db.inSnapshot(ctx, func(q querier) error {
+		if err := db.queryRow(ctx, q, `SELECT count(*) FROM clients c WHERE `+condition, args...).Scan(&total); err != nil {
+			return err
+		}
+		condition += ` ORDER BY c.id`
+		if f.Limit > 0 {
+			args = append(args, f.Limit, f.Offset)
+			condition += fmt.Sprintf(` LIMIT $%d OFFSET $%d`, len(args)-1, len(args))
+		}
+		page, err = db.clientsWhere(ctx, q, condition, args...)
+		return err
+	})
 	return page, total, err
 }
 

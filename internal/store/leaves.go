@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 	"github.com/purserhq/purser/internal/wallet"
 )
 
-// Each command that posts something, keeps a transaction or an allowance, or sets a limit is a leaf of the log. It is made when the command
-// has decided, and committed with what it did.
+// Each command that posts something, keeps a transaction or an allowance, or sets a limit is a leaf of the log, or as many as it changes
+// transactions. They are made when the command has decided, and committed with what it did.
 
 // madeLeaf is a leaf that is to be committed.
 type madeLeaf struct {
@@ -122,23 +123,69 @@ func (g *batchLog) salt() (salt [16]byte) {
 	return salt
 }
 
-// addLeaf makes the leaf of the command that has decided: of the entries from that one on, and of what it kept.
-func (m *MoneyTx) addLeaf(from int) error {
-	entries := m.book.Entries()[from:]
-	changes := m.Changes()
-	if len(entries)+len(changes)+len(m.log.limits)+len(m.log.allowances) == 0 {
+// leafPart is what one leaf tells of a command.
+type leafPart struct {
+	entries    []ledger.Entry
+	changes    []Change
+	limits     []merkle.Limit
+	allowances []decidedAllowance
+}
+
+// parts are what the command that has decided did, from that entry on. Where it changed several transactions each has a part of its own: the
+// parties of one, who read its leaves, are told nothing of another. What is of none of them is in the last.
+func (m *MoneyTx) parts(from int) []leafPart {
+	entries, changes := m.book.Entries()[from:], m.Changes()
+	if len(changes) < 2 {
+		return []leafPart{{entries, changes, m.log.limits, m.log.allowances}}
+	}
+	parts := make([]leafPart, len(changes))
+	of := func(its func(t *wallet.Transaction) bool) *leafPart {
+		for i := range slices.Backward(changes) {
+			if its(changes[i].After) {
+				return &parts[i]
+			}
+		}
+		return &parts[len(parts)-1]
+	}
+	for i := range changes {
+		parts[i].changes = changes[i : i+1]
+	}
+	for _, e := range entries {
+		p := of(func(t *wallet.Transaction) bool { return t.Payment(e.PaymentID) != nil })
+		p.entries = append(p.entries, e)
+	}
+	for _, a := range m.log.allowances {
+		p := of(func(t *wallet.Transaction) bool { return t.AllowanceID == a.now.ID || t.PaidBy == a.now.ID })
+		p.allowances = append(p.allowances, a)
+	}
+	parts[len(parts)-1].limits = m.log.limits
+	return parts
+}
+
+// addLeaves makes the leaves of the command that has decided: of the entries from that one on, and of what it kept.
+func (m *MoneyTx) addLeaves(from int) error {
+	for _, p := range m.parts(from) {
+		if err := m.addLeaf(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *MoneyTx) addLeaf(p leafPart) error {
+	if len(p.entries)+len(p.changes)+len(p.limits)+len(p.allowances) == 0 {
 		return nil
 	}
 	leaves := &m.w.leaves
 	leaves.made++
 	f := merkle.Leaf{
-		ID: firstLeaf(m.w.id) + leaves.made, At: micros(m.now), Salt: m.log.salt(), Limits: m.log.limits,
-		Entries: make([]merkle.Entry, len(entries)), Transactions: make([]merkle.Transaction, 0, len(changes)),
+		ID: firstLeaf(m.w.id) + leaves.made, At: micros(m.now), Salt: m.log.salt(), Limits: p.limits,
+		Entries: make([]merkle.Entry, len(p.entries)), Transactions: make([]merkle.Transaction, 0, len(p.changes)),
 	}
-	for i := range entries {
-		f.Entries[i] = leafEntry(&entries[i])
+	for i := range p.entries {
+		f.Entries[i] = leafEntry(&p.entries[i])
 	}
-	for _, c := range changes {
+	for _, c := range p.changes {
 		document, err := m.log.document(c.After)
 		if err != nil {
 			return err
@@ -150,7 +197,7 @@ func (m *MoneyTx) addLeaf(from int) error {
 		c.After.LastLeaf = f.ID
 		f.Transactions = append(f.Transactions, leafTransaction(c.After, previous, document, f.Salt))
 	}
-	if err := m.log.addAllowances(&f); err != nil {
+	if err := m.log.addAllowances(&f, p.allowances); err != nil {
 		return err
 	}
 	hash := f.Hash()
@@ -159,8 +206,8 @@ func (m *MoneyTx) addLeaf(from int) error {
 }
 
 // addAllowances adds to a leaf what its command kept of allowances.
-func (g *batchLog) addAllowances(f *merkle.Leaf) error {
-	for _, d := range g.allowances {
+func (g *batchLog) addAllowances(f *merkle.Leaf, kept []decidedAllowance) error {
+	for _, d := range kept {
 		document, err := g.allowanceDocument(d.now)
 		if err != nil {
 			return err

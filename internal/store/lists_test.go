@@ -3,9 +3,11 @@ package store_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -367,5 +369,64 @@ func TestRegistrationsAreCounted(t *testing.T) {
 				return err
 			})
 		}
+	})
+}
+
+// A page and its total are of one moment, whatever is made and taken away meanwhile.
+func TestAListAgreesWithItsTotal(t *testing.T) {
+	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		seed(t, db)
+		insert(t, db, application(5))
+		number := int64(1000)
+		stop := make(chan struct{})
+		var makers sync.WaitGroup
+		for _, one := range []func() error{
+			func() error { _, err := deal{to: 2, minor: 100}.propose(db); return err },
+			func() error {
+				number++
+				return db.Update(ctx, func(tx *store.Tx) error {
+					return errors.Join(tx.InsertWallet(wallet.Wallet{ID: number, OwnerID: 1, AccountNumber: fmt.Sprint("PU", number)}),
+						tx.InsertClient(phone(number, 5, "{}"), "key 1", time.Time{}))
+				})
+			},
+		} {
+			makers.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if err := one(); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		f := store.TransactionFilter{Projects: []int64{1}, Limit: 1 << 30}
+		for name, list := range map[string]func() (page, total int, err error){
+			"transactions": func() (int, int, error) { page, total, err := db.Transactions(ctx, f); return len(page), total, err },
+			"payments":     func() (int, int, error) { page, total, err := db.Payments(ctx, f); return len(page), total, err },
+			"clients": func() (int, int, error) {
+				page, total, err := db.Clients(ctx, store.ClientFilter{})
+				return len(page), total, err
+			},
+			"wallets": func() (int, int, error) {
+				page, total, err := db.Wallets(ctx, store.OwnerFilter{})
+				return len(page), total, err
+			},
+		} {
+			for range 60 {
+				page, total, err := list()
+				if err != nil || page != total {
+					t.Errorf("%d %s, said to be %d, %v", page, name, total, err)
+					break
+				}
+			}
+		}
+		close(stop)
+		makers.Wait()
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -163,9 +164,22 @@ func TestLogOfWhatWasBefore(t *testing.T) {
 		} {
 			alterBehind(t, behind, statement)
 		}
-		for range 2 {
-			_, closeNow = open(t, address)
-			closeNow()
+		var told bytes.Buffer
+		for range 2 { // the operator is told why the first start takes long
+			options := wallettest.StoreOptions(wallettest.NewClock())
+			options.Log = slog.New(slog.NewTextHandler(&told, nil))
+			again, err := store.Open(context.Background(), address, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, text := range []string{"gets its leaves, once", "has its leaves"} {
+			if n := strings.Count(told.String(), text); n != 1 {
+				t.Errorf("%q is told %d times in %s", text, n, told.String())
+			}
 		}
 		db, _ = open(t, address)
 		nameLog(t, db)
@@ -404,6 +418,39 @@ func TestLogBeginsAnew(t *testing.T) {
 		verifyClean(t, address)
 		if seen, err := merkle.VerifyExport(strings.NewReader(exportText(t, address)), false); err != nil || seen.Origin != "purser.example/ledger-2" || len(seen.Keys) != 1 {
 			t.Errorf("the exported ledger is %+v, %v", seen, err)
+		}
+	})
+}
+
+// A database that was restored from a backup is right by itself. Whoever has kept a checkpoint is told that it is behind, and that it
+// is still another one when it has grown again.
+func TestVerifyKnowsABackupByAKeptCheckpoint(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db, closeNow := open(t, address)
+		openMarket(t, db)
+		nameLog(t, db)
+		kept := store.KeptCheckpoint{Origin: "purser.example/ledger", Tree: sequence(t, db).Tree}
+		mustMove(t, db, 5, outside, purse(1), "as before")
+		sequence(t, db)
+		closeNow()
+		empty, err := tlog.TreeHash(0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, right := range []store.KeptCheckpoint{kept, {Origin: kept.Origin, Tree: tlog.Tree{Hash: empty}}} {
+			if _, err := store.Verify(context.Background(), address, nil, right); err != nil {
+				t.Errorf("%d leaves: %v", right.N, err)
+			}
+		}
+		longer, forked, renamed := kept, kept, kept
+		longer.N += 5
+		forked.Hash[0] ^= 1
+		renamed.Origin = "purser.example/ledger-0"
+		for text, wrong := range map[string]store.KeptCheckpoint{"what came last is gone": longer, "went on in another way": forked, "is of the log purser.example/ledger-0": renamed} {
+			var behind *store.Behind
+			if _, err := store.Verify(context.Background(), address, nil, kept, wrong); !errors.As(err, &behind) || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %v", text, err)
+			}
 		}
 	})
 }

@@ -319,33 +319,42 @@ type OwnerFilter struct {
 func (f OwnerFilter) where() string { return ` WHERE (CAST($1 AS BIGINT) = 0 OR owner_id = $1)` }
 
 // ids returns a page of the numbers in a table that belong to the owner, and how many do in all.
-func (f OwnerFilter) ids(ctx context.Context, db *DB, table string) (page []int64, total int, err error) {
-	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM `+table+f.where(), f.OwnerID).Scan(&total); err != nil {
+func (f OwnerFilter) ids(ctx context.Context, db *DB, q querier, table string) (page []int64, total int, err error) {
+	if err := db.queryRow(ctx, q, `SELECT count(*) FROM `+table+f.where(), f.OwnerID).Scan(&total); err != nil {
 		return nil, 0, err
 	}
 	limit := int64(f.Limit)
 	if limit <= 0 {
 		limit = int64(total) + 1
 	}
-	rows, err := db.query(ctx, db.read, `SELECT id FROM `+table+f.where()+` ORDER BY id LIMIT $2 OFFSET $3`, f.OwnerID, limit, max(f.Offset, 0))
+	rows, err := db.query(ctx, q, `SELECT id FROM `+table+f.where()+` ORDER BY id LIMIT $2 OFFSET $3`, f.OwnerID, limit, max(f.Offset, 0))
 	page, err = collect(rows, err, scanID)
+	return page, total, err
+}
+
+// ownedPage returns a page of what is in a table, as byID reads it, and how many there are in all.
+func ownedPage[T any](ctx context.Context, db *DB, f OwnerFilter, table string, byID func(ctx context.Context, q querier, ids []int64) ([]T, error)) (page []T, total int, err error) {
+	err = db.inSnapshot(ctx, func(q querier) error {
+		ids, n, err := f.ids(ctx, db, q, table)
+		if err != nil {
+			return err
+		}
+		total = n
+		for chunk := range slices.Chunk(ids, 500) {
+			some, err := byID(ctx, q, chunk)
+			if err != nil {
+				return err
+			}
+			page = append(page, some...)
+		}
+		return nil
+	})
 	return page, total, err
 }
 
 // Projects returns a page of an owner's projects, or of all, by number, and how many there are.
 func (db *DB) Projects(ctx context.Context, f OwnerFilter) (page []wallet.Project, total int, err error) {
-	ids, total, err := f.ids(ctx, db, "projects")
-	if err != nil {
-		return nil, 0, err
-	}
-	for chunk := range slices.Chunk(ids, 500) {
-		some, err := db.projectsByID(ctx, db.read, chunk)
-		if err != nil {
-			return nil, 0, err
-		}
-		page = append(page, some...)
-	}
-	return page, total, nil
+	return ownedPage(ctx, db, f, "projects", db.projectsByID)
 }
 
 func (db *DB) projectsByID(ctx context.Context, q querier, ids []int64) ([]wallet.Project, error) {
@@ -377,18 +386,7 @@ func (tx *Tx) UpdateProject(p wallet.Project) error {
 
 // Wallets returns a page of an owner's wallets, or of all, by number, and how many there are.
 func (db *DB) Wallets(ctx context.Context, f OwnerFilter) (page []wallet.Wallet, total int, err error) {
-	ids, total, err := f.ids(ctx, db, "wallets")
-	if err != nil {
-		return nil, 0, err
-	}
-	for chunk := range slices.Chunk(ids, 500) {
-		some, err := db.walletsByID(ctx, db.read, chunk)
-		if err != nil {
-			return nil, 0, err
-		}
-		page = append(page, some...)
-	}
-	return page, total, nil
+	return ownedPage(ctx, db, f, "wallets", db.walletsByID)
 }
 
 // walletsByID returns wallets by number with what is known of their owners, leaving out what is

@@ -98,7 +98,7 @@ func (m *MoneyTx) decideAll(batch []*moneyJob) []moneyResult {
 		m.log.begin()
 		answer, err := m.decide(job)
 		if err == nil {
-			err = m.addLeaf(mark)
+			err = m.addLeaves(mark)
 		}
 		if err != nil {
 			m.book.Rewind(mark)

@@ -25,22 +25,44 @@ const (
 
 // openLog makes those leaves, where that is still to be done.
 func (db *DB) openLog(ctx context.Context) error {
-	if _, opened, err := db.logState(ctx, db.read); err != nil {
-		return err
-	} else if done, err := db.Setting(ctx, openedAllowances); err != nil || opened && done != nil {
+	_, opened, err := db.logState(ctx, db.read)
+	if err != nil {
 		return err
 	}
-	for {
+	if done, err := db.Setting(ctx, openedAllowances); err != nil || opened && done != nil {
+		return err
+	}
+	var rows int64
+	if err := db.queryRow(ctx, db.read, `SELECT (SELECT count(*) FROM entries) + (SELECT count(*) FROM transactions) + (SELECT count(*) FROM allowances)`).Scan(&rows); err != nil {
+		return err
+	}
+	began := db.Log.With("entries_transactions_allowances", rows)
+	if rows > 0 { // otherwise the database is new
+		began.Info("what there was before the ledger had a log gets its leaves, once: nothing is answered before that is done")
+	}
+	for again := 1; ; again++ {
 		var done bool
 		err := db.Update(ctx, func(tx *Tx) (err error) {
 			done, err = tx.openSome()
 			return err
 		})
-		if err != nil || done {
+		if err != nil {
 			return err
+		}
+		if done && rows > 0 {
+			began.Info("what there was before the ledger had a log has its leaves")
+		}
+		if done {
+			return nil
+		}
+		if again%openingSaid == 0 {
+			began.Info("what there was before the ledger had a log gets its leaves", "done_at_most", again*openedAtOnce)
 		}
 	}
 }
+
+// openingSaid is after how many of these updates the operator is told how far it has come.
+const openingSaid = 16
 
 // openSome makes some of them; done says that none are left.
 func (tx *Tx) openSome() (done bool, err error) {

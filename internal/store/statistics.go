@@ -17,17 +17,14 @@ import (
 
 // view reads in one snapshot. What work sees happened before at, by the business clock.
 func (db *DB) view(ctx context.Context, work func(q querier, at time.Time) error) error {
-	tx, err := db.snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	var one int64
-	// The first statement that reads is when both engines take the snapshot.
-	if err := db.queryRow(ctx, tx, `SELECT count(*) FROM settings WHERE name = $1`, filledTallies).Scan(&one); err != nil {
-		return err
-	}
-	return work(tx, db.Now())
+	return db.inSnapshot(ctx, func(q querier) error {
+		var one int64
+		// The first statement that reads is when both engines take the snapshot.
+		if err := db.queryRow(ctx, q, `SELECT count(*) FROM settings WHERE name = $1`, filledTallies).Scan(&one); err != nil {
+			return err
+		}
+		return work(q, db.Now())
+	})
 }
 
 // tallyColumns are what the lines of statistics are told apart by, beside currency and kind.

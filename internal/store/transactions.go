@@ -204,7 +204,7 @@ func (c *conditions) ids(column string, list []int64) {
 }
 
 // Transactions returns a page of transactions, newest first, and how many there are in all.
-func (db *DB) Transactions(ctx context.Context, f TransactionFilter) ([]*wallet.Transaction, int, error) {
+func (db *DB) Transactions(ctx context.Context, f TransactionFilter) (found []*wallet.Transaction, total int, err error) {
 	if len(f.Projects) == 0 {
 		return nil, 0, nil
 	}
@@ -223,16 +223,18 @@ func (db *DB) Transactions(ctx context.Context, f TransactionFilter) ([]*wallet.
 	if !f.To.IsZero() {
 		c.add("created_at < ?", micros(f.To))
 	}
-	var total int
-	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM transactions WHERE `+c.where(), c.args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
 	order := " ORDER BY created_at DESC, id DESC" // several writers number them, each out of a block of its own
 	if f.Ascending {
 		order = " ORDER BY created_at, id"
 	}
 	page := fmt.Sprintf("%s%s LIMIT %d OFFSET %d", c.where(), order, f.Limit, f.Offset)
-	found, err := db.transactionsWhere(ctx, page, c.args...)
+	err = db.inSnapshot(ctx, func(q querier) error {
+		if err := db.queryRow(ctx, q, `SELECT count(*) FROM transactions WHERE `+c.where(), c.args...).Scan(&total); err != nil {
+			return err
+		}
+		found, err = db.transactionsIn(ctx, q, page, c.args...)
+		return err
+	})
 	return found, total, err
 }
 
@@ -253,14 +255,17 @@ func (db *DB) Payments(ctx context.Context, f TransactionFilter) (ids [][2]int64
 	} else if f.NoBeneficiary {
 		c.add("beneficiary_id = 0")
 	}
-	if err := db.queryRow(ctx, db.read, `SELECT count(*) FROM payments WHERE `+c.where(), c.args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	rows, err := db.query(ctx, db.read, fmt.Sprintf(`SELECT id, transaction_id FROM payments WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d`,
-		c.where(), f.Limit, f.Offset), c.args...)
-	ids, err = collect(rows, err, func(rows *sql.Rows) (pair [2]int64, err error) {
-		err = rows.Scan(&pair[0], &pair[1])
-		return pair, err
+	err = db.inSnapshot(ctx, func(q querier) error {
+		if err := db.queryRow(ctx, q, `SELECT count(*) FROM payments WHERE `+c.where(), c.args...).Scan(&total); err != nil {
+			return err
+		}
+		rows, err := db.query(ctx, q, fmt.Sprintf(`SELECT id, transaction_id FROM payments WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d`,
+			c.where(), f.Limit, f.Offset), c.args...)
+		ids, err = collect(rows, err, func(rows *sql.Rows) (pair [2]int64, err error) {
+			err = rows.Scan(&pair[0], &pair[1])
+			return pair, err
+		})
+		return err
 	})
 	return ids, total, err
 }

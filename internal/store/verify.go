@@ -50,8 +50,9 @@ type Progress struct {
 }
 
 // Verify reads the database at the address in one snapshot, changes nothing, and returns the first *Difference that it
-// finds as its error. progress, which may be nil, is told how far it has come.
-func Verify(ctx context.Context, address string, progress func(Progress)) (Verified, error) {
+// finds as its error. progress, which may be nil, is told how far it has come. The log is held against checkpoints that were kept as
+// well: one that does not go on from them is a *Behind.
+func Verify(ctx context.Context, address string, progress func(Progress), kept ...KeptCheckpoint) (Verified, error) {
 	db, err := openReading(address)
 	if err != nil {
 		return Verified{}, err
@@ -62,7 +63,7 @@ func Verify(ctx context.Context, address string, progress func(Progress)) (Verif
 		return Verified{}, err
 	}
 	defer v.tx.Rollback()
-	for _, step := range []func() error{v.schema, v.counters, v.journal, v.firstAllowances, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows, v.restOfAllowances, v.log} {
+	for _, step := range []func() error{v.schema, v.counters, v.journal, v.firstAllowances, v.documents, v.paymentRows, v.compareEffects, v.compareTallies, v.flows, v.restOfAllowances, v.log, func() error { return v.goesOnFrom(kept) }} {
 		if err := step(); err != nil {
 			return v.seen, err
 		}
@@ -103,6 +104,16 @@ func (db *DB) snapshot(ctx context.Context) (*sql.Tx, error) {
 		options = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
 	return db.read.BeginTx(ctx, options)
+}
+
+// inSnapshot has work read one state of the database: a page of a list and how many there are in all agree.
+func (db *DB) inSnapshot(ctx context.Context, work func(q querier) error) error {
+	tx, err := db.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	return work(tx)
 }
 
 // verifier is one run of Verify.

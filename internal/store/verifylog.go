@@ -387,6 +387,51 @@ func (w *logVerifier) signed() error {
 	return nil
 }
 
+// KeptCheckpoint is a checkpoint of the log that somebody has kept.
+type KeptCheckpoint struct {
+	Origin string
+	tlog.Tree
+}
+
+// Behind is the error of a log that does not go on from a checkpoint that was kept.
+type Behind struct {
+	Kept KeptCheckpoint
+	// Origin is what the log is called, Size how many leaves it has.
+	Origin string
+	Size   int64
+}
+
+// Error says so, and how that comes about.
+func (b *Behind) Error() string {
+	const see = "docs/log.md, After a backup was restored"
+	switch {
+	case b.Kept.Origin != b.Origin:
+		return fmt.Sprintf("the checkpoint that was kept is of the log %s, and this log is called %s: another one, or one that was begun anew (%s)", b.Kept.Origin, b.Origin, see)
+	case b.Kept.N > b.Size:
+		return fmt.Sprintf("the log has %d leaves, and had %d when the checkpoint that was kept was signed: what came last is gone, as after a backup was restored (%s)", b.Size, b.Kept.N, see)
+	}
+	return fmt.Sprintf("the log has %d leaves, and its first %d are not those of the checkpoint that was kept: it was altered, or went on in another way after a backup was restored (%s)", b.Size, b.Kept.N, see)
+}
+
+// goesOnFrom looks whether the log is that of the checkpoints with more behind it, or nothing.
+func (v *verifier) goesOnFrom(kept []KeptCheckpoint) error {
+	state, _, err := v.db.logState(v.ctx, v.tx)
+	for _, k := range kept {
+		if err != nil {
+			return err
+		}
+		behind := &Behind{k, state.Origin, state.N}
+		if k.Origin != state.Origin || k.N > state.N {
+			return behind
+		}
+		var root tlog.Hash
+		if root, err = v.db.logTree(v.ctx, v.tx, state).Root(k.N); err == nil && root != k.Hash {
+			return behind
+		}
+	}
+	return err
+}
+
 // allLogKeys are the public keys of the log, retired ones too.
 func (db *DB) allLogKeys(ctx context.Context, q querier) ([]string, error) {
 	rows, err := db.query(ctx, q, `SELECT public FROM log_keys ORDER BY id DESC`)

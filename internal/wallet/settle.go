@@ -53,6 +53,8 @@ type Acceptance struct {
 	Identity Identity
 	// GiveAllowance gives the allowance that the transaction asks for as optional.
 	GiveAllowance bool
+	// Instead is the transaction that is revoked for it; 0 for none.
+	Instead int64
 	// Suggested is how much the payer lets be taken from now on, where the transaction suggests that; zero for nothing.
 	Suggested money.Amount
 	// Allowance is the one that pays, used at Place, where Type is ByAllowance.
@@ -111,6 +113,45 @@ func (t *Transaction) Accept(now time.Time, a Acceptance) ([]ledger.Posting, err
 		t.PaidBy = a.Allowance.ID
 	}
 	return t.holds(), nil
+}
+
+// AcceptedLike says whether the transaction was accepted by the same yes before: by the same payer in the same way, who said the
+// same beside it. A price that was lowered since was a higher one then.
+func (t *Transaction) AcceptedLike(a Acceptance) bool {
+	paid := t.Status == TransactionConfirmed
+	if t.WalletID != a.Payer.WalletID || t.PayerID != a.By || t.Type != a.Type || !paid && !t.Status.Accepted() {
+		return false
+	}
+	priced := func(p *Payment, price money.Amount) bool {
+		return p != nil && price.Currency == p.Price.Currency && (price.Minor == p.Price.Minor || paid && price.Minor > p.Price.Minor)
+	}
+	from := func(p *Payment, source FundsSource) bool {
+		return p != nil && p.FundsSource != nil && *p.FundsSource == source
+	}
+	for id, price := range a.Prices {
+		if !priced(t.Payment(id), price) {
+			return false
+		}
+	}
+	for i, price := range a.PricesInOrder {
+		if !priced(t.at(i), price) {
+			return false
+		}
+	}
+	for id, source := range a.FundsSources {
+		if !from(t.Payment(id), source) {
+			return false
+		}
+	}
+	for i, source := range a.FundsSourcesInOrder {
+		if !from(t.at(i), source) {
+			return false
+		}
+	}
+	asked := t.Clone()
+	asked.answer(a, FieldErrors{})
+	return slices.EqualFunc(asked.Inquiries, t.Inquiries, func(a, b Inquiry) bool { return a.Answer == b.Answer }) &&
+		t.AllowanceDeclined == (t.AllowanceID != 0 && t.AllowanceOptional && !a.GiveAllowance)
 }
 
 // mayGive refuses an allowance by a code: the payer was told that it pays once, and has not seen what they would give.
