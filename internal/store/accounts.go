@@ -394,8 +394,6 @@ const (
 	spareCodes    = 24 * time.Hour
 	spareAttempts = 24 * time.Hour
 	spareMessages = 30 * 24 * time.Hour
-	// spareTrail is how long the audit trail keeps what strangers can add to it without end.
-	spareTrail = 365 * 24 * time.Hour
 	// spareTransactions is how long after it was made a transaction that nobody accepted can still be read.
 	spareTransactions = 2 * wallet.NewLife
 	// spareAnswers is how long a request can be repeated under its idempotency key.
@@ -407,8 +405,7 @@ const (
 )
 
 // Prune removes what has served its time: tokens, codes, sign-ins that are older than idle, wrong tries, old
-// messages and answers, visits to spots, those who registered and never confirmed a contact, and from the audit trail that
-// somebody signed in or registered, after a year. wall is the wall clock.
+// messages and answers, visits to spots, and those who registered and never confirmed a contact. wall is the wall clock.
 func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) error {
 	now := db.Now()
 	err := db.Update(ctx, func(tx *Tx) error {
@@ -435,7 +432,6 @@ func (db *DB) Prune(ctx context.Context, wall time.Time, idle time.Duration) err
 			{`UPDATE spots SET status = 'open' WHERE status = 'waiting' AND NOT EXISTS
 				(SELECT 1 FROM spot_visitors v WHERE v.spot_id = spots.id AND v.came_at >= $1)`, now.Add(-longestVisit)},
 			{`DELETE FROM spot_visitors WHERE came_at < $1`, now.Add(-longestVisit)},
-			{`DELETE FROM audit WHERE action IN ('register', 'sign in') AND at < $1`, now.Add(-spareTrail)},
 			{`DELETE FROM users WHERE registered_at < $1 AND ` + neverConfirmed, now.Add(-spareUsers)},
 		} {
 			if _, err := tx.exec(statement.text, micros(statement.before)); err != nil {

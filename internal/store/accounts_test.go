@@ -282,48 +282,6 @@ func TestPruneKeepsPeople(t *testing.T) {
 	})
 }
 
-// That somebody signed in or registered leaves the audit trail after a year, since strangers can add as much of it as they
-// like; what was changed stays.
-func TestPruneShortensTheTrail(t *testing.T) {
-	wallettest.Addresses(t, func(t *testing.T, address string) {
-		clock := wallettest.NewClock()
-		db := wallettest.Open(t, address, clock)
-		seed(t, db)
-		note := func() {
-			update(t, db, func(tx *store.Tx) error {
-				var errs []error
-				for _, action := range []string{"sign in", "register", "set password"} {
-					errs = append(errs, tx.Audit(store.AuditEntry{Action: action, Object: "user", ObjectID: 1}))
-				}
-				return errors.Join(errs...)
-			})
-		}
-		left := func(what string, want ...string) {
-			t.Helper()
-			if err := db.Prune(context.Background(), clock.Now(), time.Hour); err != nil {
-				t.Fatal(err)
-			}
-			trail, err := db.AuditTrail(context.Background(), "user", 1, 100)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := []string{}
-			for _, e := range trail {
-				got = append(got, e.Action)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s the trail is %q, want %q", what, got, want)
-			}
-		}
-		note()
-		clock.Advance(200 * 24 * time.Hour)
-		note()
-		left("after half a year", "set password", "register", "sign in", "set password", "register", "sign in")
-		clock.Advance(166 * 24 * time.Hour)
-		left("after a year", "set password", "register", "sign in", "set password")
-	})
-}
-
 // Two who read all ids anew at once forget nothing that comes meanwhile.
 func TestTokensThatComeWhileIdsAreReadAreKnown(t *testing.T) {
 	wallettest.Addresses(t, func(t *testing.T, address string) {
