@@ -40,7 +40,7 @@ type config struct {
 	logLevel        string
 	// rateLimit, deviceRateLimit and addressRateLimit are calls a minute; 0 is no limit.
 	rateLimit, deviceRateLimit, addressRateLimit int
-	registrationsPerHour                         int
+	registrationsPerHour, phoneCodesPerHour      int
 	retireQuietKeys                              int
 	clientCertificates                           bool
 	trustedProxies                               []string
@@ -99,6 +99,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.IntVar(&c.deviceRateLimit, "device-rate-limit", 0, "`calls` a minute of one device; generous, since a refusal parks some phone apps; 0 is no limit")
 	flags.IntVar(&c.addressRateLimit, "address-rate-limit", 0, "`calls` a minute from one network address; 0 is no limit")
 	flags.IntVar(&c.registrationsPerHour, "registrations-per-hour", 0, "`devices` that one application may register in an hour; 0 is no limit")
+	flags.IntVar(&c.phoneCodesPerHour, "phone-codes-per-hour", 0, "`codes` and invitations that go to phones in an hour, whoever causes them, before the next ones wait; 0 is no limit")
 	flags.IntVar(&c.retireQuietKeys, "retire-quiet-keys", 30, "after how many `days` without use a key that was replaced is retired; 0 is never")
 	c.accessTokenLifetime, c.refreshTokenLifetime = span(time.Hour), span(90*24*time.Hour)
 	flags.Var(&c.accessTokenLifetime, "access-token-lifetime", "`time` that an access token of a user works")
@@ -136,7 +137,7 @@ func (c *config) production(flags *pflag.FlagSet) {
 // limits turns the limits on that a sandbox does without (decisions.md 16).
 func (c *config) limits(flags *pflag.FlagSet) {
 	for name, value := range map[string]int{
-		"rate-limit": 600, "device-rate-limit": 3000, "address-rate-limit": 6000, "registrations-per-hour": 1000,
+		"rate-limit": 600, "device-rate-limit": 3000, "address-rate-limit": 6000, "registrations-per-hour": 1000, "phone-codes-per-hour": 500,
 	} {
 		f := flags.Lookup(name)
 		f.DefValue = strconv.Itoa(value)

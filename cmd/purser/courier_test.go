@@ -16,6 +16,7 @@ import (
 
 	"github.com/purserhq/purser/internal/message"
 	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/service"
 	"github.com/purserhq/purser/internal/wallet"
 	"github.com/purserhq/purser/internal/wallettest"
 )
@@ -143,7 +144,8 @@ func TestMessagesLeaveAtOnce(t *testing.T) {
 // in it is gone too.
 func TestMessagesAreTriedAgain(t *testing.T) {
 	s, clock, log := sendingServer(t, script(t, `echo cannot reach "$(cat)" >&2; exit 3`))
-	if _, _, err := s.service.RequestPasswordReset(context.Background(), visitor, "ona@example.com"); err != nil {
+	known := service.Registration{DisplayName: "Ona", Locale: "lt", Email: "ona@example.com", Password: "seven kind otters"}
+	if _, err := s.service.Register(context.Background(), visitor, known); err != nil {
 		t.Fatal(err)
 	}
 	route, err := s.openSender()
@@ -155,7 +157,7 @@ func TestMessagesAreTriedAgain(t *testing.T) {
 	}
 	for attempt := 1; attempt < 7; attempt++ {
 		shown := inbox(t, s, func(all []wallet.Message) bool { return all[0].Attempts == attempt })
-		if !strings.Contains(shown, "could not be sent so far") || !strings.Contains(shown, "Slaptažodžio keitimo kodas") {
+		if !strings.Contains(shown, "could not be sent so far") || !strings.Contains(shown, "Jūs jau turite paskyrą") {
 			t.Errorf("after attempt %d the inbox shows\n%s", attempt, shown)
 		}
 		after, _ := message.NextTry(attempt)
@@ -167,13 +169,13 @@ func TestMessagesAreTriedAgain(t *testing.T) {
 		s.wakeCourier()
 	}
 	shown := inbox(t, s, func(all []wallet.Message) bool { return !all[0].FailedAt.IsZero() })
-	if !strings.Contains(shown, "reset_password: given up on 2026-11-22T08:36:00Z, and its text is gone") {
+	if !strings.Contains(shown, "already_registered: given up on 2026-11-22T08:36:00Z, and its text is gone") {
 		t.Errorf("in the end the inbox shows\n%s", shown)
 	}
 	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
-	if text := log.String(); strings.Count(text, "a message was not sent") != 7 || strings.Contains(text, "ona@example.com") || strings.Contains(text, "Slaptažodžio") {
+	if text := log.String(); strings.Count(text, "a message was not sent") != 7 || strings.Contains(text, "ona@example.com") || strings.Contains(text, "paskyrą") {
 		t.Errorf("the log says\n%s", text)
 	}
 }

@@ -159,7 +159,7 @@ func (s *server) openService(ctx context.Context, database string, kek secret.Te
 	uses, err := service.New(ctx, db, service.Options{
 		WallClock: s.now, BusinessClock: s.businessClock(), Movable: s.movable(), Random: s.random, Box: box,
 		Currencies: currencies, MinimumPasswordLength: s.config.minimumPassword, Sandbox: sandbox,
-		RegistrationsPerHour: s.config.registrationsPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
+		RegistrationsPerHour: s.config.registrationsPerHour, PhoneCodesPerHour: s.config.phoneCodesPerHour, QuietKeyDays: s.config.retireQuietKeys, IdentifyAtOnce: s.config.identification == atOnce, PublicURL: s.publicURL(),
 		AccessTokenLifetime: time.Duration(s.config.accessTokenLifetime), RefreshTokenLifetime: time.Duration(s.config.refreshTokenLifetime),
 		Told: s.wakeCourier, Event: httpapi.Event, Owed: s.wakeCallbacks, DefaultCallback: listener, PlainCallbacks: s.config.plainCallbacks || sandbox, SpotPrefix: s.config.spotPrefix, CodeLink: s.config.codeLink, LogOrigin: s.config.logOrigin,
 	})

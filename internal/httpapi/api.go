@@ -97,6 +97,8 @@ type request struct {
 	quota auth.Quota
 	// decisions are those about the caller, where somebody watches.
 	decisions []wallet.Decision
+	// secret says that the answer holds credentials, which nobody on the way may keep (RFC 6749 §5.1).
+	secret bool
 }
 
 // handler answers a request with a value that is encoded as JSON, or an error.
@@ -349,6 +351,8 @@ func shown(err error) *wallet.Error {
 	return wallet.Errorf(wallet.InternalServerError, "Something went wrong in the server; its log has this request's paysera-correlation-id.")
 }
 
+var noStore = []string{"no-store"}
+
 // jsonHeader is compared byte for byte by one client (spec/mobile-sdks.md §0.13).
 var jsonHeader = []string{"application/json"}
 
@@ -369,6 +373,9 @@ var buffers = sync.Pool{New: func() any {
 func (a *API) reply(w http.ResponseWriter, r *request, out any, err error) (status int, code wallet.Code, cause error) {
 	status = http.StatusOK
 	header := w.Header()
+	if r.secret {
+		header["Cache-Control"] = noStore
+	}
 	var before *wallet.Answered
 	if errors.As(err, &before) {
 		header["Idempotent-Replayed"] = []string{"true"}

@@ -21,6 +21,7 @@ const (
 // key, the use case stores the answer in the commit of its effect: those bytes are sent, now and whenever the request is
 // repeated (decisions.md 9).
 func once[T, W any](r *request, as keeping, call func(c wallet.Caller) (T, error), wire func(T) W) (any, error) {
+	r.secret = bool(as)
 	c := r.caller
 	if c.Once == nil {
 		out, err := call(c)

@@ -57,6 +57,20 @@ func by(token walletapi.Token) wallettest.Option {
 
 const mePath = "/rest/v1/user/me"
 
+// What holds credentials is not to be kept on the way (RFC 6749 §5.1), when it is repeated neither.
+func TestCredentialsAreKeptByNobodyOnTheWay(t *testing.T) {
+	server := wallettest.NewServer(t, "sqlite:"+t.TempDir()+"/purser.db")
+	for what, answer := range map[string]*wallettest.Answer{
+		"tokens":        server.Send("device", "POST", tokenPath, passwordForm("email")),
+		"tokens, again": server.Send("device", "POST", tokenPath, passwordForm("email"), wallettest.Header("Idempotency-Key", "lost")),
+		"a device":      server.Send("app", "POST", "/rest/v1/client"),
+	} {
+		if got := answer.Header.Get("Cache-Control"); answer.Status != 200 || got != "no-store" {
+			t.Errorf("%s: answered %d with Cache-Control %q", what, answer.Status, got)
+		}
+	}
+}
+
 // Both SDKs keep what an answer holds, also where it holds nothing: without refresh_token the session dies at
 // the next expiry, and without expires_in Java never calls again. So every answer has everything, whatever the
 // grant and whatever the clock, and no token is ever given twice.

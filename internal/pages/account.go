@@ -125,9 +125,11 @@ func (p *pages) saveProfile(ctx context.Context, r *request) (reply, error) {
 }
 
 func (p *pages) addContact(ctx context.Context, r *request) (reply, error) {
-	handle, err := p.Service.AddContact(ctx, r.caller, r.text("contact"))
+	handle, err := p.Service.AddContact(ctx, r.caller, r.text("contact"), r.password("password"))
 	if err != nil {
-		return p.refuseAccount(ctx, r, r.typed("contact"), err)
+		f := r.typed("contact")
+		f.present = "password"
+		return p.refuseAccount(ctx, r, f, err)
 	}
 	return reply{to: r.link("/account/confirm/" + handle.Reveal())}, nil
 }

@@ -75,10 +75,13 @@ func TestAnIdentifiedPersonIsNotRenamed(t *testing.T) {
 func TestAContactIsReplaced(t *testing.T) {
 	inWorld(t, func(t *testing.T, w world) {
 		b := w.signedIn("en", onasEmail, onasPassword)
-		if b.post("/frontend/account/contact", "contact", "ona").shows(400).mistake("contact") == "" || b.at.value("contact") != "ona" {
+		if b.post("/frontend/account/contact", "contact", "ona", "password", onasPassword).shows(400).mistake("contact") == "" || b.at.value("contact") != "ona" {
 			t.Error("what is no contact is taken")
 		}
-		confirm := b.post("/frontend/account/contact", "contact", "onute@example.com").leads("/frontend/account/confirm/…")
+		if page := b.post("/frontend/account/contact", "contact", "onute@example.com").shows(400, "Please correct"); !strings.Contains(page.Body, `id="contact-password-mistake"`) || page.value("contact") != "onute@example.com" {
+			t.Error("a contact is replaced without the password")
+		}
+		confirm := b.post("/frontend/account/contact", "contact", "onute@example.com", "password", onasPassword).leads("/frontend/account/confirm/…")
 		b.get("/frontend/account").shows(200, onasEmail)
 		b.post(confirm, "code", "1").shows(400)
 		b.post(confirm, "code", w.code("onute@example.com")).leads("/frontend/account?notice=saved")
@@ -87,7 +90,7 @@ func TestAContactIsReplaced(t *testing.T) {
 			t.Errorf("the old address was told %v", told)
 		}
 		// Another one's contact is answered like a free one, and no code helps.
-		confirm = b.post("/frontend/account/contact", "contact", ritasPhone).leads("/frontend/account/confirm/…")
+		confirm = b.post("/frontend/account/contact", "contact", ritasPhone, "password", onasPassword).leads("/frontend/account/confirm/…")
 		b.post(confirm, "code", "123456").shows(400)
 	})
 }

@@ -230,12 +230,12 @@ func (p *pages) addMissing(ctx context.Context, r *request, a service.Authorizat
 	kind := r.text("answer")
 	contact := r.text(kind)
 	f := r.typed("")
-	f.called = map[string]string{"contact": kind}
+	f.called, f.present = map[string]string{"contact": kind}, "password"
 	if strings.Contains(contact, "@") != (kind == "email") {
 		f, err := p.refuse(r, f, wallet.FieldError("contact", "is of another kind"))
 		return r.consentPage(a, me, f), err
 	}
-	handle, err := p.Service.AddContact(ctx, r.caller, contact)
+	handle, err := p.Service.AddContact(ctx, r.caller, contact, r.password("password"))
 	if err != nil {
 		f, err = p.refuse(r, f, err)
 		return r.consentPage(a, me, f), err

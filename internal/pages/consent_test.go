@@ -177,6 +177,20 @@ func TestMissingDataIsAskedForOnThePage(t *testing.T) {
 	})
 }
 
+// Whom the operator has identified is asked for nothing that they could not fill in: who they are is not theirs to say any more.
+func TestAnIdentifiedPersonIsNotAskedWhoTheyAre(t *testing.T) {
+	inWorld(t, func(t *testing.T, w world) {
+		identity, level := wallet.Identity{Name: "Ona", Surname: "Onaitė"}, wallet.SemiIdentified
+		if _, err := w.UpdateUser(ctx, operator, 1, service.UserChange{Identity: &identity, Level: &level}, true); err != nil {
+			t.Fatal(err)
+		}
+		b := w.signedIn("en", onasEmail, onasPassword)
+		consent := ask(stall, "identity full_name")
+		page := b.get(consent).shows(200, "May <Stall> shop act for you?").hides("What is missing", "Nationality")
+		b.post(consent, "person", page.value("person"), "answer", "allow").returned()
+	})
+}
+
 // An e-mail address or a phone that is missing is added with a code, and leads back.
 func TestAMissingContactIsAddedFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w world) {
@@ -184,14 +198,17 @@ func TestAMissingContactIsAddedFirst(t *testing.T) {
 		consent := ask(stall, "email phone")
 		page := b.get(consent).shows(200, "First, how to reach you", "your e-mail address").hides(">Allow<", `name="phone"`)
 		person := page.value("person")
-		if b.post(consent, "person", person, "answer", "email", "email", "37060077777").shows(400).mistake("email") == "" {
+		if b.post(consent, "person", person, "answer", "email", "email", "37060077777", "password", ritasPassword).shows(400).mistake("email") == "" {
 			t.Error("a phone number is taken for an e-mail address")
 		}
-		if b.post(consent, "person", person, "answer", "email", "email", "rita@").shows(400).mistake("email") == "" || b.at.value("email") != "rita@" {
+		if b.post(consent, "person", person, "answer", "email", "email", "rita@", "password", ritasPassword).shows(400).mistake("email") == "" || b.at.value("email") != "rita@" {
 			t.Error("half an address is taken")
 		}
 		b.post(consent, "person", person, "answer", "allow").leads(consent)
-		confirm := b.post(consent, "person", person, "answer", "email", "email", "rita@example.com").leads("/frontend/account/confirm/…")
+		if b.post(consent, "person", person, "answer", "email", "email", "rita@example.com", "password", "x").shows(400).mistake("password") == "" {
+			t.Error("a contact is added without the password")
+		}
+		confirm := b.post(consent, "person", person, "answer", "email", "email", "rita@example.com", "password", ritasPassword).leads("/frontend/account/confirm/…")
 		b.get(confirm).shows(200, "Enter the code").has(`href="/frontend/oauth?`)
 		b.post(confirm, "code", w.code("rita@example.com")).leads(consent)
 		page = b.get(consent).shows(200, "Rita (rita@example.com)", "Allow").hides("First, how to reach you")
@@ -200,7 +217,7 @@ func TestAMissingContactIsAddedFirst(t *testing.T) {
 		ona := w.signedIn("en", onasEmail, onasPassword)
 		consent = ask(stall, "phone_confirmation")
 		page = ona.get(consent).shows(200, "Phone number")
-		confirm = ona.post(consent, "person", page.value("person"), "answer", "phone", "phone", "+370 600 88888").leads("/frontend/account/confirm/…")
+		confirm = ona.post(consent, "person", page.value("person"), "answer", "phone", "phone", "+370 600 88888", "password", onasPassword).leads("/frontend/account/confirm/…")
 		ona.post(confirm, "code", w.code("37060088888")).leads(consent)
 		ona.post(consent, "person", page.value("person"), "answer", "refuse").returned()
 	})

@@ -236,6 +236,9 @@ func (p *pages) answer(ctx context.Context, w http.ResponseWriter, r *request, f
 	h := found.get
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
+		if h == nil && found.post != nil && found.path != "/sign-out" {
+			return reply{to: r.formsPage()}, nil // of a form that was refused: its link to another language, or the address once more
+		}
 	case http.MethodPost:
 		h = found.post
 	default:
@@ -313,12 +316,21 @@ func (p *pages) person(h handler) handler {
 		}
 		next := r.self()
 		if p.find(r.path, r.Request).get == nil {
-			next = r.link("/" + strings.Split(r.path, "/")[1]) // /account/pin belongs to /account
-			if id := r.PathValue("id"); strings.HasPrefix(r.path, "/projects/") {
-				next += "/" + id
-			}
+			next = r.formsPage()
 		}
 		return reply{to: r.link("/sign-in?next=" + escape(next))}, nil
+	}
+}
+
+// formsPage is the address of the page that a form stands on whose own address shows nothing: /account/pin belongs to /account.
+func (r *request) formsPage() string {
+	switch first := strings.Split(r.path, "/")[1]; first {
+	case "projects":
+		return r.link("/projects/" + r.PathValue("id"))
+	case "allowances":
+		return r.link("/apps")
+	default:
+		return r.link("/" + first)
 	}
 }
 

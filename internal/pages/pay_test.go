@@ -584,8 +584,14 @@ func TestACodeToPayWith(t *testing.T) {
 		if b.get("/frontend/wallet/code").shows(200, "Make a code"); grouped.MatchString(b.at.main()) {
 			t.Error("there is a code before anybody has made one")
 		}
-		first := grouped.FindString(b.post("/frontend/wallet/code").shows(200, "Make another code", w.business.Now().Add(5*time.Minute).Format("15:04 UTC")).main())
-		code := grouped.FindString(b.post("/frontend/wallet/code").main())
+		for _, wrong := range []string{"", "0000"} {
+			page := b.post("/frontend/wallet/code", "payment_pin", wrong).shows(400)
+			if page.mistake("payment_pin") != "This is not your PIN." || grouped.MatchString(page.main()) {
+				t.Errorf("who has a PIN and sends %q is answered %s", wrong, page.main())
+			}
+		}
+		first := grouped.FindString(b.post("/frontend/wallet/code", "payment_pin", petrasPIN).shows(200, "Make another code", w.business.Now().Add(5*time.Minute).Format("15:04 UTC")).main())
+		code := grouped.FindString(b.post("/frontend/wallet/code", "payment_pin", petrasPIN).main())
 		if first == "" || code == "" || first == code || grouped.MatchString(b.get("/frontend/wallet/code").main()) {
 			t.Fatalf("the codes are %q and %q", first, code)
 		}
@@ -596,6 +602,7 @@ func TestACodeToPayWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		poor := w.signedIn("en", "poor@example.com", onasPassword)
+		poor.get("/frontend/wallet/code").shows(200).hides("Your PIN")
 		poor.post("/frontend/wallet/code").shows(404, "You have no wallet yet")
 		poor.get(payPath(w.asks(nil))).shows(200, "You have no wallet yet", "Refuse").hides(`value="pay"`)
 	})

@@ -61,8 +61,11 @@ func TestPagesForPeopleWhoAreSignedIn(t *testing.T) {
 		for path, next := range map[string]string{
 			"/account/profile": "/account", "/account/contact": "/account", "/account/password": "/account", "/account/pin": "/account", "/account/invitation/7": "/account",
 			"/account/confirm/x": "/account/confirm/x", "/projects/1/invite": "/projects/1", "/projects/1/withdraw": "/projects/1", "/projects/1/remove": "/projects/1",
-			"/apps/1/revoke": "/apps", "/apps/1/share": "/apps",
+			"/apps/1/revoke": "/apps", "/apps/1/share": "/apps", "/allowances/1/cancel": "/apps",
 		} {
+			if next != path {
+				b.get("/frontend/lt" + path).leads("/frontend/lt" + next)
+			}
 			b.post("/frontend"+path, "contact", "x@example.com", "display_name", "x").leads("/frontend/sign-in?next=" + url.QueryEscape("/frontend"+next))
 		}
 		consent := ask(stall, "email")

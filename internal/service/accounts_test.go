@@ -101,7 +101,7 @@ func TestAnswersSayNothingAboutAccounts(t *testing.T) {
 				handle, _, err := w.RequestPasswordReset(ctx, visitor(), contact)
 				return handle, err
 			},
-			"adding": func(contact string) (secret.Text, error) { return w.AddContact(ctx, person(3), contact) },
+			"adding": func(contact string) (secret.Text, error) { return w.AddContact(ctx, person(3), contact, ritasPassword) },
 		} {
 			for contact, known := range map[string]bool{"ona@example.com": true, what + "@example.com": false} {
 				handle, err := ask(contact)
@@ -166,7 +166,7 @@ func TestAnAddressBelongsToWhoReadsIt(t *testing.T) {
 func TestCodesEnd(t *testing.T) {
 	withPeople(t, func(t *testing.T, w world) {
 		add := func(contact string) (secret.Text, secret.Text) {
-			handle, err := w.AddContact(ctx, person(1), contact)
+			handle, err := w.AddContact(ctx, person(1), contact, onasPassword)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,21 +174,21 @@ func TestCodesEnd(t *testing.T) {
 		}
 		handle, code := add("37060000099")
 		w.business.Advance(15 * time.Minute)
-		refuses(t, "after its time", w.ConfirmContact(ctx, visitor(), handle, code), wallet.InvalidCode)
+		refuses(t, "after its time", w.ConfirmContact(ctx, person(1), handle, code), wallet.InvalidCode)
 		handle, code = add("37060000098")
 		for range 5 {
-			refuses(t, "a wrong one", w.ConfirmContact(ctx, visitor(), handle, wrong(code)), wallet.InvalidCode)
+			refuses(t, "a wrong one", w.ConfirmContact(ctx, person(1), handle, wrong(code)), wallet.InvalidCode)
 		}
-		refuses(t, "the right one after five wrong ones", w.ConfirmContact(ctx, visitor(), handle, code), wallet.InvalidCode)
+		refuses(t, "the right one after five wrong ones", w.ConfirmContact(ctx, person(1), handle, code), wallet.InvalidCode)
 		handle, code = add("ona@new.example")
-		if err := w.ConfirmContact(ctx, visitor(), handle, code); err != nil {
+		if err := w.ConfirmContact(ctx, person(1), handle, code); err != nil {
 			t.Fatal(err)
 		}
 		if m := w.lastTo("ona@example.com"); m.Kind != wallet.ContactChanged || m.Values["contact"] != "ona@new.example" {
 			t.Errorf("at her old address Ona is told %+v", m)
 		}
 		for i := range 6 {
-			_, err := w.AddContact(ctx, person(1), "flood@example.com")
+			_, err := w.AddContact(ctx, person(1), "flood@example.com", onasPassword)
 			if i < 5 && err != nil {
 				t.Fatal(err)
 			}
@@ -235,6 +235,7 @@ func TestResettingAPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		code := w.codeTo("37060000001")
+		refuses(t, "her own address", w.ResetPassword(ctx, visitor(), handle, code, "ona@example.com"), wallet.PasswordTooRisky, "password")
 		saysExactly(t, "a short one", w.ResetPassword(ctx, visitor(), handle, code, "short"), wallet.PasswordTooShort, "8 characters")
 		refuses(t, "one that is in every list", w.ResetPassword(ctx, visitor(), handle, code, "password1"), wallet.PasswordTooRisky, "password")
 		refuses(t, "a wrong code", w.ResetPassword(ctx, visitor(), handle, wrong(code), newPassword), wallet.InvalidCode)
@@ -321,11 +322,11 @@ func TestACodeEndsWithItsContact(t *testing.T) {
 			t.Fatal(err)
 		}
 		code := w.codeTo("ona@example.com")
-		added, err := w.AddContact(ctx, person(1), "ona@new.example")
+		added, err := w.AddContact(ctx, person(1), "ona@new.example", onasPassword)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.ConfirmContact(ctx, visitor(), added, w.codeTo("ona@new.example")); err != nil {
+		if err := w.ConfirmContact(ctx, person(1), added, w.codeTo("ona@new.example")); err != nil {
 			t.Fatal(err)
 		}
 		refuses(t, "a code to the old address", w.ResetPassword(ctx, visitor(), handle, code, newPassword), wallet.InvalidCode)
@@ -501,6 +502,138 @@ func TestGuessingIsSlowed(t *testing.T) {
 		if waits(from(210), "user24@example.com") != 0 {
 			t.Error("a network never begins anew")
 		}
+	})
+}
+
+// A network that is always busy, and never beyond what is free in an hour, does not wait however long that goes on: what
+// it tried is forgotten little by little.
+func TestABusyNetworkIsNotSlowedForEver(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		for i := range 60 {
+			if _, _, err := w.RequestPasswordReset(ctx, visitor(), fmt.Sprintf("user%d@example.com", i)); err != nil {
+				t.Fatalf("code %d of a network that asks for one every four minutes: %v", i, err)
+			}
+			w.wall.Advance(4 * time.Minute)
+			w.business.Advance(4 * time.Minute)
+		}
+		var refused error
+		for i := 0; refused == nil && i < 25; i++ {
+			_, _, refused = w.RequestPasswordReset(ctx, visitor(), fmt.Sprintf("more%d@example.com", i))
+		}
+		refuses(t, "many at once", refused, wallet.RateLimitExceeded)
+	})
+}
+
+// All codes to phones together are bounded, whoever asks from wherever: each costs the operator money. E-mail goes on.
+func TestCodesToPhonesAreBounded(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		w.PhoneCodesPerHour = 10
+		ask := func(i int, contact string) error {
+			c := visitor()
+			c.From.Address = fmt.Sprintf("198.51.100.%d", i)
+			_, _, err := w.RequestPasswordReset(ctx, c, contact)
+			return err
+		}
+		heard := 0
+		for i := range 30 {
+			if ask(i, fmt.Sprintf("3706000%04d", i)) == nil {
+				heard++
+			}
+		}
+		if heard != 11 { // the eleventh is heard, and has the next one wait
+			t.Errorf("%d of 30 codes to phones were sent at once", heard)
+		}
+		refuses(t, "one more", ask(31, "37060000001"), wallet.RateLimitExceeded)
+		_, err := w.InviteAdministrator(ctx, person(1), 1, "37060000077")
+		refuses(t, "an invitation to a phone", err, wallet.RateLimitExceeded)
+		if err := ask(32, "ona@example.com"); err != nil {
+			t.Errorf("a code by e-mail: %v", err)
+		}
+		w.wall.Advance(2 * time.Hour)
+		if err := ask(33, "37060000001"); err != nil {
+			t.Errorf("later: %v", err)
+		}
+		w.PhoneCodesPerHour = 0
+		for i := range 30 {
+			if err := ask(40+i, fmt.Sprintf("3706001%04d", i)); err != nil {
+				t.Fatalf("without a bound: %v", err)
+			}
+		}
+	})
+}
+
+// A contact is added to an account in the browser of who is signed in to it: nobody types the code that they were sent into a
+// page that a stranger has led them to.
+func TestAContactIsConfirmedByWhoAddsIt(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		handle, err := w.AddContact(ctx, person(3), "victim@example.com", ritasPassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := w.codeTo("victim@example.com")
+		refuses(t, "by nobody in particular", w.ConfirmContact(ctx, visitor(), handle, code), wallet.InvalidCode)
+		refuses(t, "by another person", w.ConfirmContact(ctx, person(1), handle, code), wallet.InvalidCode)
+		if err := w.ConfirmContact(ctx, person(3), handle, code); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever sits down at a computer where Ona is signed in does not take her account over: another contact takes her password.
+func TestAnotherContactTakesThePassword(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		for _, contact := range []string{"thief@example.com", "37060000666"} {
+			_, err := w.AddContact(ctx, person(1), contact, "guessed")
+			refuses(t, "a wrong password", err, wallet.InvalidPassword)
+			if told := w.lastTo(contact); told != nil {
+				t.Errorf("%s is told %+v", contact, told)
+			}
+		}
+	})
+}
+
+// A code that could not leave in time is not sent any more: it would be refused.
+func TestADeadCodeIsNotSent(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		kinds := func() (taken []wallet.MessageKind) {
+			for {
+				m, err := w.TakeMessage(ctx, operator)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m == nil {
+					return taken
+				}
+				taken = append(taken, m.Kind)
+			}
+		}
+		kinds()
+		if _, _, err := w.RequestPasswordReset(ctx, visitor(), "rita@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.ChangePassword(ctx, person(1), onasPassword, newPassword, ""); err != nil {
+			t.Fatal(err)
+		}
+		w.business.Advance(15 * time.Minute)
+		if got := kinds(); !slices.Equal(got, []wallet.MessageKind{wallet.PasswordChanged}) {
+			t.Errorf("a quarter of an hour late %q leave", got)
+		}
+	})
+}
+
+// One PIN has one count of wrong tries, at a till and on the page.
+func TestAPINHasOneCount(t *testing.T) {
+	withPeople(t, func(t *testing.T, w world) {
+		if err := w.SetPIN(ctx, person(1), "", onasPassword, "2580"); err != nil {
+			t.Fatal(err)
+		}
+		guess := service.PINGuess(w.Service, wallet.Caller{From: wallet.Origin{Address: "203.0.113.7"}}, 1)
+		for i := range 4 {
+			if err := guess(ctx); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		refuses(t, "on the page, after four tries at a till", w.SetPIN(ctx, person(1), "0000", "", "9731"), wallet.RateLimitExceeded)
 	})
 }
 

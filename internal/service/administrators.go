@@ -112,6 +112,9 @@ func (s *Service) invite(tx *store.Tx, c wallet.Caller, p *wallet.Project, conta
 	if err := s.countTryIn(tx, s.networkGuess("invitations", c), s.accountGuess("invitations", contact)); err != nil {
 		return err
 	}
+	if err := s.countPhone(tx, contact); err != nil {
+		return err
+	}
 	if err := s.audit(tx, c, "invite administrator", projectObject, p.ID, nil, struct{ Contact string }{contact}); err != nil {
 		return err
 	}

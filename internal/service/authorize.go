@@ -205,7 +205,7 @@ func missingFor(u *wallet.User, asked []wallet.AskedScope) (missing []wallet.Sco
 }
 
 // hasData says whether there is something about a user that the scope could open. What is not the user's to
-// say, such as how surely they are identified, is always there.
+// say, such as how surely they are identified, and once they are also who they are, is always there: nobody could fill it in.
 func hasData(u *wallet.User, s wallet.Scope) bool {
 	switch s {
 	case wallet.ScopeEmail:
@@ -219,9 +219,9 @@ func hasData(u *wallet.User, s wallet.Scope) bool {
 	case wallet.ScopeGender:
 		return u.Gender != ""
 	case wallet.ScopeFullName:
-		return u.Identity.Name != "" && u.Identity.Surname != ""
+		return u.Level != wallet.Unidentified || u.Identity.Name != "" && u.Identity.Surname != ""
 	case wallet.ScopeIdentity:
-		return u.Identity.Name != "" && u.Identity.Surname != "" && u.Identity.Nationality != ""
+		return u.Level != wallet.Unidentified || u.Identity.Name != "" && u.Identity.Surname != "" && u.Identity.Nationality != ""
 	}
 	return true
 }

@@ -51,6 +51,9 @@ func (s *Service) sendCode(tx *store.Tx, c wallet.Caller, f store.Confirmation, 
 			return 0, "", tooManyTries(limit.within / time.Duration(limit.codes))
 		}
 	}
+	if err := s.countPhone(tx, to.to); err != nil {
+		return 0, "", err
+	}
 	code := secret.NewCode()
 	handle = secret.NewKey()
 	if f.ID, err = tx.NextID(store.ConfirmationIDs, 0); err != nil {

@@ -26,7 +26,8 @@ func (s *Service) sendContactCode(tx *store.Tx, c wallet.Caller, user int64, con
 }
 
 // ConfirmContact gives a code back that was sent to a contact, under the handle: the contact is then the
-// user's. It fails with InvalidCode.
+// user's. Only who is signed in to it adds one to an account that has a contact: a stranger who has named one of another
+// person's must not get the code typed by leading them to the page. It fails with InvalidCode.
 func (s *Service) ConfirmContact(ctx context.Context, c wallet.Caller, handle, code secret.Text) error {
 	if err := wallet.May(c, wallet.UsePages, wallet.Subject{}).Err(); err != nil {
 		return err
@@ -34,10 +35,14 @@ func (s *Service) ConfirmContact(ctx context.Context, c wallet.Caller, handle, c
 	_, err := giveBack(ctx, s, c, code,
 		func(tx *store.Tx) (*store.Confirmation, error) {
 			f, err := tx.ConfirmationByHandle(handle)
-			if f != nil && f.Purpose != store.ForContact {
-				f = nil
+			if err != nil || f == nil || f.Purpose != store.ForContact {
+				return nil, err
 			}
-			return f, err
+			u, err := tx.User(f.UserID)
+			if err != nil || u == nil || u.Reachable() && c.UserID() != u.ID {
+				return nil, err
+			}
+			return f, nil
 		},
 		func(tx *store.Tx, c wallet.Caller, f *store.Confirmation) (struct{}, error) {
 			return struct{}{}, s.assignContact(tx, c, f.UserID, f.Contact)
@@ -115,15 +120,18 @@ func (s *Service) firstWallet(tx *store.Tx, c wallet.Caller, user int64) error {
 }
 
 // AddContact sends a code to an e-mail address or a phone number that who is signed in wants to add, or to
-// put in the place of the present one, and returns a handle to give it back under. It fails with
-// InvalidParameters and RateLimitExceeded.
-func (s *Service) AddContact(ctx context.Context, c wallet.Caller, contact string) (handle secret.Text, err error) {
+// put in the place of the present one, and returns a handle to give it back under. It takes the password, since who has
+// a contact of the account's can set another one. It fails with InvalidParameters, InvalidPassword and RateLimitExceeded.
+func (s *Service) AddContact(ctx context.Context, c wallet.Caller, contact string, password secret.Text) (handle secret.Text, err error) {
 	if err := wallet.May(c, wallet.ManageAccount, wallet.Subject{}).Err(); err != nil {
 		return "", err
 	}
 	contact = normalContact(contact)
 	if !isEmail(contact) && !phoneForm.MatchString(contact) {
 		return "", wallet.FieldError("contact", "must be an e-mail address, or a phone number with the country code")
+	}
+	if err := s.knowsPassword(ctx, c, c.UserID(), password); err != nil {
+		return "", err
 	}
 	u, err := s.db.User(ctx, c.UserID())
 	if err != nil {

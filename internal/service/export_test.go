@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/internal/wallet"
 )
 
 // WithoutHashing has passwords compared at no cost, for tests of everything else, and returns how to take that
@@ -25,3 +26,9 @@ func (t *turns) Take(ctx context.Context, key [32]byte) (leave func(), err error
 
 // PINStillIs is what a decision asks about a PIN that was proven before it.
 var PINStillIs = pinStillIs
+
+// PINGuess counts tries at the PIN of a user, as paying with it does.
+func PINGuess(s *Service, c wallet.Caller, user int64) func(ctx context.Context) error {
+	account, network := s.pinGuesses(c, user)
+	return func(ctx context.Context) error { return s.countTry(ctx, account, network) }
+}

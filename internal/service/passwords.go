@@ -111,6 +111,9 @@ func (s *Service) resetPassword(ctx context.Context, c wallet.Caller, code, pass
 			if f.Contact != u.Email && f.Contact != u.Phone {
 				return 0, errWrongCode // who reads the contact that was given up must not undo that
 			}
+			if err := s.checkNewPassword(password, personalWords(*u)...); err != nil {
+				return 0, err // and the code stays good: nobody else gives it back
+			}
 			if err := tx.SetPassword(u.ID, hash); err != nil {
 				return 0, err
 			}

@@ -42,10 +42,20 @@ func (s *Service) MakeReserveCode(ctx context.Context, c wallet.Caller) (Reserve
 	return s.makeReserveCode(ctx, c)
 }
 
-// MakeOwnReserveCode is the same for who is signed in on the pages.
-func (s *Service) MakeOwnReserveCode(ctx context.Context, c wallet.Caller) (ReserveCode, error) {
+// MakeOwnReserveCode is the same for who is signed in on the pages. Who has a PIN proves it, as for every payment there: the
+// code pays whatever is asked for. It also fails with InvalidParameters naming the PIN, and RateLimitExceeded.
+func (s *Service) MakeOwnReserveCode(ctx context.Context, c wallet.Caller, pin secret.Text) (ReserveCode, error) {
 	if err := wallet.May(c, wallet.AcceptOnPage, wallet.Subject{}).Err(); err != nil {
 		return ReserveCode{}, err
+	}
+	_, hash, err := s.db.Hashes(ctx, c.UserID())
+	if err != nil {
+		return ReserveCode{}, err
+	}
+	if hash != nil {
+		if _, err := s.provePIN(ctx, c, c.UserID(), pin); err != nil {
+			return ReserveCode{}, err
+		}
 	}
 	return s.makeReserveCode(ctx, c)
 }

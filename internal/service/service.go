@@ -39,6 +39,9 @@ type Options struct {
 	MinimumPasswordLength int
 	// RegistrationsPerHour is how many devices an application may register; 0 is no limit.
 	RegistrationsPerHour int
+	// PhoneCodesPerHour is how many codes and invitations go to phones, all together, before the next one has to wait; 0 is
+	// no limit.
+	PhoneCodesPerHour int
 	// QuietKeyDays is after how many quiet days a key that was replaced is retired; 0 is never.
 	QuietKeyDays int
 	// PublicURL is scheme, host and port that the server is called by from outside, for the address

@@ -210,7 +210,7 @@ func (s *Service) payerOf(ctx context.Context, c wallet.Caller, r Reservation, c
 // provePIN compares a PIN with a user's, whom wrong ones slow down, and returns its hash. It fails with
 // InvalidParameters naming the PIN, and RateLimitExceeded.
 func (s *Service) provePIN(ctx context.Context, c wallet.Caller, user int64, pin secret.Text) ([]byte, error) {
-	account, network := s.accountGuess("PIN", fmt.Sprint(user)), s.networkGuess("PIN", c)
+	account, network := s.pinGuesses(c, user)
 	if err := s.countTry(ctx, account, network); err != nil {
 		return nil, err
 	}

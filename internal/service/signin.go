@@ -270,7 +270,7 @@ func tooPlain(pin secret.Text) bool {
 
 // knowsPIN asks for the PIN of a user. It fails with InvalidPassword and RateLimitExceeded.
 func (s *Service) knowsPIN(ctx context.Context, c wallet.Caller, user int64, pin secret.Text) error {
-	account, network := s.accountGuess("pin", fmt.Sprint("user ", user)), s.networkGuess("pin", c)
+	account, network := s.pinGuesses(c, user)
 	if err := s.countTry(ctx, account, network); err != nil {
 		return err
 	}

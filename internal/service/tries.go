@@ -21,7 +21,8 @@ const (
 	clientTries = 1000
 	// firstWait is what the next one costs, longestWait the most that any does.
 	firstWait, longestWait = time.Second, 15 * time.Minute
-	// accountMemory and networkMemory are after how long without a try all is forgotten.
+	// accountMemory and networkMemory are in how long as many tries are forgotten as cost no wait, one after another: who
+	// is always busy must not end up waiting for good. Without a try all is forgotten after as long.
 	accountMemory, networkMemory = 24 * time.Hour, time.Hour
 )
 
@@ -47,6 +48,20 @@ func (s *Service) networkGuess(what string, c wallet.Caller) guess {
 	return guess{s.Box.Fingerprint("tries from a network of "+what, secret.Text(c.From.Network())), networkTries, networkMemory}
 }
 
+// pinGuesses are about the PIN of a user, whatever it opens.
+func (s *Service) pinGuesses(c wallet.Caller, user int64) (account, network guess) {
+	return s.accountGuess("PIN", fmt.Sprint(user)), s.networkGuess("PIN", c)
+}
+
+// countPhone counts a message to a phone that strangers can cause: each costs the operator money, and whoever calls from many
+// networks is bounded by nothing else. It fails with RateLimitExceeded.
+func (s *Service) countPhone(tx *store.Tx, contact string) error {
+	if s.PhoneCodesPerHour <= 0 || isEmailContact(contact) {
+		return nil
+	}
+	return s.countTryIn(tx, guess{s.Box.Fingerprint("codes to phones", "all"), s.PhoneCodesPerHour, time.Hour})
+}
+
 // wait is how long after so many tries in a row the next one has to wait.
 func (g guess) wait(tries int) time.Duration {
 	over := tries - g.free
@@ -65,9 +80,22 @@ func (g guess) after(a store.Attempts, now time.Time) (next store.Attempts, wait
 	if wait := a.BlockedUntil.Sub(now); wait > 0 {
 		return a, wait
 	}
+	a = g.forget(a, now)
 	a.Failures++
-	a.LastAt, a.BlockedUntil = now, now.Add(g.wait(a.Failures))
+	a.BlockedUntil = now.Add(g.wait(a.Failures))
 	return a, 0
+}
+
+// forget takes off the tries that are forgotten by now.
+func (g guess) forget(a store.Attempts, now time.Time) store.Attempts {
+	each := max(g.memory/time.Duration(g.free), 1)
+	gone := max(0, int(now.Sub(a.LastAt)/each))
+	if gone >= a.Failures {
+		return store.Attempts{LastAt: now}
+	}
+	a.Failures -= gone
+	a.LastAt = a.LastAt.Add(time.Duration(gone) * each)
+	return a
 }
 
 // countTry counts a try under each guess, or fails with RateLimitExceeded when one of them has to wait.

@@ -260,7 +260,8 @@ func (tx *Tx) UseConfirmation(id int64) error {
 // Attempts are wrong tries in a row.
 type Attempts struct {
 	Failures int
-	// LastAt and BlockedUntil are on the wall clock.
+	// LastAt is since when none was forgotten, the last one or a while before; BlockedUntil is when the next one is heard. Both
+	// are on the wall clock.
 	LastAt, BlockedUntil time.Time
 }
 

@@ -61,12 +61,15 @@ func (db *DB) scanMessage(rows *sql.Rows) (m wallet.Message, err error) {
 	return m, json.Unmarshal([]byte(values.Reveal()), &m.Values)
 }
 
-// messageLife is how long a message may wait to leave: what is older tells nothing new, and codes in it have
-// long expired.
-const messageLife = 24 * time.Hour
+// messageLife is how long a message may wait to leave, since what is older tells nothing new, and codeLife how long one with a
+// code: that has expired by then, and who is sent it would try it for nothing.
+const (
+	messageLife = 24 * time.Hour
+	codeLife    = 15 * time.Minute
+)
 
 // TakeMessage returns the next message that is due, and keeps it from other processes for the time of the
-// lease; nil when none is due. Those that have waited for more than a day are given up.
+// lease; nil when none is due. Those that have waited for more than a day, or for longer than their code works, are given up.
 func (db *DB) TakeMessage(ctx context.Context, lease time.Duration) (*wallet.Message, error) {
 	var due int
 	now := micros(db.Now())
@@ -76,8 +79,9 @@ func (db *DB) TakeMessage(ctx context.Context, lease time.Duration) (*wallet.Mes
 	var taken *wallet.Message
 	err := db.Update(ctx, func(tx *Tx) error {
 		taken = nil
-		if _, err := tx.exec(`UPDATE messages SET failed_at = $1, next_at = NULL, sealed_values = $3 WHERE next_at IS NOT NULL AND at < $2`,
-			now, micros(db.Now().Add(-messageLife)), []byte{}); err != nil {
+		if _, err := tx.exec(`UPDATE messages SET failed_at = $1, next_at = NULL, sealed_values = $3 WHERE next_at IS NOT NULL AND
+				(at < $2 OR at <= $4 AND kind IN ('confirm_contact', 'reset_password', 'scope_code', 'flash_code', 'cash_code'))`,
+			now, micros(db.Now().Add(-messageLife)), []byte{}, micros(db.Now().Add(-codeLife))); err != nil {
 			return err
 		}
 		rows, err := db.query(ctx, tx.Tx, `SELECT `+messageColumns+` FROM messages WHERE next_at <= $1 ORDER BY next_at, id LIMIT 1`, now)
