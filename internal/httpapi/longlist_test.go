@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,5 +102,16 @@ func TestALongListMayTakeLongerThanAnAnswer(t *testing.T) {
 	raw, err := io.ReadAll(response.Body)
 	if want := pages*(len(word)+len(`"",`)) + len("[]") - 1; err != nil || len(raw) != want {
 		t.Errorf("%d bytes of %d arrived: %v", len(raw), want, err)
+	}
+}
+
+// The log says of an answer that began with 200 that it did not end.
+func TestAListThatWasCutShortIsLogged(t *testing.T) {
+	var log strings.Builder
+	a := &API{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	r := &request{Request: httptest.NewRequest("GET", "/", nil)}
+	a.record(context.Background(), r, entry{status: http.StatusOK, err: &cutShort{err: io.ErrClosedPipe, gone: true}})
+	if !strings.Contains(log.String(), "level=INFO") || !strings.Contains(log.String(), "cut_short=true") {
+		t.Error(log.String())
 	}
 }
