@@ -475,6 +475,9 @@ func (a *API) record(ctx context.Context, r *request, e entry) {
 	if e.code != "" {
 		list = append(list, slog.String("error", string(e.code)))
 	}
+	if short := (*cutShort)(nil); errors.As(e.err, &short) {
+		list = append(list, slog.Bool("cut_short", true)) // whatever the status was that it began with
+	}
 	if (e.status >= http.StatusInternalServerError || failedMidway(e.err)) && e.err != nil {
 		level = slog.LevelError
 		list = append(list, slog.String("cause", e.err.Error()))

@@ -85,7 +85,11 @@ func (l *longList) write(w http.ResponseWriter, id string) error {
 	if l.r.Method == http.MethodHead {
 		return nil
 	}
+	control, inPages := http.NewResponseController(w), l.after != 0
 	for {
+		if inPages {
+			l.allow(control)
+		}
 		if _, err := w.Write(l.content); err != nil {
 			return &cutShort{err: err, gone: true}
 		}
@@ -96,6 +100,20 @@ func (l *longList) write(w http.ResponseWriter, id string) error {
 			return &cutShort{err: err, gone: l.r.Context().Err() != nil}
 		}
 	}
+}
+
+// allow gives the next piece of a list that is written in pages as much time as the server gives a whole answer, be it that the client is
+// slow or the list long: who reads on gets all of it. Reading counts too, since a server that may not read any more takes its client for gone.
+func (l *longList) allow(control *http.ResponseController) {
+	server, ok := l.r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok || server.WriteTimeout <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), server.WriteTimeout)
+	defer cancel()
+	until, _ := ctx.Deadline()
+	_ = control.SetReadDeadline(until) // what is no connection has no deadline
+	_ = control.SetWriteDeadline(until)
 }
 
 // goOn reads the next page, which may take as long as a whole answer; a panic becomes an error.

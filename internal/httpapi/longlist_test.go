@@ -3,10 +3,13 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pagesWritten is an answer that counts what has been read and not been written yet.
@@ -65,4 +68,50 @@ func TestLongListsAreNotHeldInMemory(t *testing.T) {
 		}
 	}()
 	cut(err)
+}
+
+// A list is written as long as it is read, however long the server lets an answer take that it has in memory.
+func TestALongListMayTakeLongerThanAnAnswer(t *testing.T) {
+	const pages, limit = 12, 400 * time.Millisecond
+	word := strings.Repeat("x", heldList)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		list, err := beginList(r.Context(), &request{Request: r}, func(ctx context.Context, after int64) ([]string, int64, error) {
+			select {
+			case <-time.After(limit / 4):
+			case <-ctx.Done():
+			}
+			return []string{word}, (after + 1) % pages, ctx.Err()
+		})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := list.(*longList).write(w, "id"); err != nil {
+			t.Error(err)
+			cut(err)
+		}
+	}))
+	server.Config.ReadTimeout, server.Config.WriteTimeout = limit, limit
+	server.Start()
+	defer server.Close()
+	response, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if want := pages*(len(word)+len(`"",`)) + len("[]") - 1; err != nil || len(raw) != want {
+		t.Errorf("%d bytes of %d arrived: %v", len(raw), want, err)
+	}
+}
+
+// The log says of an answer that began with 200 that it did not end.
+func TestAListThatWasCutShortIsLogged(t *testing.T) {
+	var log strings.Builder
+	a := &API{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	r := &request{Request: httptest.NewRequest("GET", "/", nil)}
+	a.record(context.Background(), r, entry{status: http.StatusOK, err: &cutShort{err: io.ErrClosedPipe, gone: true}})
+	if !strings.Contains(log.String(), "level=INFO") || !strings.Contains(log.String(), "cut_short=true") {
+		t.Error(log.String())
+	}
 }

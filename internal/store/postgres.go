@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strconv"
 	"strings"
@@ -513,4 +514,18 @@ func (tx *Tx) insertArrays(into string, r *rowsToInsert, conflict string) error 
 	}
 	_, err := tx.exec(into+`SELECT * FROM unnest(`+strings.Join(arrays, ", ")+`)`+conflict, columns...)
 	return err
+}
+
+// placesHeld says whether another transaction holds the row that all take who alter places, and takes it where none does. In SQLite there is
+// no other transaction.
+func (tx *Tx) placesHeld() (bool, error) {
+	if !tx.db.postgres {
+		return false, nil
+	}
+	var seq int64
+	err := tx.queryRow(tx.ctx, `SELECT seq FROM place_changes WHERE id = 1 FOR UPDATE SKIP LOCKED`).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return false, err
 }

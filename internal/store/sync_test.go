@@ -433,3 +433,40 @@ func TestLineagesComeFromTheirSource(t *testing.T) {
 		}
 	}
 }
+
+// A page of a copy costs what is on it, however much the copy has already, also where everything came by one transaction.
+func TestAPageOfACopyCostsTheSameAnywhere(t *testing.T) {
+	const many = 20_000
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		db := wallettest.Open(t, address, wallettest.NewClock())
+		seed(t, db)
+		update(t, db, func(tx *store.Tx) error {
+			places := make([]wallet.Location, many)
+			for i := range places {
+				places[i] = wallet.Location{ProjectID: 1, Status: wallet.Active, Public: true, Title: wallet.Text{"en": "Shop"}, UpdatedAt: wallettest.Epoch}
+			}
+			return tx.InsertLocations(places)
+		})
+		page := func(since store.LocationsSince, limit int) store.LocationsSince {
+			_, now, _, err := db.ChangedLocations(context.Background(), since, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return now
+		}
+		least := func(since store.LocationsSince) time.Duration {
+			best := time.Hour
+			for range 20 {
+				began := time.Now()
+				page(since, 1)
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		begin := page(store.LocationsSince{}, 1)
+		end := page(begin, many-10)
+		if first, last := least(begin), least(end); last > 8*first+time.Millisecond/5 {
+			t.Errorf("a page costs %s at the beginning, and %s at the end", first, last)
+		}
+	})
+}

@@ -39,7 +39,8 @@ func (db *DB) turnsAt(l *wallet.Location) sql.NullInt64 {
 }
 
 // TurnPlaces has places count as altered that look different by now and were not altered since, at most so many, and returns how
-// many those were. However much time has passed a place turns once. Of several servers that do it at once one does.
+// many those were: none while somebody else alters places. However much time has passed a place turns once. Of several servers that do
+// it at once one does.
 func (db *DB) TurnPlaces(ctx context.Context, limit int) (turned int, err error) {
 	var one int64
 	now := db.Now()
@@ -50,6 +51,10 @@ func (db *DB) TurnPlaces(ctx context.Context, limit int) (turned int, err error)
 		return 0, err
 	}
 	err = db.Update(ctx, func(tx *Tx) error {
+		turned = 0
+		if held, err := tx.placesHeld(); err != nil || held {
+			return err // they turn a second later: who waits here has all others of this process wait behind
+		}
 		rows, err := db.query(ctx, tx.Tx, `SELECT `+joinedLocationColumns+` FROM location_cards c JOIN locations l ON l.id = c.location_id
 			WHERE c.turns_at <= $1 ORDER BY c.turns_at, c.location_id LIMIT $2`, micros(now), limit)
 		places, err := collect(rows, err, scanLocation)

@@ -106,3 +106,35 @@ func TestPlacesTurnOnce(t *testing.T) {
 		}
 	})
 }
+
+// Places wait for a map that goes in as a whole, and turn afterwards; but nobody waits behind them meanwhile.
+func TestPlacesThatTurnHoldNobodyUp(t *testing.T) {
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		if !isPostgres(address) {
+			return // there all that writes waits for one another
+		}
+		clock := wallettest.NewClock()
+		db := wallettest.Open(t, address, clock)
+		seed(t, db)
+		update(t, db, func(tx *store.Tx) error {
+			return tx.PutLocations([]wallet.Location{seasonal(t, 1, wallettest.Epoch)})
+		})
+		clock.Advance(150 * 24 * time.Hour)
+		turns := func(ctx context.Context, want int) {
+			t.Helper()
+			if turned, err := db.TurnPlaces(ctx, 10); err != nil || turned != want {
+				t.Errorf("%d places turn, want %d; %v", turned, want, err)
+			}
+		}
+		err := db.UpdatePlaces(context.Background(), time.Minute, func(*store.Tx) error {
+			soon, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			turns(soon, 0)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		turns(context.Background(), 1)
+	})
+}
