@@ -75,6 +75,9 @@ func (r *Reader) columns(all *records) ([]column, error) {
 	var columns []column
 	there := map[column]bool{}
 	for _, name := range names {
+		if strings.Contains(name, "\r") {
+			return nil, errors.New("its lines end with CR alone: save it with LF or CRLF")
+		}
 		var c column
 		if c.field, c.locale = known(name); c.field == "" {
 			r.ignore(name)

@@ -319,3 +319,10 @@ func FuzzReaders(f *testing.F) {
 		}
 	})
 }
+
+// A file whose lines end as on old Macs is one line of names to everybody else: that is said, rather than that there was nothing in it.
+func TestLinesThatEndWithCRAlone(t *testing.T) {
+	if rows, _, err := read(t, "places.csv", "title,lat,lng\rShop,54.7,25.3\r", mapfile.Options{}); err == nil || !strings.Contains(err.Error(), "CR alone") {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}

@@ -374,8 +374,7 @@ func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit 
 	}
 	// Every change that has a number below one that is seen here was committed before: whatever alters a place later
 	// gives it a greater number, and it comes again.
-	rows, err := db.query(ctx, db.read, changedPlaces(`c.public_seq = $1 AND c.location_id > $2`)+` UNION ALL `+changedPlaces(`c.public_seq > $1`)+`
-		ORDER BY public_seq, id LIMIT $4`, since.Seq, since.ID, since.Begun, limit+1)
+	rows, err := db.query(ctx, db.read, db.changedPlaces(), since.Seq, since.ID, since.Begun, limit+1)
 	now = since
 	page, err = collect(rows, err, func(rows *sql.Rows) (l wallet.Location, err error) {
 		var seq int64
@@ -398,9 +397,17 @@ func (db *DB) ChangedLocations(ctx context.Context, since LocationsSince, limit 
 	return page, now, more, err
 }
 
-// changedPlaces is the part of ChangedLocations that meets a condition on where a copy stands. It comes first, and not as
-// (public_seq, location_id) > ($1, $2): SQLite finds by the index what is asked of it first, and of pairs by half of them.
-func changedPlaces(condition string) string {
-	return `SELECT ` + joinedLocationColumns + `, c.public_seq, c.withdrawn_at FROM location_cards c JOIN locations l ON l.id = c.location_id
-		WHERE ` + condition + ` AND c.public_seq > 0 AND (c.withdrawn_at IS NULL OR c.public_seq > $3)`
+// changedPlaces is the statement of ChangedLocations: the first $4 places behind change $1 and, of that one, place $2. SQLite would look
+// through all before them: it does not find a pair by both of its halves, and finds by the index what is asked of it first.
+func (db *DB) changedPlaces() string {
+	behind := func(where string) string {
+		return `SELECT ` + joinedLocationColumns + `, c.public_seq, c.withdrawn_at FROM location_cards c JOIN locations l ON l.id = c.location_id
+			WHERE ` + where + ` AND c.public_seq > 0 AND (c.withdrawn_at IS NULL OR c.public_seq > $3)
+			ORDER BY c.public_seq, c.location_id LIMIT $4`
+	}
+	if db.postgres { // which would find the second half below by the places' own numbers, whatever changed them
+		return behind(`(c.public_seq, c.location_id) > ($1, $2)`)
+	}
+	return `SELECT * FROM (` + behind(`c.public_seq > $1`) + `) UNION ALL SELECT * FROM (` + behind(`c.public_seq = $1 AND c.location_id > $2`) + `)
+		ORDER BY public_seq, id LIMIT $4`
 }
