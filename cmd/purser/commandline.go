@@ -52,8 +52,8 @@ func unknownCommand(group *cobra.Command, name string) error {
 	return fmt.Errorf("%s; `%s --help` lists what there is", text, group.CommandPath())
 }
 
-// argumentForm is an argument in the line of use: CLIENT, or [FILE].
-var argumentForm = regexp.MustCompile(`^\[?([A-Z]+)\]?$`)
+// argumentForm is an argument in the line of use: CLIENT, RECEIPT-FILE, or [FILE].
+var argumentForm = regexp.MustCompile(`^\[?([A-Z]+(?:-[A-Z]+)*)\]?$`)
 
 // argumentsRefused says which argument is missing, or which one is too much.
 func argumentsRefused(command *cobra.Command, args []string) error {
@@ -63,7 +63,7 @@ func argumentsRefused(command *cobra.Command, args []string) error {
 		if parts == nil {
 			break // flags follow
 		}
-		usage, names = usage+" "+word, append(names, strings.ToLower(parts[1]))
+		usage, names = usage+" "+word, append(names, strings.ToLower(strings.ReplaceAll(parts[1], "-", " ")))
 	}
 	if len(args) >= len(names) {
 		return fmt.Errorf("%q is one argument too many: %s", args[min(len(names), len(args)-1)], usage)

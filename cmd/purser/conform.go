@@ -112,8 +112,10 @@ func (v *verb) conform(c conforming) error {
 			return fmt.Errorf("no file is called %s", pattern)
 		}
 	}
-	if _, err := target.send(v.ctx, exchange.Message{Method: http.MethodGet, Target: "/rest/v1/server"}); err != nil {
-		return fmt.Errorf("nothing can be said of the server at %s: %w", target.origin, err)
+	if !steered { // a sandbox that is steered is asked for first
+		if _, err := target.send(v.ctx, exchange.Message{Method: http.MethodGet, Target: "/rest/v1/server"}); err != nil {
+			return fmt.Errorf("nothing can be said of the server at %s: %w", target.origin, err)
+		}
 	}
 	if !v.json {
 		run.Done = func(r exchange.Result) { fmt.Fprint(v.out, visibleLines(r.String())) }

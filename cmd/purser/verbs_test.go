@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,23 @@ func TestVerbsTakeNothingTheyDoNotKnow(t *testing.T) {
 	if _, err := call("ona", map[string]any{"id": 7, "apply": true}); !errors.As(err, &refused) || refused.Code != wallet.InvalidRequest {
 		t.Errorf("an unknown field is answered with %v", err)
 	}
+}
+
+// Whatever a command is given too much or too little of, it says so in a sentence.
+func TestArgumentsAreRefusedInASentence(t *testing.T) {
+	var look func(command *cobra.Command)
+	look = func(command *cobra.Command) {
+		for _, child := range command.Commands() {
+			look(child)
+		}
+		for n := range 6 {
+			args := slices.Repeat([]string{"x"}, n)
+			if err := command.ValidateArgs(args); err != nil && strings.TrimSpace(err.Error()) == "" {
+				t.Errorf("%s with %d arguments: %q", command.CommandPath(), n, err)
+			}
+		}
+	}
+	look(newRoot(&program{env: func(string) string { return "" }}))
 }
 
 // Every verb of the operator has --json and shows where the data is, and what destroys has --apply.
