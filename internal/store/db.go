@@ -94,8 +94,9 @@ const (
 	connectTimeout = 10 * time.Second
 )
 
-// operationTimeout is how long a batch of money may take; tests cannot wait for it.
-var operationTimeout = 30 * time.Second
+// operationTimeout is how long a batch of money may take, startTimeout how long reaching the database may and reading what is kept in
+// memory; tests cannot wait for them.
+var operationTimeout, startTimeout = 30 * time.Second, 40 * time.Second
 
 // Open opens "sqlite:PATH" or a "postgres://…" address, brings its schema up to date and
 // checks that opts.Box is the one that its secrets were sealed with.
@@ -122,14 +123,14 @@ func Open(ctx context.Context, address string, opts Options) (*DB, error) {
 	return db, nil
 }
 
-// prepare brings what is in the database up to date. Hashing the contacts of many users may take longer than anything else here, and
-// is bounded by each of its transactions alone.
+// prepare brings what is in the database up to date. What there is a lot of may take long, and is bounded by each of its
+// transactions alone.
 func (db *DB) prepare(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
-	defer cancel()
-	if err := db.migrate(bounded); err != nil {
+	if err := db.migrate(ctx); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
 	}
+	bounded, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	if err := db.checkBox(bounded); err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillTurns(ctx); err != nil {
 		return fmt.Errorf("looking when places turn: %w", err)
 	}
-	if err := db.fillLineage(bounded); err != nil {
+	if err := db.fillLineage(ctx); err != nil {
 		return fmt.Errorf("making the lineage of the places: %w", err)
 	}
 	if err := db.fillTallies(ctx); err != nil {
@@ -158,7 +159,7 @@ func (db *DB) start(ctx context.Context, address string) error {
 	if err := db.prepare(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout+operationTimeout)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	var err error
 	if db.directory, err = newDirectory(ctx, db); err != nil {

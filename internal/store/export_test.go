@@ -124,3 +124,10 @@ func (db *DB) Crowd() (leave func()) {
 		}
 	}
 }
+
+// SetStartTimeout makes shorter how long the start may take but for what there is a lot of, and returns how to take that back.
+func SetStartTimeout(d time.Duration) (restore func()) {
+	before := startTimeout
+	startTimeout = d
+	return func() { startTimeout = before }
+}

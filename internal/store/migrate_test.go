@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,6 +57,36 @@ func TestAnOlderServerLeavesTheDatabaseAlone(t *testing.T) {
 		_, err := store.Open(t.Context(), address, wallettest.StoreOptions(wallettest.NewClock()))
 		if err == nil || !strings.Contains(err.Error(), "a newer version of purser has had the database") {
 			t.Errorf("it is opened with %v", err)
+		}
+	})
+}
+
+// Bringing a large database up to date may take longer than reaching it: a server that gave up would never start.
+func TestTheSchemaMayTakeItsTime(t *testing.T) {
+	t.Cleanup(store.SetStartTimeout(time.Second))
+	wallettest.Addresses(t, func(t *testing.T, address string) {
+		begin := `PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`
+		if isPostgres(address) {
+			begin = `BEGIN; LOCK TABLE location_cards`
+		}
+		slow, err := atVersion(t, address, 18).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := slow.ExecContext(t.Context(), begin); err != nil {
+			t.Fatal(err)
+		}
+		released := make(chan error, 1)
+		time.AfterFunc(2*time.Second, func() {
+			_, err := slow.ExecContext(t.Context(), `ROLLBACK`)
+			released <- err
+		})
+		db, err := store.Open(t.Context(), address, wallettest.StoreOptions(wallettest.NewClock()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(<-released, db.Close()); err != nil {
+			t.Error(err)
 		}
 	})
 }
