@@ -91,6 +91,13 @@ func (r *receiver) feel(mood string) {
 	r.mood = mood
 }
 
+// count says how many callbacks it took, of how many that came.
+func (r *receiver) count() (taken, calls int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.taken), r.calls
+}
+
 // has are the callbacks that it took, all of them signed with one of the keys.
 func (r *receiver) has(keys []byte) []told {
 	r.t.Helper()
@@ -258,8 +265,8 @@ func TestAReceiverThatFailsForAnHourGetsEverything(t *testing.T) {
 			w.business.Advance(5 * time.Minute)
 		}
 		w.settles()
-		if n := len(shop.taken); n != 0 || shop.calls < 30 {
-			t.Errorf("in the hour the shop took %d callbacks of %d", n, shop.calls)
+		if taken, calls := shop.count(); taken != 0 || calls < 30 {
+			t.Errorf("in the hour the shop took %d callbacks of %d", taken, calls)
 		}
 		shop.feel("")
 		for range 6 {
