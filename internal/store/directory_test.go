@@ -317,12 +317,13 @@ func TestAddressesThatCannotBeOpened(t *testing.T) {
 // A device is registered, somebody's key is changed, a client is edited, a certificate is pinned:
 // each costs the server what it remembers of that very thing, and no other client a statement.
 func TestAChangeForgetsOnlyWhatItAltered(t *testing.T) {
+	const attempts = 3 // the least counts, since others ask now and then too
 	wallettest.Engines(t, func(t *testing.T, db *store.DB) {
 		seed(t, db)
 		ctx := context.Background()
 		certificate := func(n int) [32]byte { return [32]byte{1, byte(n)} }
 		update(t, db, func(tx *store.Tx) (err error) {
-			for i := range 4 {
+			for i := range 3*attempts + 1 {
 				err = errors.Join(err, tx.InsertClient(till(int64(1+i), fmt.Sprint("till-", i)), "key", time.Time{}))
 			}
 			return err
@@ -342,7 +343,7 @@ func TestAChangeForgetsOnlyWhatItAltered(t *testing.T) {
 		}{
 			{"nothing", func(*store.Tx, int) error { return nil }, 0, 0},
 			{"a new device", func(tx *store.Tx, of int) error {
-				return tx.InsertClient(till(int64(10+of), fmt.Sprint("device-", of)), "key", wallettest.Epoch)
+				return tx.InsertClient(till(int64(100+of), fmt.Sprint("device-", of)), "key", wallettest.Epoch)
 			}, 0, 0},
 			{"another key", func(tx *store.Tx, of int) error {
 				return tx.AddClientKey(till(int64(1+of), fmt.Sprint("till-", of)), 2, "key 2", time.Time{})
@@ -362,19 +363,24 @@ func TestAChangeForgetsOnlyWhatItAltered(t *testing.T) {
 				return tx.InsertProject(wallet.Project{ID: int64(20 + of), Title: "New", OwnerID: 1, WalletID: 1})
 			}, 6, 5 + 1 + 1}, // which can be anybody's: all is forgotten, once
 		} {
-			for time := range 4 {
-				askFor(time)
+			var others, itself []int64
+			for attempt := range attempts {
+				for time := range 3*attempts + 1 {
+					askFor(time)
+				}
+				for of := range 3 {
+					update(t, db, func(tx *store.Tx) error { return change.make(tx, 3*attempt+of) })
+				}
+				before := db.Statements()
+				askFor(3 * attempts)
+				others = append(others, db.Statements()-before)
+				itself = append(itself, cost(db, func(time int) { askFor(3*attempt + time) }))
 			}
-			for of := range 3 {
-				update(t, db, func(tx *store.Tx) error { return change.make(tx, of) })
+			if got := slices.Min(others); got < change.others || got > change.others+1 { // one is the look at what others changed
+				t.Errorf("%s: asking for another client costs %d statements, want %d", change.what, others, change.others)
 			}
-			before := db.Statements()
-			askFor(3)
-			if got := db.Statements() - before; got < change.others || got > change.others+1 { // one is the look at what others changed
-				t.Errorf("%s: asking for another client costs %d statements, want %d", change.what, got, change.others)
-			}
-			if got := cost(db, askFor); got != change.itself {
-				t.Errorf("%s: asking for what it altered costs %d statements, want %d", change.what, got, change.itself)
+			if got := slices.Min(itself); got != change.itself {
+				t.Errorf("%s: asking for what it altered costs %d statements, want %d", change.what, itself, change.itself)
 			}
 		}
 	})
