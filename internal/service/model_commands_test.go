@@ -418,12 +418,18 @@ func (r *trial) acceptAfter(first, t *refTransaction, client, payer int64, how w
 		return "forbidden"
 	case first == t:
 		return "invalid_parameters"
-	case t.payer == payer && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed):
+	}
+	repeated := t.payer == payer && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed)
+	if repeated && (first.status == wallet.TransactionRevoked || first.status == wallet.TransactionDeleted) {
 		return yes
 	}
 	undo := r.m.remember(first, t)
 	code := r.m.revoke(first)
-	if code == yes {
+	switch {
+	case code != yes:
+	case repeated:
+		code = "invalid_state" // what was accepted before revokes nothing any more
+	default:
 		code = r.m.accept(t, payer, r.m.owner[payer], how, nil)
 	}
 	if code != yes {

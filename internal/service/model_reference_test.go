@@ -206,7 +206,12 @@ func (m *reference) acts(user, owner int64) bool {
 
 // accept is a payer's yes; prices are those that the payer chose, nil standing for a payment that is not there.
 func (m *reference) accept(t *refTransaction, payer, by int64, how wallet.AcceptanceType, prices map[*refPayment]money.Amount) string {
-	if t.payer == payer && t.by == by && t.how == how && (t.pending() || t.status == wallet.TransactionConfirmed) {
+	paid := t.status == wallet.TransactionConfirmed
+	repeated := t.payer == payer && t.by == by && t.how == how && (t.pending() || paid)
+	for p, price := range prices { // what was confirmed may cost less than the payer said
+		repeated = repeated && p != nil && price.Currency == p.currency && (price.Minor == p.price || paid && price.Minor > p.price)
+	}
+	if repeated {
 		return yes
 	}
 	if !t.open() {
