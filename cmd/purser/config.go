@@ -317,7 +317,8 @@ func (c *config) check() error {
 func (c *config) checkSigns() error {
 	for name, value := range map[string]int64{
 		"rate-limit": int64(c.rateLimit), "device-rate-limit": int64(c.deviceRateLimit), "address-rate-limit": int64(c.addressRateLimit),
-		"registrations-per-hour": int64(c.registrationsPerHour), "phone-codes-per-hour": int64(c.phoneCodesPerHour), "retire-quiet-keys": int64(c.retireQuietKeys), "shutdown-timeout": int64(c.shutdownTimeout),
+		"registrations-per-hour": int64(c.registrationsPerHour), "phone-codes-per-hour": int64(c.phoneCodesPerHour),
+		"retire-quiet-keys": int64(c.retireQuietKeys), "shutdown-timeout": int64(c.shutdownTimeout),
 	} {
 		if value < 0 {
 			return fmt.Errorf("--%s must not be negative", name)

@@ -81,7 +81,9 @@ func newRoot(p *program) *cobra.Command {
 	root.AddCommand(
 		newDev(p), newServe(p),
 		newRequest(p), newProfile(p), newMACCommand(p),
-		newUser(p), newProject(p), newInbox(p), newPlace(p), newSpot(p), newWallet(p), newRate(p), newIdentification(p), newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newCallback(p), newSandbox(p), newLogs(p), newListen(p), newTrigger(p), newConform(p), newVerify(p), newBackup(p), newLog(p), newOnboard(p), newDocs(p),
+		newUser(p), newProject(p), newInbox(p), newPlace(p), newSpot(p), newWallet(p), newRate(p), newIdentification(p),
+		newClient(p), newCA(p), newCertificate(p), newExplain(p), newAudit(p), newCallback(p), newSandbox(p), newLogs(p),
+		newListen(p), newTrigger(p), newConform(p), newVerify(p), newBackup(p), newLog(p), newOnboard(p), newDocs(p),
 	)
 	root.SetVersionTemplate("purser {{.Version}}\n")
 	guard(root)
